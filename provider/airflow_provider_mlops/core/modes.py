@@ -1,0 +1,43 @@
+"""The one mode switch: what a run may change."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_mlops.core.errors import BadInput
+
+
+class Mode(StrEnum):
+    """What a run may change.
+
+    - ``live``: moves aliases, emits events, asks people.
+    - ``audit``: replays what was recorded and compares; writes only replay records.
+    - ``dry_run``: decides and reports; writes only records marked as dry.
+    """
+
+    LIVE = "live"
+    AUDIT = "audit"
+    DRY_RUN = "dry_run"
+
+    @property
+    def moves(self) -> bool:
+        """Whether aliases may move, events may be emitted and people may be asked."""
+        return self is Mode.LIVE
+
+
+def mode_of(run_type: str, conf: Mapping[str, Any] | None = None) -> Mode:
+    """Decide the mode of a run: what its conf says, else ``audit`` for a backfill, else ``live``.
+
+    :param run_type: Airflow's run type as text: ``scheduled``, ``manual``, ``backfill``, ``asset_triggered``, ...
+    :param conf: the run's conf; its key ``mode`` overrides.
+    :return: the mode.
+    :raises BadInput: when ``mode`` is not one of the three.
+    """
+    asked = (conf or {}).get("mode")
+    if asked is None:
+        return Mode.AUDIT if run_type == "backfill" else Mode.LIVE
+    try:
+        return Mode(asked)
+    except ValueError:
+        known = ", ".join(mode.value for mode in Mode)
+        raise BadInput(f"The run's conf has mode {asked!r}; it must be one of: {known}.") from None
