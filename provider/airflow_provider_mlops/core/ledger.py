@@ -1,0 +1,208 @@
+"""The append-only, hash-chained list of the records of one model or one dataset, on a local file system.
+
+A chain is a folder with one file per record: ``<root>/model/flight_delays/00000001.json``. Each record holds the hash
+of the one before it, so that a later edit, removal or exchange shows (`Ledger.verify`). What a chain cannot show by
+itself is that its newest records were cut off: for that, compare its last hash with one that was kept elsewhere.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_mlops.core.chain import check_chain, find_problems, read_file, record_name, record_numbers
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.exclusive import create_exclusive, make_folder, remove_leftovers
+from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.record import Record, read_record, write_record
+from airflow_provider_mlops.core.verdict import Outcome
+
+__all__ = ["Ledger", "Record", "chains"]
+
+_MISSING = object()
+
+
+class Ledger:
+    """One chain of records: any number of processes append to it, none can fork it.
+
+    Records that were read stay in memory and only new files are read, so keep the instance while you work; it belongs
+    to one thread.
+
+    :param root: folder of all chains; created with the first record.
+    :param chain: name of the chain, e.g. ``model/flight_delays``.
+    :raises BadInput: when the name is not one of a chain, or the root is an address and not a folder.
+    """
+
+    def __init__(self, root: Path | str, chain: str) -> None:
+        self.root = _local(root)
+        self.chain = check_chain(chain)
+        self.folder = self.root / chain
+        self._records: list[Record] = []
+        self._decisions: dict[tuple[str, str, str], Record] = {}
+        self._listed: int | None = None
+
+    def append(
+        self,
+        *,
+        kind: str,
+        key: str,
+        body: Mapping[str, Any],
+        run: Mapping[str, Any] | None = None,
+        mode: str = "live",
+        outcome: str | None = None,
+    ) -> Record:
+        """Add a record, unless this decision has one: then return that one.
+
+        :param kind: what was decided or done, e.g. ``gate``.
+        :param key: content hash of what was decided on; kind, key and mode name the decision.
+        :param body: what was decided, on which inputs; JSON-safe.
+        :param run: which task of which run decided; JSON-safe.
+        :param mode: ``live``, ``audit`` or ``dry_run``.
+        :param outcome: ``PASS``, ``FAIL``, ``INCONCLUSIVE``, or None where nothing was judged.
+        :return: the record as the ledger holds it: the new one, or the one that was there first.
+        :raises BadInput: when an argument is wrong, or the folder cannot be written.
+        :raises EvidenceBroken: when the chain is broken: nothing is added to it then.
+        :raises TransientError: when the disk is full or failing.
+        """
+        decision = _decision(kind, key, mode)
+        checked = _outcome(outcome)
+        if self._listed is None:
+            remove_leftovers(self.folder)
+        while True:
+            self._read_new()
+            if (found := self._decisions.get(decision)) is not None:
+                return found
+            raw = write_record(
+                chain=self.chain,
+                seq=len(self._records) + 1,
+                prev_hash=self._records[-1].hash if self._records else None,
+                kind=decision[0],
+                key=decision[1],
+                mode=decision[2],
+                outcome=checked,
+                body=body,
+                run=run or {},
+            )
+            if not self._records:
+                make_folder(self.folder)
+            if create_exclusive(self.folder / record_name(len(self._records) + 1), raw):
+                return self._take(raw)
+
+    def records(self, kind: str | None = None) -> list[Record]:
+        """Return the records in order, each checked against its hash and its predecessor.
+
+        :param kind: only those of this kind; all when None.
+        :return: the records, oldest first; empty when the chain does not exist.
+        :raises EvidenceBroken: naming the first file that is not what was recorded.
+        """
+        self._read_new()
+        return [record for record in self._records if kind is None or record.kind == kind]
+
+    def find(self, *, kind: str, key: str, mode: str = "live") -> Record | None:
+        """Return the record of a decision.
+
+        :param kind: what was decided or done.
+        :param key: content hash of what was decided on.
+        :param mode: the mode it was decided in.
+        :return: the record, None when there is none.
+        :raises EvidenceBroken: when the chain is broken.
+        """
+        self._read_new()
+        return self._decisions.get(_decision(kind, key, mode))
+
+    def latest(self, *, kind: str, mode: str | None = "live", **body_equals: Any) -> Record | None:
+        """Return the newest record of a kind whose body holds the given values.
+
+        :param kind: what was decided or done.
+        :param mode: the mode it was decided in; any when None.
+        :param body_equals: members of the body that must be present and equal, e.g. ``partition_key="2013-01"``.
+        :return: the record, None when there is none.
+        :raises EvidenceBroken: when the chain is broken.
+        """
+        self._read_new()
+        for record in reversed(self._records):
+            if (
+                record.kind == kind
+                and (mode is None or record.mode == mode)
+                and all(record.body.get(name, _MISSING) == value for name, value in body_equals.items())
+            ):
+                return record
+        return None
+
+    def verify(self) -> list[str]:
+        """Read the whole chain again and say what is wrong: edited, missing, moved, forked, unreadable, extra files.
+
+        Records cut off the end cannot be missed by the chain itself: compare ``records()[-1].hash`` with one kept
+        elsewhere.
+
+        :return: one sentence per problem, each naming the file; empty when the chain is intact.
+        """
+        return find_problems(self.folder, self.chain)
+
+    def _read_new(self) -> None:
+        if self._listed is None:
+            numbers, _ = record_numbers(self.folder)
+            self._listed = numbers[-1] if numbers else 0
+        while (raw := read_file(self.folder, len(self._records) + 1)) is not None:
+            self._take(raw)
+        if len(self._records) < self._listed:
+            raise self._broken(len(self._records) + 1, "missing: later records exist.")
+
+    def _take(self, raw: bytes) -> Record:
+        seq = len(self._records) + 1
+        try:
+            record = read_record(raw)
+        except EvidenceBroken as err:
+            raise self._broken(seq, str(err)) from None
+        if (record.chain, record.seq) != (self.chain, seq):
+            raise self._broken(seq, f"moved: it holds record {record.seq} of {record.chain}.")
+        if record.prev_hash != (self._records[-1].hash if self._records else None):
+            raise self._broken(seq, "wrong prev_hash: it does not follow the record before it.")
+        self._records.append(record)
+        self._decisions[record.kind, record.key, record.mode] = record
+        return record
+
+    def _broken(self, seq: int, problem: str) -> EvidenceBroken:
+        return EvidenceBroken(
+            f"{self.folder / record_name(seq)}: {problem} Run `airflow mlops ledger verify {self.chain}`, "
+            "and restore the file from a copy."
+        )
+
+
+def chains(root: Path | str) -> list[str]:
+    """List the chains under a root.
+
+    :param root: folder of all chains.
+    :return: their names in order; empty when the folder does not exist.
+    """
+    top = _local(root)
+    found = []
+    for folder, below, _ in os.walk(top):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if Path(folder) != top and record_numbers(Path(folder))[0]:
+            found.append(Path(folder).relative_to(top).as_posix())
+    return sorted(found)
+
+
+def _local(root: Path | str) -> Path:
+    if "://" in str(root):
+        raise BadInput(
+            f"The ledger lives in a local or mounted folder, not at {str(root)!r}; set [mlops] ledger_root to a folder."
+        )
+    return Path(root)
+
+
+def _decision(kind: str, key: str, mode: str) -> tuple[str, str, str]:
+    if not kind or not key:
+        raise BadInput(f"A record needs a kind and a key; got kind {kind!r} and key {key!r}.")
+    try:
+        return kind, key, Mode(mode).value
+    except ValueError:
+        raise BadInput(f"Mode {mode!r} is not one of: {', '.join(m.value for m in Mode)}.") from None
+
+
+def _outcome(outcome: str | None) -> str | None:
+    try:
+        return None if outcome is None else Outcome(outcome).value
+    except ValueError:
+        raise BadInput(f"Outcome {outcome!r} is not one of: {', '.join(o.value for o in Outcome)}, or None.") from None
