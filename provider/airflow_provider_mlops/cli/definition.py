@@ -1,0 +1,51 @@
+"""Declares the command ``airflow mlops``; every ``airflow`` command loads this, so it imports nothing else of ours."""
+
+from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+
+_ROOT = Arg(
+    ("--ledger-root",),
+    metavar="DIR",
+    help="Folder of the ledger; default: [mlops] ledger_root, else the folder 'ledger' under [mlops] storage_root",
+)
+_CHAIN = Arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
+_CHAIN_OR_ALL = Arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
+_JSON = Arg(("--json",), action="store_true", help="Write the records as a JSON list")
+
+_LEDGER_COMMANDS = (
+    ActionCommand(
+        name="list",
+        help="List the chains with their number of records and the newest one",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger.list_chains"),
+        args=(_CHAIN_OR_ALL, _ROOT),
+    ),
+    ActionCommand(
+        name="show",
+        help="Show the records of a chain",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger.show"),
+        args=(_CHAIN, _JSON, _ROOT),
+    ),
+    ActionCommand(
+        name="verify",
+        help="Check every record against its hash and its predecessor",
+        description="Check every record against its hash and its predecessor. Exits with 1 and names each broken "
+        "record when a chain is not intact, with 2 when there is no such chain.",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger.verify"),
+        args=(_CHAIN_OR_ALL, _ROOT),
+    ),
+)
+
+
+def get_mlops_cli_commands() -> list[CLICommand]:
+    """Return the commands that this provider adds to ``airflow``.
+
+    :return: the group ``mlops``.
+    """
+    return [
+        GroupCommand(
+            name="mlops",
+            help="Look at and check the evidence of the model lifecycle",
+            subcommands=(
+                GroupCommand(name="ledger", help="List, show and verify the ledger", subcommands=_LEDGER_COMMANDS),
+            ),
+        )
+    ]

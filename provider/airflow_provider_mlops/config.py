@@ -1,0 +1,47 @@
+"""Where this provider keeps its files: the options of the configuration section ``mlops``."""
+
+import os
+
+from airflow_provider_mlops.core.errors import BadInput
+
+SECTION = "mlops"
+
+
+def storage_root() -> str:
+    """Return the folder or address under which snapshots and evaluations are kept.
+
+    Option ``[mlops] storage_root``; default ``$AIRFLOW_HOME/mlops``.
+
+    :return: an absolute local folder, or an address such as ``s3://bucket/prefix``; no slash at the end.
+    :raises BadInput: when the option is a relative path.
+    """
+    return _place("storage_root", os.path.join(_airflow_home(), "mlops"))
+
+
+def ledger_root() -> str:
+    """Return the folder of the ledger.
+
+    Option ``[mlops] ledger_root``; default ``<storage_root>/ledger``.
+
+    :return: an absolute local folder, or the address that the storage root makes of it; no slash at the end.
+    :raises BadInput: when the option is a relative path.
+    """
+    return _place("ledger_root", "") or f"{storage_root()}/ledger"
+
+
+def _place(option: str, default: str) -> str:
+    from airflow.sdk import conf
+
+    # With a fallback the option works before Airflow has read the provider's own description of it.
+    value = (conf.get(SECTION, option, fallback=None) or "").strip() or default
+    value = os.path.expanduser(os.path.expandvars(value)).removeprefix("file://")
+    if value and "://" not in value and not os.path.isabs(value):
+        raise BadInput(
+            f"[{SECTION}] {option} is the relative path {value!r}, which every process reads differently; "
+            "write an absolute one."
+        )
+    return value.rstrip("/") or value
+
+
+def _airflow_home() -> str:
+    return os.path.expanduser(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow")))

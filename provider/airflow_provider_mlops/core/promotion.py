@@ -1,0 +1,147 @@
+"""Who may take the alias: the rules of promotion, as a function of what the ledger and the registry say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+
+
+def decide_promotion(
+    *,
+    candidate_version: str,
+    candidate_digest: str,
+    partition_key: str,
+    gate: Mapping[str, Any] | None,
+    validations: Mapping[str, str | None],
+    current_champion: str | None,
+    evaluated_champion: str | None,
+    champion_partition_key: str | None,
+    alias: str = "champion",
+) -> Verdict:
+    """Decide whether a candidate may take the alias; every rule must pass.
+
+    - ``gate_passed``: a gate record with PASS names this version and this digest.
+    - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
+    - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
+    - ``not_older``: the champion was not promoted for a newer partition.
+
+    :param candidate_version: registry version that asks for the alias.
+    :param candidate_digest: canonical digest of that version's model.
+    :param partition_key: partition that the candidate is promoted for.
+    :param gate: the gate's record as `Record.to_dict` gives it, of the mode of this run; None when there is none.
+        Its body holds ``candidate_version`` and ``model_digest``.
+    :param validations: outcome of the validation of each training snapshot, by snapshot id; None where none exists.
+    :param current_champion: version that holds the alias now; None when no version does.
+    :param evaluated_champion: version that the candidate was compared with; None when there was none.
+    :param champion_partition_key: partition that the current champion was promoted for; None when no record says so.
+    :param alias: the alias, for the reasons.
+    :return: PASS or FAIL, with the reason of every rule; marked ``champion_without_record`` when the current champion
+        has no promotion record to compare partitions with.
+    :raises BadInput: when a partition key is not one.
+    """
+    unrecorded = current_champion not in (None, candidate_version) and champion_partition_key is None
+    return Verdict.from_rules(
+        (
+            _gate_passed(gate, candidate_version, candidate_digest),
+            _training_data_validated(validations),
+            _champion_unchanged(alias, candidate_version, current_champion, evaluated_champion),
+            _not_older(alias, partition_key, current_champion, champion_partition_key),
+        ),
+        marks=("champion_without_record",) if unrecorded else (),
+    )
+
+
+def _gate_passed(gate: Mapping[str, Any] | None, version: str, digest: str) -> RuleResult:
+    rule = "gate_passed"
+    numbers = {"candidate_version": version, "model_digest": digest}
+    if gate is None:
+        return _fail(rule, f"Version {version} has no gate record; run the gate on it first.", numbers)
+    body = gate.get("body") or {}
+    numbers = {**numbers, "gate_record": gate.get("hash"), "outcome": gate.get("outcome")}
+    if gate.get("kind") != "gate":
+        return _fail(
+            rule, f"The record offered as the gate's is a {gate.get('kind')!r} record; pass the gate's.", numbers
+        )
+    if body.get("candidate_version") != version:
+        judged = body.get("candidate_version")
+        return _fail(rule, f"The gate judged version {judged}, not {version}; run the gate on {version}.", numbers)
+    if body.get("model_digest") != digest:
+        return _fail(
+            rule,
+            f"The gate judged version {version} with the digest {body.get('model_digest')}, the registry now holds "
+            f"{digest}; find out who changed it, and register and judge it anew.",
+            numbers,
+        )
+    if gate.get("outcome") != Outcome.PASS:
+        return _fail(
+            rule,
+            f"The gate said {gate.get('outcome')} to version {version}; only PASS is promoted. "
+            "Its record holds the reasons.",
+            numbers,
+        )
+    return _pass(rule, f"The gate passed version {version} with this digest.", numbers)
+
+
+def _training_data_validated(validations: Mapping[str, str | None]) -> RuleResult:
+    rule = "training_data_validated"
+    numbers = {"validations": dict(validations)}
+    if not validations:
+        return _fail(rule, "The training names no snapshot, so nothing proves its data; train from snapshots.", numbers)
+    bad = {snapshot: outcome for snapshot, outcome in validations.items() if outcome != Outcome.PASS}
+    if not bad:
+        return _pass(rule, f"All {len(validations)} training snapshots passed validation.", numbers)
+    named = ", ".join(
+        f"{snapshot} ({outcome or 'no validation record'})" for snapshot, outcome in list(bad.items())[:3]
+    )
+    return _fail(
+        rule,
+        f"{len(bad)} of {len(validations)} training snapshots have no PASS: {named}{', ...' if len(bad) > 3 else ''}. "
+        "Validate them, or train without them.",
+        numbers,
+    )
+
+
+def _champion_unchanged(alias: str, candidate: str, current: str | None, evaluated: str | None) -> RuleResult:
+    rule = "champion_unchanged"
+    numbers = {"current": current, "evaluated": evaluated}
+    if current == candidate:
+        return _pass(rule, f"Alias {alias!r} is already on version {candidate}.", numbers)
+    if current == evaluated:
+        where = "is on no version" if current is None else f"is on version {current}"
+        return _pass(rule, f"Alias {alias!r} {where}, as it was at the evaluation.", numbers)
+    return _fail(
+        rule,
+        f"Alias {alias!r} is on {_version(current)}, but the candidate was compared with {_version(evaluated)}; "
+        "evaluate and judge it again.",
+        numbers,
+    )
+
+
+def _not_older(alias: str, partition_key: str, current: str | None, champion_partition_key: str | None) -> RuleResult:
+    rule = "not_older"
+    numbers = {"partition_key": partition_key, "champion_partition_key": champion_partition_key}
+    asked = Partition.parse(partition_key)
+    if champion_partition_key is None:
+        why = "is on no version" if current is None else f"was given to version {current} outside this ledger"
+        return _pass(rule, f"Alias {alias!r} {why}, so there is no partition to be older than.", numbers)
+    if asked.end < Partition.parse(champion_partition_key).end:
+        return _fail(
+            rule,
+            f"The champion was promoted for {champion_partition_key}, which is newer than {partition_key}; "
+            "train and judge a candidate for a newer partition.",
+            numbers,
+        )
+    return _pass(rule, f"{partition_key} is not older than the champion's {champion_partition_key}.", numbers)
+
+
+def _version(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
+
+
+def _pass(rule: str, reason: str, numbers: Mapping[str, Any]) -> RuleResult:
+    return RuleResult(rule=rule, outcome=Outcome.PASS, reason=reason, numbers=numbers)
+
+
+def _fail(rule: str, reason: str, numbers: Mapping[str, Any]) -> RuleResult:
+    return RuleResult(rule=rule, outcome=Outcome.FAIL, reason=reason, numbers=numbers)
