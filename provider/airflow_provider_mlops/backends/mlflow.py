@@ -1,0 +1,241 @@
+"""MLflow runs, logged models and versions, each found again by the key of what made it.
+
+Every function is safe to repeat: the thing is looked up by the tag ``mlops.key`` before it is made, and looked up
+again afterwards, so that of two tasks at once the first one's thing stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
+
+KEY_TAG = "mlops.key"
+MODEL_FILE = "model.skops"
+_TAG_LIMIT = 4_000
+
+
+def find_or_create_experiment(client: MlflowClient, name: str) -> str:
+    """Return the id of an experiment, made if it is missing.
+
+    :param client: an open client.
+    :param name: name of the experiment.
+    :return: its id.
+    :raises BadInput: when the experiment was deleted.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except exceptions.MlflowException as err:
+            if err.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found is None or found.lifecycle_stage != "active":
+        raise BadInput(f"MLflow experiment {name!r} was deleted; restore it or name another one.")
+    return str(found.experiment_id)
+
+
+def find_or_create_run(client: MlflowClient, experiment_id: str, key: str, name: str, tags: Mapping[str, str]) -> Run:
+    """Return the one run that belongs to a key.
+
+    :param client: an open client.
+    :param experiment_id: experiment of the run.
+    :param key: content key of what the run does.
+    :param name: readable name of the run.
+    :param tags: further tags, only set on a new run.
+    :return: the run; of two made at once, the first.
+    """
+    if (found := _first_run(client, experiment_id, key)) is not None:
+        return found
+    limited = {tag: str(value)[:_TAG_LIMIT] for tag, value in tags.items()}
+    made = client.create_run(experiment_id, run_name=name, tags={**limited, KEY_TAG: key})
+    first = _first_run(client, experiment_id, key) or made
+    if first.info.run_id != made.info.run_id:
+        client.delete_run(made.info.run_id)
+    return first
+
+
+def log_model(client: MlflowClient, run: Run, folder: Path, *, name: str, key: str) -> LoggedModel:
+    """Store a saved model with a run, once.
+
+    :param client: an open client.
+    :param run: run that trained it.
+    :param folder: folder that ``mlflow.sklearn.save_model`` wrote.
+    :param name: name of the logged model.
+    :param key: content key of what made the model.
+    :return: the logged model, ready.
+    """
+    found = client.search_logged_models(
+        [run.info.experiment_id],
+        filter_string=f"source_run_id = '{run.info.run_id}'",
+        order_by=[{"field_name": "creation_timestamp", "ascending": True}],
+    )
+    for model in found:
+        if str(model.status) in ("READY", "LoggedModelStatus.READY") and model.tags.get(KEY_TAG) == key:
+            return model
+    made = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags={KEY_TAG: key})
+    client.log_model_artifacts(made.model_id, str(folder))
+    return client.finalize_logged_model(made.model_id, "READY")
+
+
+def find_or_create_version(
+    client: MlflowClient, model: str, *, model_id: str, run_id: str, key: str, tags: Mapping[str, str]
+) -> str:
+    """Return the one version of a registered model that belongs to a key.
+
+    :param client: an open client.
+    :param model: name of the registered model; it is made if it is missing.
+    :param model_id: id of the logged model to register.
+    :param run_id: run that trained it.
+    :param key: content key of the registration.
+    :param tags: tags of the version.
+    :return: the version, as text; of two made at once, the first.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        client.create_registered_model(model)
+    except exceptions.MlflowException as err:
+        if err.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    if (found := _first_version(client, model, run_id, key)) is not None:
+        return found
+    limited = {tag: str(value)[:_TAG_LIMIT] for tag, value in tags.items()}
+    source = f"models:/{model_id}"
+    made = client.create_model_version(
+        model, source, run_id=run_id, tags={**limited, KEY_TAG: key}, model_id=model_id
+    )
+    first = _first_version(client, model, run_id, key) or str(made.version)
+    if first != str(made.version):
+        client.delete_model_version(model, str(made.version))
+    return first
+
+
+def alias_version(client: MlflowClient, model: str, alias: str) -> str | None:
+    """Return the version that an alias points at, or None when there is no such alias or model.
+
+    :param client: an open client.
+    :param model: name of the registered model.
+    :param alias: the alias, e.g. ``champion``.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        return str(client.get_model_version_by_alias(model, alias).version)
+    except exceptions.MlflowException as err:
+        if err.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE") and "not found" in str(err):
+            return None
+        raise
+
+
+def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> None:
+    """Point an alias at a version.
+
+    :param client: an open client.
+    :param model: name of the registered model.
+    :param alias: the alias.
+    :param version: the version.
+    :raises TransientError: when two tasks set a new alias at once and the registry refused one.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        client.set_registered_model_alias(model, alias, version)
+    except exceptions.MlflowException as err:
+        if "IntegrityError" not in str(err) and "UNIQUE constraint" not in str(err):
+            raise
+        raise TransientError(f"Alias {alias!r} of model {model!r} was set by another task at the same moment.") from err
+
+
+def download_model_file(model_id: str, folder: Path, sha256: str) -> Path:
+    """Download a logged model's skops archive and prove that it is the recorded one, before anything loads it.
+
+    :param model_id: id of the logged model.
+    :param folder: an empty local folder.
+    :param sha256: hexadecimal SHA-256 that was recorded when the model was trained.
+    :return: path of the archive.
+    :raises EvidenceBroken: when the archive is missing or its bytes differ.
+    """
+    artifacts = load("mlflow.artifacts", "mlflow")
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        local = Path(artifacts.download_artifacts(artifact_uri=f"models:/{model_id}/{MODEL_FILE}", dst_path=str(folder)))
+    except (exceptions.MlflowException, OSError) as err:
+        if "Max retries exceeded" in str(err):
+            raise
+        raise EvidenceBroken(f"Logged model {model_id} has no readable {MODEL_FILE}: {str(err)[:200]}") from err
+    if hashlib.sha256(local.read_bytes()).hexdigest() != sha256:
+        raise EvidenceBroken(f"{MODEL_FILE} of logged model {model_id} was changed: its SHA-256 is not the recorded one.")
+    return local
+
+
+def log_facts(client: MlflowClient, run_id: str, *, metrics: Mapping[str, float], params: Mapping[str, Any]) -> None:
+    """Log metrics and parameters to a run; repeating it changes nothing.
+
+    :param client: an open client.
+    :param run_id: the run.
+    :param metrics: finite numbers by name.
+    :param params: values by name, logged as text.
+    """
+    entities = load("mlflow.entities", "mlflow")
+    run = client.get_run(run_id)
+    now = int(run.info.start_time)
+    known = run.data.params
+    client.log_batch(
+        run_id,
+        metrics=[entities.Metric(name, float(value), now, 0) for name, value in metrics.items()],
+        params=[entities.Param(name, str(value)[:500]) for name, value in params.items() if name not in known],
+    )
+
+
+def save_sklearn(estimator: Any, folder: Path, *, sample: Any, trusted_types: list[str]) -> Path:
+    """Save a fitted estimator as an MLflow model in skops format, without guessing its requirements.
+
+    :param estimator: fitted scikit-learn estimator.
+    :param folder: folder to make.
+    :param sample: a few feature rows, for the signature.
+    :param trusted_types: the types beyond skops' own list that the archive may hold.
+    :return: path of the skops archive.
+    :raises BadInput: when the estimator holds a type that is not on the list.
+    """
+    flavor, models = load("mlflow.sklearn", "mlflow"), load("mlflow.models", "mlflow")
+    skops_errors = load("skops.io.exceptions", "scikit-learn")
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        flavor.save_model(
+            estimator,
+            str(folder),
+            serialization_format="skops",
+            skops_trusted_types=trusted_types,
+            pip_requirements=_requirements(),
+            signature=models.infer_signature(sample, estimator.predict(sample)),
+        )
+    except (skops_errors.UntrustedTypesFoundException, exceptions.MlflowException) as err:
+        raise BadInput(f"The model cannot be saved: {str(err)[:400]} Name the types in trusted_types.") from err
+    return folder / MODEL_FILE
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in ("mlflow", "scikit-learn", "skops", "numpy", "pandas")]
+
+
+def _first_run(client: MlflowClient, experiment_id: str, key: str) -> Run | None:
+    found = client.search_runs(
+        [experiment_id], f"tags.`{KEY_TAG}` = '{key}'", order_by=["attributes.start_time ASC"], max_results=10
+    )
+    return min(found, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+
+def _first_version(client: MlflowClient, model: str, run_id: str, key: str) -> str | None:
+    found = client.search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
+    versions = [int(item.version) for item in found if item.tags.get(KEY_TAG) == key]
+    return str(min(versions)) if versions else None

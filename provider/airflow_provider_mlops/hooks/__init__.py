@@ -1,0 +1,1 @@
+"""Connections to the outside: MLflow, the ledger, the storage of rows."""

@@ -1,0 +1,176 @@
+"""MLflow from an Airflow connection: a client with its own credentials, timeouts and retries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.errors import BadInput, TransientError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+    from mlflow import MlflowClient
+
+DEFAULT_RETRIES = 3
+DEFAULT_TIMEOUT = 30
+_TRANSIENT = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
+_DENIED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
+
+
+class MlflowHook(BaseHook):
+    """Talk to an MLflow tracking server and model registry.
+
+    The connection's host is the tracking URI. Login and password, or the extra ``token``, are the credentials. Other
+    extras: ``registry_uri``, ``experiment`` (default experiment), ``verify_tls`` (default true), ``timeout`` in
+    seconds (default 30) and ``retries`` (default 3, with exponential backoff, on connection errors and the HTTP
+    statuses 408, 429 and 5xx only).
+
+    :param mlflow_conn_id: id of the Airflow connection.
+    """
+
+    conn_name_attr = "mlflow_conn_id"
+    default_conn_name = "mlflow_default"
+    conn_type = "mlflow"
+    hook_name = "MLflow"
+
+    def __init__(self, mlflow_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mlflow_conn_id = mlflow_conn_id
+        self._connection: Connection | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The Airflow connection, read once."""
+        if self._connection is None:
+            self._connection = self.get_connection(self.mlflow_conn_id)
+        return self._connection
+
+    @property
+    def tracking_uri(self) -> str:
+        """The tracking URI that the connection names."""
+        return _tracking_uri(self.connection)
+
+    @property
+    def default_experiment(self) -> str | None:
+        """The experiment that the connection names, if any."""
+        return self.connection.extra_dejson.get("experiment") or None
+
+    def get_conn(self) -> MlflowClient:
+        """Return a client; prefer `session`, which brings the credentials too."""
+        mlflow = load("mlflow", "mlflow")
+        registry = self.connection.extra_dejson.get("registry_uri") or None
+        return mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=registry)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def session(self) -> Iterator[MlflowClient]:
+        """Open a client whose credentials, TLS check, timeout and retries come from the connection.
+
+        MLflow takes these from environment variables only; they are set for this process and restored afterwards.
+
+        :return: context manager that gives the client.
+        :raises TransientError: when MLflow cannot be reached or asks to come back later.
+        :raises BadInput: when MLflow refuses the credentials.
+        """
+        with _environment(self._variables()):
+            load("mlflow", "mlflow")
+            try:
+                yield self.get_conn()
+            except Exception as err:
+                raise self._translated(err) from err
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask MLflow for one experiment, without retries.
+
+        :return: whether it answered, and one sentence for the form.
+        """
+        quick = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+        try:
+            with self.session() as client, _environment(quick):
+                client.search_experiments(max_results=1)
+        except Exception as err:  # the form shows whatever went wrong
+            return False, str(err)
+        return True, f"MLflow answered at {self.tracking_uri}."
+
+    def run_url(self, experiment_id: str, run_id: str) -> str:
+        """Return the address of a run's page, or an empty text when the tracking URI is no web address.
+
+        :param experiment_id: id of the experiment.
+        :param run_id: id of the run.
+        """
+        return self._page(f"experiments/{experiment_id}/runs/{run_id}")
+
+    def experiment_url(self, experiment_id: str) -> str:
+        """Return the address of an experiment's page, or an empty text.
+
+        :param experiment_id: id of the experiment.
+        """
+        return self._page(f"experiments/{experiment_id}")
+
+    def version_url(self, model: str, version: str) -> str:
+        """Return the address of a model version's page, or an empty text.
+
+        :param model: name of the registered model.
+        :param version: the version.
+        """
+        return self._page(f"models/{model}/versions/{version}")
+
+    def _page(self, path: str) -> str:
+        uri = self.tracking_uri
+        return f"{uri.rstrip('/')}/#/{path}" if uri.startswith(("http://", "https://")) else ""
+
+    def _variables(self) -> dict[str, str]:
+        connection, extra = self.connection, self.connection.extra_dejson
+        found = {
+            "MLFLOW_TRACKING_URI": self.tracking_uri,
+            "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or self.tracking_uri,
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(extra.get("retries") or DEFAULT_RETRIES),
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(extra.get("timeout") or DEFAULT_TIMEOUT),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        if extra.get("token"):
+            found["MLFLOW_TRACKING_TOKEN"] = extra["token"]
+        elif connection.login:
+            found["MLFLOW_TRACKING_USERNAME"] = connection.login
+            found["MLFLOW_TRACKING_PASSWORD"] = connection.password or ""
+        if str(extra.get("verify_tls", True)).lower() in ("false", "0", "no"):
+            found["MLFLOW_TRACKING_INSECURE_TLS"] = "true"
+        return found
+
+    def _translated(self, err: Exception) -> Exception:
+        where = f"MLflow at {self.tracking_uri} (connection {self.mlflow_conn_id!r})"
+        code = getattr(err, "error_code", None)
+        text = str(err)
+        if code in _DENIED:
+            return BadInput(f"{where} refused the credentials: {text[:300]}")
+        if code in _TRANSIENT or "Max retries exceeded" in text or "Connection refused" in text:
+            return TransientError(f"{where} cannot be reached or is overloaded: {text[:300]}")
+        return err
+
+
+def _tracking_uri(connection: Connection) -> str:
+    host = (connection.host or "").rstrip("/")
+    if not host:
+        raise BadInput(f"Connection {connection.conn_id!r} has no tracking URI; put it into the field Host.")
+    if "://" not in host:
+        host = f"{connection.schema or 'http'}://{host}"
+    last = host.rpartition("/")[2]
+    return f"{host}:{connection.port}" if connection.port and ":" not in last else host
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,179 @@
+"""The storage of rows: folders that appear whole or not at all, under one root."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlops import config
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+MARKER = "manifest.json"
+STAGING = ".staging"
+STALE_SECONDS = 24 * 3600
+
+
+class Storage:
+    """Folders of files under one root; a folder is there once its ``manifest.json`` is.
+
+    :param root: local folder, or any URL that Airflow's ``ObjectStoragePath`` opens (``s3://connection@bucket/key``).
+        Default: the option ``storage_root`` of the section ``mlops``.
+    """
+
+    def __init__(self, root: str | None = None) -> None:
+        self.root = (root or config.storage_root()).removeprefix("file://").rstrip("/")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the root is a folder of this machine."""
+        return "://" not in self.root
+
+    def uri(self, relative: str) -> str:
+        """Return the full address of a folder.
+
+        :param relative: path below the root, e.g. ``snapshots/flights/0a1b...``.
+        """
+        return f"{self.root}/{relative}"
+
+    def exists(self, relative: str) -> bool:
+        """Whether a folder was published.
+
+        :param relative: path below the root.
+        """
+        if self.is_local:
+            return (self._local(relative) / MARKER).is_file()
+        return bool((self._remote(relative) / MARKER).exists())
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Open a private folder to write into before publishing; it is removed afterwards, whatever happens.
+
+        :return: context manager that gives the folder.
+        :raises BadInput: when the root cannot be written.
+        :raises TransientError: when the disk is full.
+        """
+        with self._storage_errors():
+            folder = self._new_staging_folder()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, staged: Path, relative: str) -> str:
+        """Make a staged folder readable under its final name, in one step; the first one wins.
+
+        :param staged: a folder from `staging`, with its ``manifest.json``.
+        :param relative: path below the root; it names the content, so that whoever was first published the same.
+        :return: the full address.
+        :raises BadInput: when the root cannot be written.
+        :raises TransientError: when the disk is full.
+        """
+        with self._storage_errors():
+            if self.is_local:
+                self._publish_local(staged, self._local(relative))
+            elif not self.exists(relative):
+                self._upload(staged, relative)
+        return self.uri(relative)
+
+    @contextmanager
+    def open(self, relative: str) -> Iterator[Path]:
+        """Open a published folder for reading; remote files are copied to a temporary folder.
+
+        :param relative: path below the root.
+        :return: context manager that gives a local folder.
+        :raises EvidenceBroken: when nothing was published there.
+        """
+        if not self.exists(relative):
+            raise EvidenceBroken(f"Nothing is stored at {self.uri(relative)}; was it erased or pruned?")
+        if self.is_local:
+            yield self._local(relative)
+            return
+        with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
+            for item in self._remote(relative).iterdir():
+                (Path(folder) / item.name).write_bytes(item.read_bytes())
+            yield Path(folder)
+
+    def _local(self, relative: str) -> Path:
+        return Path(self.root) / _checked(relative)
+
+    def _remote(self, relative: str) -> ObjectStoragePath:
+        from airflow.sdk import ObjectStoragePath
+
+        return ObjectStoragePath(self.root) / _checked(relative)
+
+    def _new_staging_folder(self) -> Path:
+        if not self.is_local:
+            return Path(tempfile.mkdtemp(prefix="mlops-"))
+        home = Path(self.root) / STAGING
+        home.mkdir(parents=True, exist_ok=True)
+        _remove_stale(home)
+        folder = home / uuid.uuid4().hex
+        folder.mkdir()
+        return folder
+
+    @staticmethod
+    def _publish_local(staged: Path, target: Path) -> None:
+        for path in staged.iterdir():
+            _fsync(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            staged.rename(target)
+        except OSError as err:
+            if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        _fsync(target.parent)
+
+    def _upload(self, staged: Path, relative: str) -> None:
+        target = self._remote(relative)
+        names = sorted(path.name for path in staged.iterdir())
+        for name in [name for name in names if name != MARKER] + [MARKER]:
+            (target / name).write_bytes((staged / name).read_bytes())
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as err:
+            if err.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise TransientError(f"No space is left at {self.root}; free some, the task will try again.") from err
+            if err.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+                raise BadInput(
+                    f"Storage root {self.root} cannot be written ({err.strerror}); set the option [mlops] storage_root."
+                ) from err
+            raise
+
+
+def _checked(relative: str) -> str:
+    parts = relative.split("/")
+    if any(part in ("", ".", "..") or part.startswith(".") for part in parts):
+        raise BadInput(f"{relative!r} is not a plain path below the storage root.")
+    return relative
+
+
+def _remove_stale(home: Path) -> None:
+    for folder in home.iterdir():
+        try:
+            stale = time.time() - folder.stat().st_mtime > STALE_SECONDS
+        except FileNotFoundError:  # its task removed it meanwhile
+            continue
+        if stale:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
