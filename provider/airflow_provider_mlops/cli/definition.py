@@ -1,15 +1,20 @@
 """Declares the command ``airflow mlops``; every ``airflow`` command loads this, so it imports nothing else of ours."""
 
+from collections.abc import Callable
+
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
-_ROOT = Arg(
+# Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
+_arg: Callable[..., Arg] = Arg
+
+_ROOT = _arg(
     ("--ledger-root",),
     metavar="DIR",
     help="Folder of the ledger; default: [mlops] ledger_root, else the folder 'ledger' under [mlops] storage_root",
 )
-_CHAIN = Arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
-_CHAIN_OR_ALL = Arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
-_JSON = Arg(("--json",), action="store_true", help="Write the records as a JSON list")
+_CHAIN = _arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
+_CHAIN_OR_ALL = _arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
+_JSON = _arg(("--json",), action="store_true", help="Write the records as a JSON list")
 
 _LEDGER_COMMANDS = (
     ActionCommand(

@@ -6,14 +6,14 @@ from argparse import Namespace
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
-from typing import Any
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from airflow_provider_mlops.config import ledger_root
-from airflow_provider_mlops.core.errors import EvidenceBroken, MLOpsError
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MLOpsError
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
 from airflow_provider_mlops.core.verdict import Verdict
 
@@ -39,18 +39,20 @@ def _exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], N
 
 @_exit_codes
 def list_chains(args: Namespace) -> None:
-    """Print the chains with their number of records and the newest one.
+    """Print the chains with their number of records and the newest one, or ``broken``.
 
     :param args: ``chain`` (or None for all) and ``ledger_root``.
     """
     root, names = _chosen(args)
     table = _table("chain", "records", "newest", "kind", "partition", "outcome")
     for name in names:
-        records = Ledger(root, name).records()
-        if records:
-            last = records[-1]
-            cells = (last.time, _kind(last), _partition(last), last.outcome)
-            _add_row(table, name, len(records), *cells)
+        try:
+            records = Ledger(root, name).records()
+        except EvidenceBroken:
+            _add_row(table, name, "broken")
+            continue
+        last = records[-1]
+        _add_row(table, name, len(records), last.time, _kind(last), _partition(last), last.outcome)
     _console().print(table)
 
 
@@ -96,6 +98,8 @@ def verify(args: Namespace) -> None:
 
 
 def _chosen(args: Namespace) -> tuple[str, list[str]]:
+    if args.ledger_root and not Path(args.ledger_root).is_dir():
+        raise BadInput(f"There is no folder {args.ledger_root!r}; --ledger-root is the folder that holds the chains.")
     root = args.ledger_root or ledger_root()
     known = chains(root)
     if args.chain is None:
@@ -131,7 +135,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _add_row(table: Table, *cells: Any) -> None:
+def _add_row(table: Table, *cells: str | int | None) -> None:
     table.add_row(*(Text(_printable("" if cell is None else str(cell))) for cell in cells))
 
 

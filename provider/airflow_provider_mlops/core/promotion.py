@@ -54,7 +54,7 @@ def decide_promotion(
 
 def _gate_passed(gate: Mapping[str, Any] | None, version: str, digest: str) -> RuleResult:
     rule = "gate_passed"
-    numbers = {"candidate_version": version, "model_digest": digest}
+    numbers: dict[str, Any] = {"candidate_version": version, "model_digest": digest}
     if gate is None:
         return _fail(rule, f"Version {version} has no gate record; run the gate on it first.", numbers)
     body = gate.get("body") or {}
@@ -91,13 +91,11 @@ def _training_data_validated(validations: Mapping[str, str | None]) -> RuleResul
     bad = {snapshot: outcome for snapshot, outcome in validations.items() if outcome != Outcome.PASS}
     if not bad:
         return _pass(rule, f"All {len(validations)} training snapshots passed validation.", numbers)
-    named = ", ".join(
-        f"{snapshot} ({outcome or 'no validation record'})" for snapshot, outcome in list(bad.items())[:3]
-    )
+    named = ", ".join(f"{snapshot} ({outcome or 'no validation record'})" for snapshot, outcome in bad.items())
     return _fail(
         rule,
-        f"{len(bad)} of {len(validations)} training snapshots have no PASS: {named}{', ...' if len(bad) > 3 else ''}. "
-        "Validate them, or train without them.",
+        f"{len(bad)} of {len(validations)} training snapshots have no PASS; "
+        f"validate them, or train without them: {named}.",
         numbers,
     )
 

@@ -64,7 +64,7 @@ def decide_retrain(pending: Sequence[Record], claims: Sequence[Record], *, now_p
             _rule(
                 "drift_pending",
                 count > 0,
-                f"{count} drift record{'s wait' if count != 1 else ' waits'} for a retraining, newest {newest_pending}.",
+                f"Drift waits for a retraining: {count} record(s), the newest of {newest_pending}.",
                 "No drift waits for a retraining: none was found, or an earlier run has claimed it.",
                 pending=count,
             ),
