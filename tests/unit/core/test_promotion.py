@@ -1,0 +1,151 @@
+"""Who may take the alias."""
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.promotion import decide_promotion
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
+
+GATE = {
+    "kind": "gate",
+    "hash": "sha256:1",
+    "outcome": "PASS",
+    "body": {"candidate_version": "7", "model_digest": "sha256:m"},
+}
+
+
+def decide(**changes: Any) -> Verdict:
+    """Decide on a candidate that may be promoted, but for the changes."""
+    return decide_promotion(
+        **{
+            "candidate_version": "7",
+            "candidate_digest": "sha256:m",
+            "partition_key": "2013-03",
+            "gate": GATE,
+            "validations": {"s1": "PASS", "s2": "PASS"},
+            "current_champion": "5",
+            "evaluated_champion": "5",
+            "champion_partition_key": "2013-02",
+            **changes,
+        }
+    )
+
+
+def failed(verdict: Verdict) -> list[str]:
+    """Return the names of the rules that failed."""
+    return [rule.rule for rule in verdict.rules if rule.outcome is Outcome.FAIL]
+
+
+def gate(outcome: str | None = "PASS", kind: str = "gate", **body: str | None) -> dict[str, Any]:
+    """Return the gate's record with changes."""
+    return GATE | {"outcome": outcome, "kind": kind, "body": {**GATE["body"], **body}}  # type: ignore[dict-item]
+
+
+def test_a_gated_candidate_on_validated_data_takes_the_alias() -> None:
+    """All four rules pass and say why."""
+    verdict = decide()
+
+    assert verdict.passed
+    assert [r.rule for r in verdict.rules] == [
+        "gate_passed",
+        "training_data_validated",
+        "champion_unchanged",
+        "not_older",
+    ]
+
+
+def test_the_first_champion_needs_no_predecessor() -> None:
+    """No version holds the alias, and none was compared with."""
+    assert decide(current_champion=None, evaluated_champion=None, champion_partition_key=None).passed
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (None, "no gate record"),
+        (gate("FAIL"), "said FAIL"),
+        (gate("INCONCLUSIVE"), "said INCONCLUSIVE"),
+        (gate(None), "said None"),
+        (gate(kind="evaluation"), "'evaluation' record"),
+        (gate(candidate_version="6"), "judged version 6, not 7"),
+        (gate(model_digest="sha256:x"), "digest sha256:x"),
+        (gate(model_digest=None), "digest None"),
+        ({"kind": "gate", "outcome": "PASS"}, "judged version None"),
+    ],
+)
+def test_only_a_pass_for_this_very_model_counts(record: dict[str, Any] | None, words: str) -> None:
+    """A gate record of another version, or of other bytes, is none."""
+    verdict = decide(gate=record)
+
+    assert failed(verdict) == ["gate_passed"]
+    assert words in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("outcome", ["FAIL", "INCONCLUSIVE", None])
+def test_every_training_snapshot_must_have_passed(outcome: str | None) -> None:
+    """The snapshot without PASS is named."""
+    verdict = decide(validations={"s1": "PASS", "s2": outcome})
+
+    assert failed(verdict) == ["training_data_validated"]
+    assert f"s2 ({outcome or 'no validation record'})" in verdict.reasons[0]
+    assert "s1" not in verdict.reasons[0]
+
+
+def test_a_training_without_snapshots_proves_nothing() -> None:
+    """Nothing to check is not a PASS."""
+    assert failed(decide(validations={})) == ["training_data_validated"]
+
+
+@pytest.mark.parametrize(("current", "evaluated"), [("6", "5"), (None, "5"), ("6", None)])
+def test_an_alias_that_moved_since_the_evaluation_stops_the_promotion(
+    current: str | None, evaluated: str | None
+) -> None:
+    """The candidate was compared with another champion than it would replace."""
+    verdict = decide(current_champion=current, evaluated_champion=evaluated)
+
+    assert failed(verdict) == ["champion_unchanged"]
+    assert "judge it again" in verdict.reasons[0]
+
+
+def test_a_promotion_that_was_done_already_passes_again() -> None:
+    """A retry after the alias moved finds it on the candidate."""
+    assert decide(current_champion="7", champion_partition_key="2013-03").passed
+
+
+@pytest.mark.parametrize("key", ["2013-04", "2013-03-31", "2014-01"])
+def test_a_champion_of_a_newer_partition_is_never_replaced(key: str) -> None:
+    """Days and months compare by the end of their data."""
+    older = decide(champion_partition_key=key, partition_key="2013-03-30")
+
+    assert failed(older) == ["not_older"]
+    assert key in older.reasons[0]
+
+
+@pytest.mark.parametrize("key", ["2013-03", "2012-12", "2013-03-31"])
+def test_the_same_or_an_older_partition_is_replaced(key: str) -> None:
+    """A retraining for the champion's own partition may win."""
+    assert decide(champion_partition_key=key).passed
+
+
+def test_a_champion_from_outside_the_ledger_can_be_replaced_and_is_marked() -> None:
+    """A registry that had a champion before can be taken over; the record shows it."""
+    verdict = decide(champion_partition_key=None)
+
+    assert verdict.passed
+    assert verdict.marks == ("champion_without_record",)
+    assert "outside this ledger" in verdict.rules[-1].reason
+
+
+def test_all_reasons_are_given_at_once() -> None:
+    """Whoever reads a refusal sees all that stands in the way."""
+    verdict = decide(gate=None, validations={}, current_champion="6", champion_partition_key="2013-09")
+
+    assert len(failed(verdict)) == len(verdict.reasons) == 4
+
+
+def test_a_key_that_is_no_partition_is_an_error() -> None:
+    """A decision about nonsense is not made."""
+    with pytest.raises(BadInput):
+        decide(partition_key="march")
