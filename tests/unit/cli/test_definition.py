@@ -1,0 +1,63 @@
+"""The declaration of `airflow mlops`."""
+
+import argparse
+import json
+import subprocess
+import sys
+
+import pytest
+from airflow.cli import cli_parser
+
+from airflow_provider_mlops.cli.definition import get_mlops_cli_commands
+
+
+@pytest.fixture
+def parser() -> argparse.ArgumentParser:
+    """Return a parser built the way `airflow` builds its own."""
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    for command in get_mlops_cli_commands():
+        cli_parser._add_command(commands, command)
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("line", "chain", "root"),
+    [
+        ("list", None, None),
+        ("verify", None, None),
+        ("verify model/flight_delays", "model/flight_delays", None),
+        ("verify --ledger-root /evidence model/flight_delays", "model/flight_delays", "/evidence"),
+        ("show model/flight_delays --ledger-root /evidence", "model/flight_delays", "/evidence"),
+    ],
+)
+def test_the_commands_take_a_chain_and_a_root(
+    parser: argparse.ArgumentParser, line: str, chain: str | None, root: str | None
+) -> None:
+    """Options may stand before or after the chain."""
+    args = parser.parse_args(["mlops", "ledger", *line.split()])
+
+    assert (args.chain, args.ledger_root) == (chain, root)
+    assert callable(args.func)
+
+
+def test_show_needs_a_chain(parser: argparse.ArgumentParser) -> None:
+    """There is no table of all chains."""
+    with pytest.raises(SystemExit):
+        parser.parse_args(["mlops", "ledger", "show"])
+
+
+def test_declaring_the_commands_loads_none_of_our_code() -> None:
+    """Every `airflow` command pays for this import."""
+    code = (
+        "import json, sys, airflow.cli.cli_config; before = set(sys.modules);"
+        "from airflow_provider_mlops.cli.definition import get_mlops_cli_commands; get_mlops_cli_commands();"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert set(json.loads(loaded.strip().splitlines()[-1])) <= {
+        "airflow_provider_mlops",
+        "airflow_provider_mlops.cli",
+        "airflow_provider_mlops.cli.definition",
+    }

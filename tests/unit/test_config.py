@@ -1,0 +1,54 @@
+"""Where the provider keeps its files."""
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_mlops.config import ledger_root, storage_root
+from airflow_provider_mlops.core.errors import BadInput
+
+STORAGE, LEDGER = "AIRFLOW__MLOPS__STORAGE_ROOT", "AIRFLOW__MLOPS__LEDGER_ROOT"
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (STORAGE, LEDGER):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_both_default_to_a_folder_under_airflows_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without any setting all files are in one place."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+
+    assert storage_root() == f"{tmp_path}/mlops"
+    assert ledger_root() == f"{tmp_path}/mlops/ledger"
+
+
+@pytest.mark.parametrize(
+    ("storage", "ledger", "expected"),
+    [
+        ("/data/", "", ("/data", "/data/ledger")),
+        ("s3://bucket/prefix/", "", ("s3://bucket/prefix", "s3://bucket/prefix/ledger")),
+        ("s3://bucket", "/evidence", ("s3://bucket", "/evidence")),
+        ("file:///data", "file:///evidence/", ("/data", "/evidence")),
+        ("$PLACE/data", "", ("/place/data", "/place/data/ledger")),
+    ],
+)
+def test_the_options_decide(
+    monkeypatch: pytest.MonkeyPatch, storage: str, ledger: str, expected: tuple[str, str]
+) -> None:
+    """The ledger follows the storage unless it has its own place."""
+    monkeypatch.setenv("PLACE", "/place")
+    monkeypatch.setenv(STORAGE, storage)
+    monkeypatch.setenv(LEDGER, ledger)
+
+    assert (storage_root(), ledger_root()) == expected
+
+
+@pytest.mark.parametrize("option", [STORAGE, LEDGER])
+def test_a_relative_path_is_refused(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    """The worker and the command line would mean different folders."""
+    monkeypatch.setenv(option, "data")
+
+    with pytest.raises(BadInput, match=rf"{option.split('__')[-1].lower()} is the relative path 'data'"):
+        ledger_root()
