@@ -1,0 +1,116 @@
+"""Policies from YAML files: duplicate keys refused, checked by a JSON schema, errors that name the place."""
+
+import json
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from airflow_provider_mlops.core.drift_policy import DriftPolicy
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.policy import Policy
+
+SCHEMAS = Path(__file__).with_name("schemas")
+MAX_ERRORS = 3
+
+_Read = TypeVar("_Read")
+
+
+def load_policy(path: str | Path) -> Policy:
+    """Load the policy of a gate.
+
+    :param path: the YAML file.
+    :return: the policy.
+    :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
+    """
+    return _load(Path(path), "policy.schema.json", Policy.from_mapping)
+
+
+def load_drift_policy(path: str | Path) -> DriftPolicy:
+    """Load the policy of a drift check.
+
+    :param path: the YAML file.
+    :return: the policy.
+    :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
+    """
+    return _load(Path(path), "drift_policy.schema.json", DriftPolicy.from_mapping)
+
+
+def _load(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
+    mapping = read_yaml(path)
+    _check(mapping, path, json.loads((SCHEMAS / schema).read_text(encoding="utf-8")))
+    try:
+        return read(mapping)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of plain values.
+
+    :param path: the file.
+    :return: what it holds.
+    :raises BadInput: when it cannot be read, is not YAML, or has a key twice.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A safe loader that refuses a key that stands twice, where YAML would silently keep the last."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+            seen = set()
+            for key_node, _ in node.value:
+                key = str(key_node.value)
+                if key in seen:
+                    raise BadInput(f"{path}, line {key_node.start_mark.line + 1}: the key {key!r} is there twice.")
+                seen.add(key)
+            return super().construct_mapping(node, deep=deep)
+
+    try:
+        with path.open(encoding="utf-8") as stream:
+            # Loader is a SafeLoader: it builds plain values only.
+            return yaml.load(stream, Loader)  # noqa: S506
+    except OSError as error:
+        raise BadInput(f"The policy file {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _check(mapping: Any, path: Path, schema: Mapping[str, Any]) -> None:
+    from jsonschema import Draft202012Validator
+
+    try:
+        errors = sorted(Draft202012Validator(schema).iter_errors(mapping), key=lambda error: list(map(str, error.path)))
+    except RecursionError:
+        raise BadInput(f"{path} refers to itself.") from None
+    if errors:
+        shown = "; ".join(_explain(error) for error in errors[:MAX_ERRORS])
+        more = f"; and {len(errors) - MAX_ERRORS} more" if len(errors) > MAX_ERRORS else ""
+        raise BadInput(f"{path}: {shown}{more}.")
+
+
+def _explain(error: Any) -> str:
+    """Say where the value stands, what it is, and what is allowed there."""
+    where = error.json_path
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        known = error.schema["properties"]
+        unknown = ", ".join(repr(key) for key in error.instance if key not in known)
+        return f"{where} has the unknown key {unknown}; valid keys: {', '.join(known)}"
+    if error.validator == "required":
+        lacking = ", ".join(repr(key) for key in error.validator_value if key not in error.instance)
+        return f"{where} lacks the key {lacking}; it must have: {', '.join(error.validator_value)}"
+    value = repr(error.instance)
+    value = value if len(value) <= 80 else f"{value[:77]}..."
+    if error.validator in ("enum", "const"):
+        allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
+        return f"{where} is {value}; allowed: {', '.join(map(str, allowed))}"
+    limits = {
+        "type": "it must be of the type",
+        "minimum": "it must be at least",
+        "exclusiveMinimum": "it must be above",
+        "exclusiveMaximum": "it must be below",
+        "minItems": "the least number of items is",
+        "minLength": "the least length is",
+    }
+    if error.validator in limits:
+        return f"{where} is {value}; {limits[error.validator]} {error.validator_value}"
+    return f"{where}: {error.message}"

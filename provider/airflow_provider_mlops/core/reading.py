@@ -1,0 +1,109 @@
+"""Reading plain mappings, as they come from YAML: unknown and missing keys are errors that name the way out."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from airflow_provider_mlops.core.errors import BadInput
+
+
+def check_keys(
+    mapping: Any, where: str, *, allowed: Collection[str], required: Collection[str] = ()
+) -> Mapping[str, Any]:
+    """Refuse what is not a mapping, keys that nobody reads, and keys that are missing.
+
+    :param mapping: what was loaded.
+    :param where: what it is, for the error message.
+    :param allowed: the keys that it may have.
+    :param required: the keys that it must have.
+    :return: the same mapping.
+    :raises BadInput: naming the key and the valid ones.
+    """
+    if not isinstance(mapping, Mapping):
+        raise BadInput(f"{where} must be a mapping, not {mapping!r}.")
+    valid = ", ".join(sorted(allowed))
+    for key in mapping:
+        if key not in allowed:
+            raise BadInput(f"{where} has the unknown key {key!r}; valid keys: {valid}.")
+    for key in required:
+        if key not in mapping:
+            raise BadInput(f"{where} lacks the key {key!r}; valid keys: {valid}.")
+    return mapping
+
+
+def check_schema(mapping: Mapping[str, Any], where: str, version: int) -> None:
+    """Refuse a schema version that this code does not read.
+
+    :param mapping: the mapping with the key ``schema``.
+    :param where: what it is, for the error message.
+    :param version: the version that is read.
+    :raises BadInput: when it is another.
+    """
+    found = mapping["schema"]
+    if isinstance(found, bool) or found != version:
+        raise BadInput(f"{where} has schema {found!r}; this version reads schema {version}.")
+
+
+def text(value: Any, where: str) -> str:
+    """Read a text that is not empty.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the text.
+    :raises BadInput: when it is anything else.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f"{where} must be a text, not {value!r}.")
+    return value
+
+
+def number(value: Any, where: str) -> float:
+    """Read a finite number.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number.
+    :raises BadInput: when it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadInput(f"{where} must be a finite number, not {value!r}.")
+    return float(value)
+
+
+def above_zero(value: Any, where: str) -> float:
+    """Read a finite number above zero.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number.
+    :raises BadInput: when it is anything else.
+    """
+    if number(value, where) <= 0:
+        raise BadInput(f"{where} must be above 0, not {value!r}.")
+    return float(value)
+
+
+def count(value: Any, where: str) -> int:
+    """Read a whole number of at least 1.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number.
+    :raises BadInput: when it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise BadInput(f"{where} must be a whole number of at least 1, not {value!r}.")
+    return value
+
+
+def alpha(value: Any, where: str) -> float:
+    """Read an error rate.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the rate, between 0 and 0.5, both excluded.
+    :raises BadInput: when it is anything else.
+    """
+    if not 0 < number(value, where) < 0.5:
+        raise BadInput(f"{where} must be above 0 and below 0.5, not {value!r}.")
+    return float(value)

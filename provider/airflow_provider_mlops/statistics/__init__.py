@@ -1,0 +1,1 @@
+"""Intervals, tests, distances and corrections: numpy and ``scipy.special`` only."""

@@ -1,0 +1,78 @@
+"""Intervals that several metrics share: the normal quantile, Wilson's interval, the interval of a mean."""
+
+import math
+
+import numpy as np
+from scipy import special
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable
+from airflow_provider_mlops.statistics.arrays import FloatArray
+
+MIN_ROWS_FOR_MEAN = 30
+"""Rows below which the distribution of a mean is not taken for normal."""
+
+
+def two_sided_z(level: float) -> float:
+    """Return the normal quantile of a two-sided interval.
+
+    :param level: confidence level, above 0 and below 1; 0.90 holds two one-sided bounds at alpha 0.05.
+    :return: the quantile, 1.645 for 0.90.
+    :raises BadInput: when the level is out of range.
+    """
+    if not 0 < level < 1:
+        raise BadInput(f"The confidence level must be above 0 and below 1, not {level!r}.")
+    return float(special.ndtri((1 + level) / 2))
+
+
+def wilson(successes: float, n: int, level: float) -> Interval:
+    """Give a proportion its score interval (Wilson 1927): sound for small n and near 0 and 1.
+
+    :param successes: cases that count, between 0 and n.
+    :param n: all cases.
+    :param level: two-sided confidence level.
+    :return: the proportion with its interval.
+    :raises NotMeasurable: when there are no cases.
+    """
+    if n < 1:
+        raise NotMeasurable("There are no rows.")
+    z = two_sided_z(level)
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # Rounding must not push a bound past the share itself at 0 and at 1.
+    return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)), n, "wilson")
+
+
+def unseen(n: int, level: float) -> float:
+    """Bound the share of cases of a kind that n cases did not show: Wilson's upper bound at zero.
+
+    A variance of zero is no proof that there is none: this is what such a sample still allows.
+
+    :param n: cases seen.
+    :param level: two-sided confidence level.
+    :return: the share, 1 when there are no cases.
+    """
+    z = two_sided_z(level)
+    return z * z / (n + z * z)
+
+
+def mean_interval(values: FloatArray, level: float, *, scale: float, method: str = "student_t") -> Interval:
+    """Give a mean its Student interval.
+
+    Where all values are equal, the interval is what `unseen` rows could change, each by at most ``scale``.
+
+    :param values: one independent value per row.
+    :param level: two-sided confidence level.
+    :param scale: largest size that a value was seen or known to have.
+    :param method: name to keep with the interval.
+    :return: the mean with its interval.
+    :raises NotMeasurable: with fewer than 30 rows, where a mean is not taken for normal.
+    """
+    n = len(values)
+    if n < MIN_ROWS_FOR_MEAN:
+        raise NotMeasurable(f"There are {n} rows; a mean needs at least {MIN_ROWS_FOR_MEAN} for its interval.")
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, (1 + level) / 2)) * error if error > 0 else unseen(n, level) * scale
+    return Interval(mean, mean - half, mean + half, n, method)

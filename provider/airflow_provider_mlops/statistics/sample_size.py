@@ -1,0 +1,65 @@
+"""How many rows would decide: the number that an INCONCLUSIVE verdict owes its reader."""
+
+import math
+
+from scipy import special
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.measure import Interval
+from airflow_provider_mlops.statistics.intervals import two_sided_z
+
+POWER = 0.8
+MOST_ROWS = 1_000_000_000
+
+
+def rows_needed(variance: float, distance: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
+    """Compute the rows on which a one-sided bound clears a distance with a given power.
+
+    ``n = (z_alpha + z_power)^2 * variance / distance^2``. For a difference of paired accuracies of equal models, the
+    variance of a row is the share of discordant rows and the distance is the margin.
+
+    :param variance: variance of one row's contribution.
+    :param distance: how far the true value is from the limit.
+    :param alpha: one-sided error rate.
+    :param power: wished probability of a decision.
+    :return: rows, None when the distance is so small that more than a billion would be needed.
+    :raises BadInput: when the variance is negative or a rate out of range.
+    """
+    if not variance >= 0 or not 0 < alpha < 1 or not 0 < power < 1:
+        raise BadInput(f"No sample size for variance {variance}, alpha {alpha}, power {power}.")
+    if distance == 0:
+        return None
+    rows = (special.ndtri(1 - alpha) + special.ndtri(power)) ** 2 * variance / distance**2
+    return max(1, math.ceil(rows)) if rows <= MOST_ROWS else None
+
+
+def row_variance(interval: Interval, level: float) -> float:
+    """Recover the variance of one row's contribution from the width of an interval.
+
+    :param interval: an interval whose width shrinks with the square root of n.
+    :param level: its two-sided confidence level.
+    :return: the variance.
+    """
+    error = (interval.high - interval.low) / (2 * two_sided_z(level))
+    return error * error * interval.n
+
+
+def rows_to_decide(interval: Interval, limit: float, *, alpha: float, margin: float | None = None) -> int | None:
+    """Compute the rows that would decide where this interval could not.
+
+    For a non-inferiority question the models are first taken for equal, so that the distance is the margin. Where
+    the rows at hand would already do for that, and for every other question, it is the distance observed.
+
+    :param interval: the interval that covers the limit, of level 1 - 2 alpha.
+    :param limit: the limit that it covers.
+    :param alpha: one-sided error rate.
+    :param margin: the non-inferiority margin, if that is the question.
+    :return: rows, more than at hand; None when no sensible number would do.
+    """
+    variance = row_variance(interval, 1 - 2 * alpha)
+    if margin is not None:
+        rows = rows_needed(variance, margin, alpha=alpha)
+        if rows is not None and rows > interval.n:
+            return rows
+    rows = rows_needed(variance, interval.value - limit, alpha=alpha)
+    return rows if rows is not None and rows > interval.n else None
