@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_mlops.core import exclusive
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
@@ -307,7 +306,7 @@ def test_a_full_or_failing_disk_may_be_tried_again(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(exclusive.os, "fsync", failing)
+        patch.setattr(os, "fsync", failing)
         with pytest.raises(error, match=str(five.folder)):
             five.append(kind="drift", key="k", body={})
 
@@ -322,7 +321,7 @@ def test_a_folder_that_cannot_be_written_is_final(five: Ledger, monkeypatch: pyt
     def failing(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(exclusive.os, "link", failing)
+    monkeypatch.setattr(os, "link", failing)
     with pytest.raises(BadInput, match="ledger_root"):
         five.append(kind="drift", key="k", body={})
 
