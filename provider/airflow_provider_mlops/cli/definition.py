@@ -10,7 +10,9 @@ _arg: Callable[..., Arg] = Arg
 _ROOT = _arg(
     ("--ledger-root",),
     metavar="DIR",
-    help="Folder of the ledger; default: [mlops] ledger_root, else the folder 'ledger' under [mlops] storage_root",
+    # Airflow renders help as rich markup, which would swallow "[mlops]".
+    help="Folder of the ledger; default: option ledger_root of the configuration section mlops, "
+    "else the folder 'ledger' under its storage_root",
 )
 _CHAIN = _arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
 _CHAIN_OR_ALL = _arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
