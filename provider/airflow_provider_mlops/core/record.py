@@ -169,7 +169,7 @@ def check_form(data: Any) -> None:
         raise EvidenceBroken("unreadable: it is not a JSON object.")
     if data.get("schema") != SCHEMA:
         raise EvidenceBroken(
-            f"unreadable: it has schema {data.get('schema')!r}, this version of the provider reads {SCHEMA}. Upgrade it."
+            f"unreadable: it has schema {data.get('schema')!r}, this provider reads {SCHEMA}. Upgrade the provider."
         )
     if data.keys() != _FIELDS:
         raise EvidenceBroken(f"unreadable: fields missing or unknown: {', '.join(sorted(_FIELDS ^ data.keys()))}.")

@@ -120,6 +120,15 @@ def test_latest_returns_the_newest_whose_body_matches(five: Ledger) -> None:
     assert five.latest(kind="gate", partition_key="2013-12") is None
 
 
+@pytest.mark.parametrize("length", [65_536, 200_000])
+def test_a_record_may_be_long(tmp_path: Path, length: int) -> None:
+    """A record is read whole, however many blocks it has."""
+    record = Ledger(tmp_path, CHAIN).append(kind="gate", key="k", body={"text": "x" * length})
+
+    assert Ledger(tmp_path, CHAIN).records() == [record]
+    assert Ledger(tmp_path, CHAIN).verify() == []
+
+
 def test_a_chain_that_does_not_exist_is_empty(tmp_path: Path) -> None:
     """Reading creates nothing."""
     ledger = Ledger(tmp_path / "none", CHAIN)
@@ -439,6 +448,18 @@ def test_tampering_is_found_and_named(
         Ledger(five.root, CHAIN).records()
     with pytest.raises(EvidenceBroken, match="ledger verify"):
         Ledger(five.root, CHAIN).append(kind="drift", key="k", body={})
+
+
+def test_a_file_that_cannot_be_opened_is_named(five: Ledger) -> None:
+    """A folder, or a file without the right to read it, stands where a record was."""
+    file_of(five, 3).unlink()
+    file_of(five, 3).mkdir()
+    problems = five.verify()
+
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{CHAIN}/00000003.json: unreadable: ")
+    with pytest.raises(BadInput, match=r"00000003\.json"):
+        Ledger(five.root, CHAIN).records()
 
 
 def test_a_long_gap_is_one_problem(five: Ledger) -> None:
