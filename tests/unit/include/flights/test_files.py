@@ -1,0 +1,90 @@
+"""Tests of the suite and the policies: valid, met by real months, broken by broken ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+import include.flights
+from airflow_provider_mlops.backends.great_expectations import load_suite, validate
+from airflow_provider_mlops.core.drift_policy import DriftPolicy
+from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.verdict import Outcome
+from include.flights.source import read_partition
+from include.flights.spec import FEATURES, LABEL, ROW_ID, SLICES, TIME_COLUMN
+
+FOLDER = Path(include.flights.__file__).parent
+SUITE = FOLDER / "suites" / "flights.yaml"
+
+
+def month(key: str) -> pd.DataFrame:
+    """Read a month."""
+    (frame,) = read_partition(Partition.parse(key))
+    return frame
+
+
+def mapping(name: str) -> dict[str, Any]:
+    """Read a YAML file of the use case."""
+    return yaml.safe_load((FOLDER / name).read_text())
+
+
+@pytest.mark.parametrize(("key", "marks"), [("2013-01", ()), ("2013-02", ("warnings",)), ("2013-12", ())])
+def test_real_months_meet_the_suite(key: str, marks: tuple[str, ...]) -> None:
+    """February has the one wind that cannot be, which is a warning; December lacks a day of weather."""
+    verdict, _ = validate(month(key), load_suite(SUITE))
+
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.marks == marks
+
+
+def twice(frame: pd.DataFrame) -> pd.DataFrame:
+    """Repeat a row."""
+    return pd.concat([frame, frame.head(1)])
+
+
+def from_the_future(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give every flight weather from after its departure."""
+    return frame.assign(weather_known_at=frame[TIME_COLUMN] + pd.Timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        twice,
+        from_the_future,
+        lambda frame: frame.head(88),
+        lambda frame: frame.assign(**{LABEL: float("nan")}),
+        lambda frame: frame.assign(**{LABEL: 1.0}),
+        lambda frame: frame.drop(columns=LABEL),
+        lambda frame: frame.assign(origin="ORD"),
+        lambda frame: frame.assign(**{ROW_ID: None}),
+        lambda frame: frame.assign(temperature=frame["temperature"] + 200),
+    ],
+    ids=["twice", "future", "few", "no label", "one class", "no column", "origin", "no key", "kelvin"],
+)
+def test_broken_month_fails_the_suite(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Each way to break a month is refused."""
+    verdict, _ = validate(damage(month("2013-03")), load_suite(SUITE))
+
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_gate_policy_is_valid_and_slices_by_known_columns() -> None:
+    """A policy that cannot be read would stop every promotion."""
+    policy = Policy.from_mapping(mapping("policy.yaml"))
+
+    used = {rule.slice for rule in policy.rules if getattr(rule, "slice", None)}
+    assert used <= set(SLICES)
+
+
+def test_drift_policy_is_valid_and_names_known_columns() -> None:
+    """A threshold of a column that does not exist would be refused when the month is judged."""
+    policy = DriftPolicy.from_mapping(mapping("drift.yaml"))
+    columns = set(month("2013-01").columns)
+
+    assert set(policy.features) <= set(FEATURES)
+    assert columns - set(policy.ignore) <= set(FEATURES)
