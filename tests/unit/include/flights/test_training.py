@@ -1,6 +1,7 @@
 """Tests of the training function: same rows and seed, same model; a model that can be stored without pickle."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 import skops.io
@@ -38,9 +39,9 @@ def model(february: pd.DataFrame) -> Pipeline:
     return train(february)
 
 
-def scores(model: Pipeline, frame: pd.DataFrame) -> np.ndarray:
+def scores(model: Pipeline, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return the probability of a late arrival."""
-    return model.predict_proba(frame[list(FEATURES)])[:, 1]
+    return np.asarray(model.predict_proba(frame[list(FEATURES)])[:, 1], dtype=np.float64)
 
 
 def test_model_ranks_the_flights_of_the_next_month(model: Pipeline, march: pd.DataFrame) -> None:
