@@ -1,0 +1,1 @@
+"""What the reference Dags need, a package per use case."""

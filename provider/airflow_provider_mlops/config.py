@@ -1,6 +1,7 @@
 """Where this provider keeps its files: the options of the configuration section ``mlops``."""
 
 import os
+import pathlib
 
 from airflow_provider_mlops.core.errors import BadInput
 
@@ -35,7 +36,7 @@ def _place(option: str, default: str) -> str:
     # With a fallback the option works before Airflow has read the provider's own description of it.
     value = (conf.get(SECTION, option, fallback=None) or "").strip() or default
     value = os.path.expanduser(os.path.expandvars(value)).removeprefix("file://")
-    if value and "://" not in value and not os.path.isabs(value):
+    if value and "://" not in value and not pathlib.Path(value).is_absolute():
         raise BadInput(
             f"[{SECTION}] {option} is the relative path {value!r}, which every process reads differently; "
             "write an absolute one."

@@ -50,5 +50,5 @@ def test_a_relative_path_is_refused(monkeypatch: pytest.MonkeyPatch, option: str
     """The worker and the command line would mean different folders."""
     monkeypatch.setenv(option, "data")
 
-    with pytest.raises(BadInput, match=rf"{option.split('__')[-1].lower()} is the relative path 'data'"):
+    with pytest.raises(BadInput, match=rf"{option.rsplit('__', maxsplit=1)[-1].lower()} is the relative path 'data'"):
         ledger_root()

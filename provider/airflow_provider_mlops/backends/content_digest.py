@@ -123,7 +123,9 @@ def _fixed_width_bytes(chunk: pa.Array) -> bytes:
         chunk = chunk.cast("uint8")
     elif types.is_temporal(chunk.type):
         chunk = chunk.view(f"int{chunk.type.bit_width}")
-    values = chunk.fill_null(0).to_numpy(zero_copy_only=False) if chunk.null_count else chunk.to_numpy(zero_copy_only=False)
+    values = (
+        chunk.fill_null(0).to_numpy(zero_copy_only=False) if chunk.null_count else chunk.to_numpy(zero_copy_only=False)
+    )
     if types.is_floating(chunk.type):
         # Every NaN is the same value here: its payload bits differ between libraries.
         values = numpy.where(numpy.isnan(values), numpy.array(numpy.nan, dtype=values.dtype), values)

@@ -69,7 +69,9 @@ def _run(frame: pd.DataFrame, suite: Mapping[str, Any]) -> dict[str, Any]:
     for index, item in enumerate(suite["expectations"]):
         definition.add_expectation(_expectation(gx, item, index))
     batch = (
-        context.data_sources.add_pandas("snapshot").add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
+        context.data_sources.add_pandas("snapshot")
+        .add_dataframe_asset("rows")
+        .add_batch_definition_whole_dataframe("all")
     )
     validation = batch.get_batch({"dataframe": frame}).validate(
         context.suites.add(definition), result_format={"result_format": "SUMMARY", "partial_unexpected_count": 5}
@@ -106,7 +108,9 @@ def _rule(item: Mapping[str, Any], expectation: Mapping[str, Any], index: int) -
     if raised:
         return RuleResult(rule=name, outcome=Outcome.FAIL, reason=f"{subject}: could not be judged: {raised}"), False
     if item.get("success") is True:
-        return RuleResult(rule=name, outcome=Outcome.PASS, reason=f"{subject}: as expected", numbers=figures), False
+        return RuleResult(
+            rule=name, outcome=Outcome.PASS, reason=f"{subject}: {expectation['type']} holds", numbers=figures
+        ), False
     reason = f"{subject}: {expectation['type']} {_arguments(kwargs)} does not hold{_extent(figures)}"
     if expectation.get("severity", "critical") == "warning":
         return RuleResult(rule=name, outcome=Outcome.PASS, reason=f"warning: {reason}", numbers=figures), True

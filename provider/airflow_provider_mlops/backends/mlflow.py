@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.optional import load, quiet
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 KEY_TAG = "mlops.key"
+ARCHIVE_TAG = "mlops.archive_sha256"
 MODEL_FILE = "model.skops"
 _TAG_LIMIT = 4_000
 
@@ -73,7 +74,8 @@ def log_model(client: MlflowClient, run: Run, folder: Path, *, name: str, key: s
     :param folder: folder that ``mlflow.sklearn.save_model`` wrote.
     :param name: name of the logged model.
     :param key: content key of what made the model.
-    :return: the logged model, ready.
+    :return: the logged model, ready. Its tag ``mlops.archive_sha256`` is the hash of the archive that is stored: each
+        saving writes other bytes, and a retry may find the archive of an earlier try.
     """
     found = client.search_logged_models(
         [run.info.experiment_id],
@@ -83,7 +85,8 @@ def log_model(client: MlflowClient, run: Run, folder: Path, *, name: str, key: s
     for model in found:
         if str(model.status) in ("READY", "LoggedModelStatus.READY") and model.tags.get(KEY_TAG) == key:
             return model
-    made = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags={KEY_TAG: key})
+    tags = {KEY_TAG: key, ARCHIVE_TAG: _file_sha256(folder / MODEL_FILE)}
+    made = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags=tags)
     client.log_model_artifacts(made.model_id, str(folder))
     return client.finalize_logged_model(made.model_id, "READY")
 
@@ -111,9 +114,7 @@ def find_or_create_version(
         return found
     limited = {tag: str(value)[:_TAG_LIMIT] for tag, value in tags.items()}
     source = f"models:/{model_id}"
-    made = client.create_model_version(
-        model, source, run_id=run_id, tags={**limited, KEY_TAG: key}, model_id=model_id
-    )
+    made = client.create_model_version(model, source, run_id=run_id, tags={**limited, KEY_TAG: key}, model_id=model_id)
     first = _first_version(client, model, run_id, key) or str(made.version)
     if first != str(made.version):
         client.delete_model_version(model, str(made.version))
@@ -154,9 +155,10 @@ def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> Non
         raise TransientError(f"Alias {alias!r} of model {model!r} was set by another task at the same moment.") from err
 
 
-def download_model_file(model_id: str, folder: Path, sha256: str) -> Path:
+def download_model_file(client: MlflowClient, model_id: str, folder: Path, sha256: str) -> Path:
     """Download a logged model's skops archive and prove that it is the recorded one, before anything loads it.
 
+    :param client: an open client.
     :param model_id: id of the logged model.
     :param folder: an empty local folder.
     :param sha256: hexadecimal SHA-256 that was recorded when the model was trained.
@@ -166,13 +168,16 @@ def download_model_file(model_id: str, folder: Path, sha256: str) -> Path:
     artifacts = load("mlflow.artifacts", "mlflow")
     exceptions = load("mlflow.exceptions", "mlflow")
     try:
-        local = Path(artifacts.download_artifacts(artifact_uri=f"models:/{model_id}/{MODEL_FILE}", dst_path=str(folder)))
+        location = client.get_logged_model(model_id).artifact_location
+        local = Path(artifacts.download_artifacts(artifact_uri=f"{location}/{MODEL_FILE}", dst_path=str(folder)))
     except (exceptions.MlflowException, OSError) as err:
         if "Max retries exceeded" in str(err):
             raise
         raise EvidenceBroken(f"Logged model {model_id} has no readable {MODEL_FILE}: {str(err)[:200]}") from err
-    if hashlib.sha256(local.read_bytes()).hexdigest() != sha256:
-        raise EvidenceBroken(f"{MODEL_FILE} of logged model {model_id} was changed: its SHA-256 is not the recorded one.")
+    if _file_sha256(local) != sha256:
+        raise EvidenceBroken(
+            f"{MODEL_FILE} of logged model {model_id} was changed: its SHA-256 is not the recorded one."
+        )
     return local
 
 
@@ -209,17 +214,22 @@ def save_sklearn(estimator: Any, folder: Path, *, sample: Any, trusted_types: li
     skops_errors = load("skops.io.exceptions", "scikit-learn")
     exceptions = load("mlflow.exceptions", "mlflow")
     try:
-        flavor.save_model(
-            estimator,
-            str(folder),
-            serialization_format="skops",
-            skops_trusted_types=trusted_types,
-            pip_requirements=_requirements(),
-            signature=models.infer_signature(sample, estimator.predict(sample)),
-        )
+        with quiet():
+            flavor.save_model(
+                estimator,
+                str(folder),
+                serialization_format="skops",
+                skops_trusted_types=trusted_types,
+                pip_requirements=_requirements(),
+                signature=models.infer_signature(sample, estimator.predict(sample)),
+            )
     except (skops_errors.UntrustedTypesFoundException, exceptions.MlflowException) as err:
         raise BadInput(f"The model cannot be saved: {str(err)[:400]} Name the types in trusted_types.") from err
     return folder / MODEL_FILE
+
+
+def _file_sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _requirements() -> list[str]:

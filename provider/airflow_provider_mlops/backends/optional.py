@@ -1,6 +1,9 @@
 """Importing optional libraries with an error that says what to install."""
 
 import importlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from airflow_provider_mlops.core.errors import MissingBackend
@@ -21,3 +24,18 @@ def load(module: str, extra: str) -> ModuleType:
         raise MissingBackend(
             f"{missing!r} is not installed where this task runs. Install it: pip install 'airflow-provider-mlops[{extra}]'"
         ) from err
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back deprecation warnings while a library walks through every loaded module.
+
+    skops looks a function up in all of ``sys.modules``, and each old name of Airflow that it touches warns: hundreds
+    of lines in the log of a task that has done nothing wrong.
+
+    :return: context manager.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import platform
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.optional import load, quiet
+from airflow_provider_mlops.backends.skops_digest import canonical_digest
 from airflow_provider_mlops.core.canonical import sha256_bytes
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 
@@ -45,7 +47,12 @@ def split_features(
 
 
 def fit(
-    function: Callable[..., Any], features: pd.DataFrame, labels: pd.Series[Any], *, seed: int, params: Mapping[str, Any]
+    function: Callable[..., Any],
+    features: pd.DataFrame,
+    labels: pd.Series[Any],
+    *,
+    seed: int,
+    params: Mapping[str, Any],
 ) -> Any:
     """Call a training function with its thread count pinned to one, since thread order changes sums.
 
@@ -86,6 +93,18 @@ def score(estimator: Any, features: pd.DataFrame) -> np.ndarray:
     return scores  # type: ignore[no-any-return]
 
 
+def model_digest(estimator: Any) -> str:
+    """Return the canonical digest of a fitted estimator: the same for the same learned parameters.
+
+    :param estimator: fitted estimator.
+    :return: ``sha256:`` and 64 hexadecimal digits.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlops-digest-") as folder, quiet():
+        path = Path(folder) / "model.skops"
+        load("skops.io", "scikit-learn").dump(estimator, path)
+        return canonical_digest(path)
+
+
 def prediction_digest(scores: np.ndarray) -> str:
     """Hash a vector of scores bit by bit.
 
@@ -106,9 +125,11 @@ def read_model(path: Path, *, sha256: str, trusted_types: Sequence[str]) -> Any:
     """
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise EvidenceBroken(f"{path.name} was changed: its SHA-256 is not the recorded one.")
-    io, errors = load("skops.io", "scikit-learn"), load("skops.io.exceptions", "scikit-learn")
+    with quiet():
+        io, errors = load("skops.io", "scikit-learn"), load("skops.io.exceptions", "scikit-learn")
     try:
-        return io.load(path, trusted=list(trusted_types))
+        with quiet():
+            return io.load(path, trusted=list(trusted_types))
     except errors.UntrustedTypesFoundException as err:
         raise EvidenceBroken(f"{path.name} holds types that the record does not trust: {err}") from err
 

@@ -51,7 +51,11 @@ def json_safe(value: Any, path: str = "$") -> Any:
     :return: the same value, tuples turned into lists.
     :raises BadInput: naming the path, when a part is not JSON-safe (NaN, bytes, objects, keys that are not text).
     """
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        if not _is_unicode(value):
+            raise BadInput(f"{path} holds half a surrogate pair, which is no text.")
+        return value
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -65,3 +69,11 @@ def json_safe(value: Any, path: str = "$") -> Any:
     if isinstance(value, list | tuple):
         return [json_safe(item, f"{path}[{index}]") for index, item in enumerate(value)]
     raise BadInput(f"{path} is a {type(value).__name__}, which JSON cannot hold.")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -12,6 +12,7 @@ from typing import Any
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
 
+_DAG_FILE_PREFIX = re.compile(r"^unusual_prefix_[0-9a-f]+_")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -47,15 +48,16 @@ def code_files(function: Callable[..., Any]) -> dict[str, str]:
     function = inspect.unwrap(function)
     home = sys.modules.get(function.__module__)
     if home is None or not getattr(home, "__file__", None):
-        return {function.__module__: _sha256_text(inspect.getsource(function))}
+        return {module_name(function): _sha256_text(inspect.getsource(function))}
     top = home.__name__.partition(".")[0]
     found: dict[str, str] = {}
     waiting = [home]
     while waiting:
         module = waiting.pop()
-        if module.__name__ in found:
+        name = _plain_name(module.__name__)
+        if name in found:
             continue
-        found[module.__name__] = _sha256_text(_source(module))
+        found[name] = _sha256_text(_source(module))
         waiting.extend(_neighbours(module, top))
     return dict(sorted(found.items()))
 
@@ -69,10 +71,26 @@ def code_hash(function: Callable[..., Any]) -> str:
     return sha256_of({"function": inspect.unwrap(function).__qualname__, "files": code_files(function)})
 
 
+def module_name(function: Callable[..., Any]) -> str:
+    """Return the name of the module that defines a function; a Dag file's is its file name.
+
+    Airflow imports Dag files under a name that holds a hash of their path, which differs between machines.
+
+    :param function: a function defined in a module.
+    """
+    return _plain_name(function.__module__)
+
+
+def _plain_name(name: str) -> str:
+    return _DAG_FILE_PREFIX.sub("", name)
+
+
 def _neighbours(module: ModuleType, top: str) -> list[ModuleType]:
     names = {getattr(value, "__module__", None) for value in vars(module).values()}
     names |= {value.__name__ for value in vars(module).values() if isinstance(value, ModuleType)}
-    names |= set(re.findall(rf"^\s*(?:from|import)\s+({re.escape(top)}(?:\.\w+)*)", _source(module), flags=re.MULTILINE))
+    names |= set(
+        re.findall(rf"^\s*(?:from|import)\s+({re.escape(top)}(?:\.\w+)*)", _source(module), flags=re.MULTILINE)
+    )
     inside = sorted(name for name in names if isinstance(name, str) and name.partition(".")[0] == top)
     return [sys.modules[name] for name in inside if getattr(sys.modules.get(name), "__file__", None)]
 

@@ -74,7 +74,7 @@ def remove_leftovers(folder: Path) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(TEMPORARY) and entry.stat().st_mtime < oldest:
-                os.unlink(entry.path)
+                Path(entry.path).unlink()
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def _translate(err: OSError, place: Path) -> MLOpsError:
 def _write_synced(path: Path, data: bytes) -> None:
     # Read-only from birth: a record is never written again.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    with open(descriptor, "wb", buffering=0) as file:
+    with Path(descriptor).open("wb", buffering=0) as file:
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]

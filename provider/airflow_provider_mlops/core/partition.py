@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_mlops.core.errors import BadInput
 
-_MONTH = re.compile(r"\d{4}-\d{2}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTH = re.compile(r"[1-9][0-9]{3}-[0-9]{2}")
+_DAY = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,11 @@ class Verdict:
         return blocking or tuple(rule.reason for rule in self.rules)
 
     def summary(self) -> str:
-        """Return one line for the log: the outcome and the reasons that decided it."""
-        text = "; ".join(self.reasons[:MAX_REASONS]) or "no rule was judged"
+        """Return one line for the log: the outcome, and the reasons of what did not pass."""
+        if self.passed:
+            text = f"all {len(self.rules)} rules hold"
+        else:
+            text = "; ".join(self.reasons[:MAX_REASONS]) or "no rule was judged"
         marks = f" [{', '.join(self.marks)}]" if self.marks else ""
         return f"{self.outcome.value}{marks}: {text}"
 

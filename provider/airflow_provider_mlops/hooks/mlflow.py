@@ -53,7 +53,7 @@ class MlflowHook(BaseHook):
     @property
     def tracking_uri(self) -> str:
         """The tracking URI that the connection names."""
-        return _tracking_uri(self.connection)
+        return tracking_uri(self.connection)
 
     @property
     def default_experiment(self) -> str | None:
@@ -131,6 +131,7 @@ class MlflowHook(BaseHook):
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(extra.get("retries") or DEFAULT_RETRIES),
             "MLFLOW_HTTP_REQUEST_TIMEOUT": str(extra.get("timeout") or DEFAULT_TIMEOUT),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         }
         if extra.get("token"):
             found["MLFLOW_TRACKING_TOKEN"] = extra["token"]
@@ -152,7 +153,13 @@ class MlflowHook(BaseHook):
         return err
 
 
-def _tracking_uri(connection: Connection) -> str:
+def tracking_uri(connection: Connection) -> str:
+    """Return the tracking URI of an MLflow connection.
+
+    :param connection: the Airflow connection: host (with or without a scheme), port, schema as the scheme.
+    :return: the URI, without a slash at the end.
+    :raises BadInput: when the connection has no host.
+    """
     host = (connection.host or "").rstrip("/")
     if not host:
         raise BadInput(f"Connection {connection.conn_id!r} has no tracking URI; put it into the field Host.")

@@ -20,15 +20,18 @@ def ks_statistic(reference: FloatArray, current: FloatArray) -> float:
     :return: the Kolmogorov-Smirnov statistic, 0 to 1.
     """
     both = np.concatenate([reference, current])
-    below_reference = np.searchsorted(reference, both, side="right") / len(reference)
-    below_current = np.searchsorted(current, both, side="right") / len(current)
-    return float(np.max(np.abs(below_reference - below_current)))
+    # Whole numbers until the last division: the statistic is exact, whatever the order of the samples.
+    below_reference = np.searchsorted(reference, both, side="right").astype(np.int64)
+    below_current = np.searchsorted(current, both, side="right").astype(np.int64)
+    gap = np.max(np.abs(below_reference * len(current) - below_current * len(reference)))
+    return int(gap) / (len(reference) * len(current))
 
 
 def ks_p_value(statistic: float, n: int, m: int) -> float:
-    """Compute the p-value of the statistic from Kolmogorov's limit, which is on the safe side for finite samples.
+    """Compute the p-value of the statistic from Kolmogorov's limit.
 
-    Ties make it larger than it need be, never smaller.
+    From 100 values a side it is at most half a percent below the exact p-value, and usually some percent above it: the
+    error is on the safe side where it matters. Ties make the test more careful still.
 
     :param statistic: the statistic.
     :param n: size of one sample.
@@ -90,7 +93,7 @@ def bin_counts(values: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def psi(reference: FloatArray, current: FloatArray) -> float:
-    """Compute the population stability index of two rows of counts, half a case added to every bin that is not empty in both.
+    """Compute the population stability index of two rows of counts, half a case added to every bin not empty in both.
 
     :param reference: counts of the reference.
     :param current: counts of the same bins or categories.

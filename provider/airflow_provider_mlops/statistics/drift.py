@@ -88,16 +88,17 @@ def _decide(findings: list[Finding], policy: DriftPolicy) -> list[tuple[float, R
 
 def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float, policy: DriftPolicy) -> RuleResult:
     smallest, threshold = test.smallest(strictest), test.threshold
+    shown = f"{adjusted:.2g}" if adjusted > 0 else "below 1e-300"
     significant, material = adjusted < policy.alpha, finding.size >= 1
     if significant and material:
-        outcome, end = Outcome.FAIL, f"drift (adjusted p {adjusted:.2g})"
+        outcome, end = Outcome.FAIL, f"drift (adjusted p {shown})"
     elif material:
-        outcome, end = Outcome.INCONCLUSIVE, f"large enough to matter, but not proven (adjusted p {adjusted:.2g})"
+        outcome, end = Outcome.INCONCLUSIVE, f"large enough to matter, but not proven (adjusted p {shown})"
     elif smallest > threshold and not significant:
         outcome = Outcome.INCONCLUSIVE
         end = f"underpowered: these rows show no {test.effect} below {smallest:.3f}, and {threshold:g} is material"
     elif significant:
-        outcome, end = Outcome.PASS, f"a change, but not a material one (adjusted p {adjusted:.2g})"
+        outcome, end = Outcome.PASS, f"a change, but not a material one (adjusted p {shown})"
     else:
         outcome, end = Outcome.PASS, f"no drift; the smallest {test.effect} it could have seen is {smallest:.3f}"
     numbers = {"alpha": policy.alpha, "correction": policy.correction.value, "p_value": test.p_value}

@@ -1,0 +1,36 @@
+"""Flight delays, retrained when the data drifted: started by the event of a drift verdict and by nothing else.
+
+Trains on the months so far and most of the drifted month, tests on its last days, and lets the same gate decide.
+"""
+
+import pendulum
+from airflow.sdk import DAG, PartitionedAssetTimetable
+
+from airflow_provider_mlops import assets
+from airflow_provider_mlops.task_groups.lifecycle import model_retraining
+from include.flights import spec
+
+# [START howto_model_retraining]
+with DAG(
+    dag_id="flight_delays_retrain",
+    schedule=PartitionedAssetTimetable(assets=assets.drift(spec.MODEL)),
+    start_date=pendulum.datetime(2013, 1, 1, tz="UTC"),
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    tags=["mlops", "flights"],
+    doc_md=__doc__,
+):
+    model_retraining(
+        model_name=spec.MODEL,
+        dataset=spec.DATASET,
+        train_function="include.flights.training:train_delay_model",
+        policy="include/flights/policy.yaml",
+        features=spec.FEATURES,
+        label_column=spec.LABEL,
+        time_column=spec.TIME_COLUMN,
+        window=2,
+        holdout_days=14,
+        slices=spec.SLICES,
+        trusted_types=spec.TRUSTED_TYPES,
+    )
+# [END howto_model_retraining]

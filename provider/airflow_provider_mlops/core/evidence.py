@@ -1,0 +1,210 @@
+"""Questions to a ledger's records: which snapshot is accepted, what made a version, who was champion when."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Outcome
+
+
+def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
+    """Find the accepted snapshot of each partition: the newest whose latest live validation is a PASS.
+
+    :param records: records of a dataset's ledger, oldest first.
+    :return: partition key to accepted snapshot id, ordered by key.
+    """
+    snapshots: dict[str, list[str]] = {}
+    validated: dict[str, Record] = {}
+    for record in records:
+        if record.mode != "live":
+            continue
+        if record.kind == "snapshot":
+            snapshots.setdefault(record.body["partition_key"], []).append(record.body["snapshot_id"])
+        elif record.kind == "validation":
+            validated[record.body["snapshot_id"]] = record
+    accepted: dict[str, str] = {}
+    for partition_key in sorted(snapshots):
+        for snapshot_id in reversed(snapshots[partition_key]):
+            validation = validated.get(snapshot_id)
+            if validation is not None and validation.outcome == Outcome.PASS:
+                accepted[partition_key] = validation.body["accepted_snapshot_id"]
+                break
+    return accepted
+
+
+def training_window(
+    accepted: Mapping[str, str], partition_key: str, *, partitions: int | None, include_current: bool
+) -> list[dict[str, str]]:
+    """Choose the snapshots to train on: accepted partitions before the given one, oldest first.
+
+    :param accepted: partition key to accepted snapshot id.
+    :param partition_key: the partition that is held out, or whose tail is.
+    :param partitions: how many partitions before it (a sliding window); None for all (an expanding window).
+    :param include_current: whether the given partition's head belongs to the window too.
+    :return: ``[{"partition_key", "snapshot_id"}, ...]``, possibly empty.
+    """
+    before = sorted(key for key in accepted if key < partition_key)
+    chosen = before[-partitions:] if partitions else before
+    if include_current and partition_key in accepted:
+        chosen = [*chosen, partition_key]
+    return [{"partition_key": key, "snapshot_id": accepted[key]} for key in chosen]
+
+
+def latest_of_run(records: Sequence[Record], *, kind: str, partition_key: str, run: RunFacts) -> Record | None:
+    """Find the newest live record that the same Dag wrote for a partition: what an audit compares with.
+
+    :param records: records of a ledger, oldest first.
+    :param kind: kind of the record.
+    :param partition_key: the partition.
+    :param run: facts of the run that audits; only its Dag counts, so that a retraining is not taken for the
+        lifecycle's own training of the partition.
+    :return: the record, None when there is none.
+    """
+    for record in reversed(records):
+        if (record.kind, record.mode, record.body.get("partition_key")) != (kind, "live", partition_key):
+            continue
+        if record.run.get("dag_id") == run.dag_id:
+            return record
+    return None
+
+
+def training_of(records: Sequence[Record], model: str, manifest_hash: str) -> Record:
+    """Find the record of the training that a manifest hash names.
+
+    :param records: records of the model's ledger.
+    :param model: name of the model, for the error.
+    :param manifest_hash: hash of the training's manifest.
+    :return: the training record.
+    :raises Refused: when the ledger knows no such training.
+    """
+    for record in reversed(records):
+        if record.kind == "training" and record.body.get("manifest_hash") == manifest_hash:
+            return record
+    raise Refused(f"The ledger of model {model!r} holds no training with the manifest {manifest_hash}; train it first.")
+
+
+def registration_by_version(records: Sequence[Record], model: str, version: str) -> Record:
+    """Find the record that registered a version.
+
+    :param records: records of the model's ledger.
+    :param model: name of the model, for the error.
+    :param version: the version.
+    :return: the registration record.
+    :raises Refused: when the version was registered behind the ledger's back.
+    """
+    for record in reversed(records):
+        if record.kind == "registration" and record.mode == "live" and record.body["version"] == version:
+            return record
+    raise Refused(
+        f"Version {version} of model {model!r} is not in the ledger: it was registered by something else. "
+        "Point the alias at a version that RegisterModelOperator made."
+    )
+
+
+def registration_by_manifest(records: Sequence[Record], manifest_hash: str) -> Record | None:
+    """Find the record that registered a training's model.
+
+    :param records: records of the model's ledger.
+    :param manifest_hash: names the training.
+    :return: the registration record, None when it was never registered.
+    """
+    for record in reversed(records):
+        if record.kind == "registration" and record.mode == "live" and record.body["manifest_hash"] == manifest_hash:
+            return record
+    return None
+
+
+def baseline_of(records: Sequence[Record], version: str | None, alias: str = "champion") -> str | None:
+    """Find the version that held an alias before the given one: what a champion was, or must be, compared with.
+
+    :param records: records of the model's ledger.
+    :param version: the version that holds the alias now.
+    :param alias: the alias.
+    :return: the version before it, None when it was the first.
+    """
+    for record in reversed(_promotions(records)):
+        if record.body["alias"] == alias and record.body["version"] == version:
+            return record.body["previous_version"]  # type: ignore[no-any-return]
+    return None
+
+
+def latest_promotion(records: Iterable[Record], alias: str = "champion") -> Record | None:
+    """Find the newest promotion that moved an alias.
+
+    :param records: records of the model's ledger, oldest first.
+    :param alias: the alias.
+    :return: the promotion record, None when the alias was never moved.
+    """
+    moved = [r for r in _promotions(records) if r.body["alias"] == alias]
+    return moved[-1] if moved else None
+
+
+def champion_that_served(records: Iterable[Record], partition_key: str, alias: str = "champion") -> Record | None:
+    """Find the promotion of the champion that served a partition: the newest one judged on an earlier partition.
+
+    :param records: records of the model's ledger, oldest first.
+    :param partition_key: the partition that was served.
+    :param alias: the alias that serves.
+    :return: the promotion record, None when there was no champion yet.
+    """
+    earlier = [r for r in _promotions(records) if r.body["alias"] == alias and r.body["partition_key"] < partition_key]
+    return earlier[-1] if earlier else None
+
+
+def promotion_of_gate(records: Iterable[Record], gate_hash: str, alias: str = "champion") -> Record | None:
+    """Find the promotion that a gate's verdict led to.
+
+    :param records: records of the model's ledger, oldest first.
+    :param gate_hash: hash of the gate's record.
+    :param alias: the alias.
+    :return: the promotion record, None when the verdict has moved nothing yet.
+    """
+    found = [r for r in _promotions(records) if r.body["alias"] == alias and r.body["gate_record_hash"] == gate_hash]
+    return found[-1] if found else None
+
+
+def validation_outcomes(records: Iterable[Record], snapshot_ids: Iterable[str]) -> dict[str, str | None]:
+    """Look up the latest live validation outcome of snapshots.
+
+    :param records: records of the dataset's ledger, oldest first.
+    :param snapshot_ids: the snapshots.
+    :return: snapshot id to outcome; None where there is no validation.
+    """
+    outcomes = {r.body["snapshot_id"]: r.outcome for r in records if r.kind == "validation" and r.mode == "live"}
+    return {snapshot_id: outcomes.get(snapshot_id) for snapshot_id in snapshot_ids}
+
+
+def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) -> int:
+    """Count how often other candidates were gated on rows of the same test snapshot.
+
+    Each look wears the rows out: a guarantee holds for a first use only (Dwork et al., CACM 60(4), 2017). A look at
+    a part of the snapshot counts like a look at all of it.
+
+    :param records: records of the model's ledger.
+    :param snapshot_id: the test snapshot.
+    :param evaluation_id: the evaluation that asks, not counted itself.
+    :return: number of distinct other evaluations on these rows that a live gate judged.
+    """
+    records = list(records)
+    same = {
+        record.body["evaluation_id"]
+        for record in records
+        if record.kind == "evaluation" and record.body["test"]["snapshot_id"] == snapshot_id
+    }
+    judged = {r.body["evaluation_id"] for r in records if r.kind == "gate" and r.mode == "live"}
+    return len((same & judged) - {evaluation_id})
+
+
+def _promotions(records: Iterable[Record]) -> list[Record]:
+    return [r for r in records if r.kind == "promotion" and r.mode == "live" and r.outcome == Outcome.PASS]
+
+
+def record_reference(record: Record) -> dict[str, Any]:
+    """Return the short form by which results name a record.
+
+    :param record: the record.
+    :return: ``{"chain", "seq", "hash"}``.
+    """
+    return {"chain": record.chain, "seq": record.seq, "hash": record.hash}

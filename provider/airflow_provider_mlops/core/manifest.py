@@ -1,0 +1,89 @@
+"""The manifest of a training: all that decides what model comes out, and its hash, by which it is found again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
+from airflow_provider_mlops.core.errors import BadInput
+
+SCHEMA = 1
+
+
+def training_manifest(
+    *,
+    model_name: str,
+    dataset: str,
+    train_snapshots: Sequence[Mapping[str, str]],
+    train_until: str | None,
+    test_snapshot: Mapping[str, str],
+    test_since: str | None,
+    features: Sequence[str],
+    label: str,
+    row_id: str,
+    time_column: str | None,
+    function: str,
+    code_files: Mapping[str, str],
+    params: Mapping[str, Any],
+    trusted_types: Sequence[str],
+) -> dict[str, Any]:
+    """Build the manifest of a training; its seed derives from model and rows, so that every replay has the same.
+
+    :param model_name: name of the registered model.
+    :param dataset: name of the dataset.
+    :param train_snapshots: ``{"partition_key", "snapshot_id"}`` of each training snapshot, in order.
+    :param train_until: only rows before this time are trained on (ISO 8601); None for all.
+    :param test_snapshot: ``{"partition_key", "snapshot_id"}`` of the snapshot that is held out.
+    :param test_since: only rows from this time on are tested on (ISO 8601); None for all.
+    :param features: feature columns, in order.
+    :param label: label column.
+    :param row_id: column that names a row.
+    :param time_column: column with the row's time, None when there is none.
+    :param function: import path of the training function.
+    :param code_files: module name to SHA-256 of the source, for the function and what it uses.
+    :param params: keyword arguments of the training function; JSON-safe.
+    :param trusted_types: types that the saved model may hold beyond skops' own list.
+    :return: the manifest; `manifest_hash` gives its identity.
+    :raises BadInput: when the test snapshot is trained on as a whole, or a feature gives the label away.
+    """
+    ids = [item["snapshot_id"] for item in train_snapshots]
+    if test_since is None and test_snapshot["snapshot_id"] in ids:
+        raise BadInput(f"The test snapshot {test_snapshot['snapshot_id']} is among the training snapshots.")
+    if label in features or row_id in features:
+        raise BadInput(f"The features must hold neither the label {label!r} nor the row id {row_id!r}.")
+    return {
+        "schema": SCHEMA,
+        "model_name": model_name,
+        "dataset": dataset,
+        "train": {"snapshots": [dict(item) for item in train_snapshots], "until": train_until},
+        "test": {**test_snapshot, "since": test_since},
+        "features": list(features),
+        "label": label,
+        "row_id": row_id,
+        "time_column": time_column,
+        "function": function,
+        "code_files": dict(code_files),
+        "params": dict(params),
+        "seed": training_seed(model_name, ids, train_until),
+        "trusted_types": sorted(trusted_types),
+    }
+
+
+def manifest_hash(manifest: Mapping[str, Any]) -> str:
+    """Return the identity of a manifest.
+
+    :param manifest: as `training_manifest` builds it.
+    :return: ``sha256:`` and 64 hexadecimal digits.
+    """
+    return sha256_of(manifest)
+
+
+def training_seed(model_name: str, snapshot_ids: Sequence[str], until: str | None) -> int:
+    """Derive the seed of a training from its model and rows.
+
+    :param model_name: name of the registered model.
+    :param snapshot_ids: ids of the training snapshots, in order.
+    :param until: end of the training rows, None for all.
+    :return: integer within [0, 2**32), the range that scikit-learn accepts.
+    """
+    digest = sha256_of({"model": model_name, "snapshots": list(snapshot_ids), "until": until})
+    return int(digest.removeprefix(PREFIX)[:8], 16)

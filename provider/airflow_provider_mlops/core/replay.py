@@ -1,0 +1,74 @@
+"""Comparing a replayed training with its record."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+
+
+class Level(StrEnum):
+    """How far a replay agrees with the record; the first that holds counts."""
+
+    L0 = "L0"  # the same canonical digest of the artifact, hence the same learned parameters
+    L1 = "L1"  # the same predictions, bit by bit
+    NONE = "none"
+    NO_RECORD = "no record"
+
+
+def compare_training(record: Mapping[str, Any], replayed: Mapping[str, Any]) -> tuple[Level, list[str]]:
+    """Say at which level a replay agrees with the record, and list what differs.
+
+    :param record: body of the training record: ``model_digest``, ``prediction_digest``, ``environment`` and the
+        manifest's ``code_files``.
+    :param replayed: the same members, as found by the replay.
+    :return: the level and one sentence per difference, causes first; a difference of code or environment is listed
+        even when the result agrees.
+    """
+    differences = _code_differences(record["manifest"]["code_files"], replayed["code_files"])
+    differences += _environment_differences(record["environment"], replayed["environment"])
+    if record["model_digest"] == replayed["model_digest"]:
+        return Level.L0, differences
+    differences.append(f"model digest: recorded {record['model_digest']}, replayed {replayed['model_digest']}")
+    if record["prediction_digest"] == replayed["prediction_digest"]:
+        return Level.L1, differences
+    differences.append("predictions on the probe rows differ from the record")
+    return Level.NONE, differences
+
+
+def replay_verdict(level: Level, differences: list[str]) -> Verdict:
+    """Turn a comparison into a verdict.
+
+    :param level: the level that was reached.
+    :param differences: what differs.
+    :return: PASS for L0 and L1, FAIL when the result differs, INCONCLUSIVE without a record.
+    """
+    because = f" Differences: {'; '.join(differences[:5])}." if differences else ""
+    outcomes = {
+        Level.L0: (Outcome.PASS, "The replay gave the same model, parameter by parameter (L0)."),
+        Level.L1: (Outcome.PASS, "The replay gave the same predictions bit by bit, in another artifact (L1)."),
+        Level.NONE: (Outcome.FAIL, "The replay gave another model than the record."),
+        Level.NO_RECORD: (Outcome.INCONCLUSIVE, "There is no live record to compare with."),
+    }
+    outcome, reason = outcomes[level]
+    result = RuleResult(rule="replay", outcome=outcome, reason=reason + because, numbers={"level": level.value})
+    return Verdict.from_rules([result])
+
+
+def _code_differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    changed = sorted(name for name in recorded.keys() | found.keys() if recorded.get(name) != found.get(name))
+    return [f"code differs from the record in {', '.join(changed[:10])}"] if changed else []
+
+
+def _environment_differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    before, now = _flat(recorded), _flat(found)
+    return [
+        f"environment: {name} was {before.get(name)}, is {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in facts.items() if not isinstance(value, Mapping)}
+    return plain | {key: item for value in facts.values() if isinstance(value, Mapping) for key, item in value.items()}

@@ -1,0 +1,250 @@
+"""The demo's tables: what the ledgers say about every partition."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
+
+MAX_REASON = 110
+NONE = "–"
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRow:
+    """What became of one partition in the lifecycle Dag; text, ready to show.
+
+    :param partition: the partition key.
+    :param rows: number of rows of the snapshot.
+    :param validation: verdict of the validation.
+    :param candidate: the metric of the candidate with its interval.
+    :param champion: the metric of the champion on the same rows with its interval.
+    :param gate: verdict of the gate.
+    :param reason: why.
+    :param version: the champion's version afterwards.
+    """
+
+    partition: str
+    rows: str = NONE
+    validation: str = NONE
+    candidate: str = NONE
+    champion: str = NONE
+    gate: str = NONE
+    reason: str = ""
+    version: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRow:
+    """One drift verdict and the retraining that it started; text, ready to show.
+
+    :param partition: the partition key.
+    :param verdict: ``drift``, ``no drift`` or ``INCONCLUSIVE``.
+    :param cause: the finding that weighs most.
+    :param retraining: what came of the retraining.
+    """
+
+    partition: str
+    verdict: str
+    cause: str
+    retraining: str = NONE
+
+
+def read_records(root: Path) -> list[Record]:
+    """Read the live records of all chains, each chain in its order.
+
+    :param root: folder of the ledgers.
+    :return: the records; empty when there is no ledger.
+    :raises EvidenceBroken: when a record is not what was written.
+    """
+    records = [record for chain in chains(root) for record in Ledger(root, chain).records()]
+    return [record for record in records if record.mode == "live"]
+
+
+def verify(root: Path) -> dict[str, list[str]]:
+    """Verify every chain.
+
+    :param root: folder of the ledgers.
+    :return: the problems of each chain; an intact chain has none.
+    """
+    found = {}
+    for chain in chains(root):
+        try:
+            found[chain] = list(Ledger(root, chain).verify())
+        except EvidenceBroken as err:
+            found[chain] = [str(err)]
+    return found
+
+
+def partition_rows(
+    records: Sequence[Record], dag_id: str, partitions: Iterable[str], metric: str
+) -> list[PartitionRow]:
+    """Say what became of each partition.
+
+    :param records: as `read_records` returns them.
+    :param dag_id: the lifecycle Dag; records of other Dags about the same partitions are left out.
+    :param partitions: partition keys, in order.
+    :param metric: the metric to show, e.g. ``roc_auc``.
+    :return: one row per partition.
+    """
+    own = [record for record in records if record.run.get("dag_id") == dag_id]
+    rows = []
+    version = "none"
+    for partition in partitions:
+        version = _champion_after(_of(own, "promotion", partition)) or version
+        rows.append(_partition_row(own, partition, metric, version))
+    return rows
+
+
+def drift_rows(records: Sequence[Record], monitor: str) -> list[DriftRow]:
+    """Say what the monitor found, and what the retraining that it started came to.
+
+    :param records: as `read_records` returns them.
+    :param monitor: the monitor Dag.
+    :return: one row per drift verdict, in the order of the partitions.
+    """
+    found = [r for r in records if r.kind == "drift" and r.run.get("dag_id") == monitor]
+    names = {"PASS": "no drift", "FAIL": "drift"}
+    return [
+        DriftRow(
+            partition=str(record.body.get("partition_key")),
+            verdict=names.get(record.outcome or "", record.outcome or NONE),
+            cause=_reason(record),
+            retraining=_retraining(records, record),
+        )
+        for record in sorted(found, key=lambda r: str(r.body.get("partition_key")))
+    ]
+
+
+def partition_table(rows: Iterable[PartitionRow], metric: str) -> Table:
+    """Lay out the rows of the lifecycle.
+
+    :param rows: as `partition_rows` returns them.
+    :param metric: name of the metric.
+    :return: a table for rich.
+    """
+    table = Table(title="What the lifecycle decided", title_justify="left")
+    table.add_column("partition", no_wrap=True)
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("validation", no_wrap=True)
+    table.add_column(f"candidate {metric}", no_wrap=True)
+    table.add_column(f"champion {metric}", no_wrap=True)
+    table.add_column("gate", no_wrap=True)
+    table.add_column("because", ratio=1)
+    table.add_column("champion after", no_wrap=True)
+    for r in rows:
+        cells = (r.partition, r.rows, _coloured(r.validation), r.candidate, r.champion, _coloured(r.gate))
+        table.add_row(*cells, escape(r.reason), r.version)
+    return table
+
+
+def drift_table(rows: Iterable[DriftRow]) -> Table:
+    """Lay out the drift verdicts.
+
+    :param rows: as `drift_rows` returns them.
+    :return: a table for rich.
+    """
+    table = Table(title="What the monitor found", title_justify="left")
+    table.add_column("partition", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("because", ratio=1)
+    table.add_column("retraining", ratio=1)
+    for row in rows:
+        table.add_row(row.partition, _coloured(row.verdict), escape(row.cause), escape(row.retraining))
+    return table
+
+
+def _partition_row(own: Sequence[Record], partition: str, metric: str, version: str) -> PartitionRow:
+    snapshot = _of(own, "snapshot", partition)
+    validation = _of(own, "validation", partition)
+    evaluation = _of(own, "evaluation", partition)
+    gate = _of(own, "gate", partition)
+    # The last step that judged is the one that tells why the partition ended as it did.
+    judged = gate or _inconclusive(_of(own, "training", partition)) or _blocking(validation)
+    values = (evaluation.body.get("metrics") or {}).get(metric) or {} if evaluation else {}
+    return PartitionRow(
+        partition=partition,
+        rows=f"{snapshot.body['rows']:,}" if snapshot and isinstance(snapshot.body.get("rows"), int) else NONE,
+        validation=(validation.outcome or NONE) if validation else NONE,
+        candidate=_interval(values.get("candidate")),
+        champion=_interval(values.get("champion")),
+        gate=(gate.outcome or NONE) if gate else NONE,
+        reason=_reason(judged) if judged else "",
+        version=version,
+    )
+
+
+def _of(records: Sequence[Record], kind: str, partition: str) -> Record | None:
+    """Return the newest record of a kind about a partition."""
+    found = [r for r in records if r.kind == kind and r.body.get("partition_key") == partition]
+    return found[-1] if found else None
+
+
+def _inconclusive(record: Record | None) -> Record | None:
+    return record if record and record.outcome == Outcome.INCONCLUSIVE else None
+
+
+def _blocking(record: Record | None) -> Record | None:
+    return record if record and record.outcome != Outcome.PASS else None
+
+
+def _champion_after(promotion: Record | None) -> str | None:
+    return str(promotion.body["version"]) if promotion and promotion.outcome == Outcome.PASS else None
+
+
+def _retraining(records: Sequence[Record], drift: Record) -> str:
+    """Follow a drift verdict to the run that claimed it, and say how that ended."""
+    claims = [r for r in records if r.kind == "retrain_claim" and drift.hash in r.body.get("drift_record_hashes", ())]
+    if not claims:
+        return NONE
+    run_id = claims[0].run.get("run_id")
+    of_run = {r.kind: r for r in records if r.run.get("run_id") == run_id}
+    promotion, gate, training = (of_run.get(kind) for kind in ("promotion", "gate", "training"))
+    if promotion is not None and promotion.outcome == Outcome.PASS:
+        return f"version {promotion.body['version']} promoted to {promotion.body.get('alias', 'champion')}"
+    if promotion is not None:
+        return f"version {promotion.body['version']} not promoted: {promotion.body.get('reason', '')}"
+    if gate is not None:
+        return f"version {gate.body.get('candidate_version')} gated {gate.outcome}: {_reason(gate)}"
+    if training is not None and training.outcome is not None:
+        return f"not trained: {_reason(training)}"
+    return "started, without a verdict"
+
+
+def _reason(record: Record) -> str:
+    """Return the reason that weighs most: the first of the rules that decided, shortened."""
+    verdict = record.body.get("verdict")
+    if not isinstance(verdict, Mapping):
+        return ""
+    reasons = Verdict.from_dict(verdict).reasons
+    if not reasons:
+        return ""
+    more = f" (+{len(reasons) - 1} more)" if record.outcome != Outcome.PASS and len(reasons) > 1 else ""
+    return _short(reasons[0]) + more
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1].rstrip() + "…"
+
+
+def _interval(value: Any) -> str:
+    """Write a value with its interval."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("value"), int | float):
+        return NONE
+    text = f"{value['value']:.3f}"
+    low, high = value.get("low"), value.get("high")
+    known = isinstance(low, int | float) and isinstance(high, int | float)
+    return f"{text} ({low:.3f} to {high:.3f})" if known else text
+
+
+def _coloured(text: str) -> str:
+    colour = _COLOURS.get({"drift": "FAIL", "no drift": "PASS"}.get(text, text))
+    return f"[{colour}]{text}[/{colour}]" if colour else text

@@ -1,0 +1,58 @@
+"""Links from a task to its MLflow run, experiment and model version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperatorLink
+from airflow.sdk.execution_time.xcom import XCom
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
+
+LINKS_KEY = "mlops_links"
+
+
+def push_links(context: Context, **links: str) -> None:
+    """Keep addresses for the task's links.
+
+    :param context: Airflow's context.
+    :param links: address by name: ``run``, ``experiment``, ``version``; empty ones are left out.
+    """
+    context["ti"].xcom_push(key=LINKS_KEY, value={name: url for name, url in links.items() if url})
+
+
+class MlflowRunLink(BaseOperatorLink):
+    """Leads to the MLflow run that the task made or found."""
+
+    name = "MLflow run"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address, empty when the task kept none."""
+        return _link(ti_key, "run")
+
+
+class ExperimentLink(BaseOperatorLink):
+    """Leads to the MLflow experiment of the run."""
+
+    name = "MLflow experiment"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address, empty when the task kept none."""
+        return _link(ti_key, "experiment")
+
+
+class ModelVersionLink(BaseOperatorLink):
+    """Leads to the registered version that the task made, judged or promoted."""
+
+    name = "Model version"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address, empty when the task kept none."""
+        return _link(ti_key, "version")
+
+
+def _link(ti_key: TaskInstanceKey, name: str) -> str:
+    links = XCom.get_value(key=LINKS_KEY, ti_key=ti_key) or {}
+    return str(links.get(name, ""))

@@ -1,0 +1,133 @@
+"""What every operator of this provider shares: context, mode, failure types, bounded results."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_mlops.core.canonical import json_safe, sha256_of
+from airflow_provider_mlops.core.errors import BadInput, FinalError
+from airflow_provider_mlops.core.modes import Mode, mode_of
+from airflow_provider_mlops.core.run import RunFacts
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+MAX_RESULT_BYTES = 48_000
+PARTITION_KEY = "{{ dag_run.partition_key or '' }}"
+
+
+class MLOpsOperator(BaseOperator):
+    """Base of the operators: a step whose final failures are not retried and whose result is small JSON.
+
+    Subclasses implement `step`. A `FinalError` (the data, the model or the configuration said no) becomes Airflow's
+    ``AirflowFailException``; every other exception is retried as the task's ``retries`` say.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the step in the mode of this run.
+
+        :param context: Airflow's context.
+        :return: small JSON: ids, hashes, verdicts.
+        :raises AirflowFailException: when trying again cannot change the outcome.
+        """
+        try:
+            run = run_facts(context)
+            if run.mode is not Mode.LIVE:
+                self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
+            return bounded(self.step(context, run))
+        except FinalError as err:
+            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+
+    @abstractmethod
+    def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
+        """Do the work.
+
+        :param context: Airflow's context.
+        :param run: the facts of this run.
+        :return: JSON-safe result.
+        """
+
+    def decision_key(self, run: RunFacts, decision: Mapping[str, Any]) -> str:
+        """Return the key under which a decision is found again.
+
+        :param run: the facts of this run; an audit decides anew in each run.
+        :param decision: everything the outcome depends on, JSON-safe.
+        :return: content hash.
+        """
+        audit = {"audit_run": f"{run.dag_id}/{run.run_id}"} if run.mode is Mode.AUDIT else {}
+        return sha256_of({"step": type(self).__name__, **decision, **audit})
+
+    def emit(self, context: Context, run: RunFacts, alias: Any, asset: Any, extra: Mapping[str, Any]) -> None:
+        """Emit an asset event through an alias, if the run may and the alias is among the outlets.
+
+        :param context: Airflow's context.
+        :param run: the facts of this run.
+        :param alias: the ``AssetAlias``.
+        :param asset: the ``Asset`` that changed.
+        :param extra: JSON-safe facts; schema version, partition key and mode are added.
+        """
+        if run.mode.moves and any(getattr(outlet, "name", None) == alias.name for outlet in self.outlets):
+            facts = {"schema": 1, "partition_key": run.partition_key, "mode": run.mode.value, **extra}
+            context["outlet_events"][alias].add(asset, extra=json_safe(facts))
+            self.log.info("Emitting an event of asset %s.", asset.name)
+
+
+def run_facts(context: Context) -> RunFacts:
+    """Read the facts of a run from Airflow's context (3.2 and 3.3).
+
+    :param context: Airflow's context.
+    :return: the facts.
+    :raises BadInput: when the run's conf names an unknown mode.
+    """
+    dag_run, ti = context["dag_run"], context["ti"]
+    run_type = getattr(dag_run.run_type, "value", str(dag_run.run_type))
+    return RunFacts(
+        dag_id=str(ti.dag_id),
+        run_id=str(ti.run_id),
+        task_id=str(ti.task_id),
+        try_number=int(ti.try_number),
+        map_index=-1 if ti.map_index is None else int(ti.map_index),
+        partition_key=getattr(dag_run, "partition_key", None),
+        run_type=run_type,
+        mode=mode_of(run_type, dag_run.conf),
+        url=str(getattr(ti, "log_url", "") or ""),
+    )
+
+
+def bundle_file(context: Context, path: str) -> Path:
+    """Find a file of the Dag bundle.
+
+    :param context: Airflow's context.
+    :param path: path relative to the bundle's root, or absolute.
+    :return: the file's path.
+    :raises BadInput: when the path is empty or there is no such file.
+    """
+    if not path:
+        raise BadInput("A file of the Dag bundle is needed, the path is empty.")
+    bundle = getattr(context["ti"], "bundle_instance", None)
+    root = Path(bundle.path) if bundle is not None else Path.cwd()
+    found = root / path
+    if not found.is_file():
+        raise BadInput(f"File {path!r} is not in the Dag bundle at {root}.")
+    return found
+
+
+def bounded(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Check that a result is JSON-safe and small enough to travel between tasks.
+
+    :param result: what a step returns.
+    :return: the same, JSON-safe.
+    :raises BadInput: when it is not JSON-safe or too large.
+    """
+    safe: dict[str, Any] = json_safe(dict(result))
+    size = len(json.dumps(safe))
+    if size > MAX_RESULT_BYTES:
+        raise BadInput(f"The result has {size:,} bytes; at most {MAX_RESULT_BYTES:,} travel between tasks.")
+    return safe

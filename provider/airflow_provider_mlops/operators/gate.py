@@ -1,0 +1,142 @@
+"""Judging an evaluation by a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.utils.skipmixin import SkipMixin
+
+from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.evidence import latest_of_run, looks_at
+from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Verdict
+from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.operators.base import MLOpsOperator, bounded, bundle_file
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_mlops.core.policy import Policy
+
+REFUSALS = ("skip", "fail")
+
+
+class GateModelOperator(MLOpsOperator, SkipMixin):
+    """Judge a candidate's evaluation by a policy: PASS, FAIL or INCONCLUSIVE, with the reason of every rule.
+
+    A refusal is a normal result: the task succeeds, the steps directly after it are skipped, the verdict is a record.
+
+    :param model_name: name of the registered model. (templated)
+    :param evaluation_id: evaluation to judge, as `EvaluateModelOperator` returns it. (templated)
+    :param policy: policy file, YAML, relative to the Dag bundle's root or absolute. (templated)
+    :param on_refusal: ``skip`` the steps directly after this one, or ``fail`` the task, when the verdict is not PASS.
+    :param storage_root: where evaluations lie; default: the option ``[mlops] storage_root``. (templated)
+    :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
+
+    Returns ``{"model_name", "partition_key", "evaluation_id", "candidate_version", "champion_version", "verdict",
+    "record"}``.
+    """
+
+    template_fields: Sequence[str] = ("model_name", "evaluation_id", "policy", "storage_root", "ledger_root")
+    template_ext: Sequence[str] = ()
+    ui_color = "#fadbd8"
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        evaluation_id: str,
+        policy: str,
+        on_refusal: str = "skip",
+        storage_root: str | None = None,
+        ledger_root: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_name = model_name
+        self.evaluation_id = evaluation_id
+        self.policy = policy
+        self.on_refusal = on_refusal
+        self.storage_root = storage_root
+        self.ledger_root = ledger_root
+
+    def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
+        """Judge, record, and hold back what follows unless the verdict is PASS."""
+        from airflow_provider_mlops.backends.policy_file import load_policy
+
+        if self.on_refusal not in REFUSALS:
+            raise BadInput(f"on_refusal={self.on_refusal!r} must be one of: {', '.join(REFUSALS)}.")
+        policy = load_policy(bundle_file(context, self.policy))
+        ledger = model_ledger(self.model_name, self.ledger_root)
+        records = ledger.records()
+        evaluation = self._evaluation(records, run)
+        key = self.decision_key(run, {"evaluation": self.evaluation_id, "policy": policy.hash})
+        record = ledger.find(kind="gate", key=key, mode=run.mode)
+        if record is None:
+            body = self._judge(records, evaluation, policy)
+            outcome = body["verdict"]["outcome"]
+            record = ledger.append(kind="gate", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome)
+        verdict = Verdict.from_dict(record.body["verdict"])
+        self._log(verdict)
+        if run.mode is Mode.AUDIT:
+            self._compare(records, record, run)
+        result = self._result(record, verdict)
+        if not verdict.passed:
+            self._hold_back(context, verdict, result)
+        return result
+
+    def _evaluation(self, records: Sequence[Record], run: RunFacts) -> Record:
+        for record in reversed(records):
+            same = record.kind == "evaluation" and record.body["evaluation_id"] == self.evaluation_id
+            if same and record.mode in (run.mode, Mode.LIVE):
+                return record
+        raise Refused(f"The ledger of model {self.model_name!r} holds no evaluation {self.evaluation_id!r}.")
+
+    def _judge(self, records: Sequence[Record], evaluation: Record, policy: Policy) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.scoring import read_scores
+        from airflow_provider_mlops.statistics.gate import judge
+
+        body = evaluation.body
+        table = read_scores(Storage(self.storage_root), self.model_name, body["scores_id"])
+        looks = 1 + looks_at(records, body["test"]["snapshot_id"], self.evaluation_id)
+        verdict = judge(policy, table, evaluation_id=self.evaluation_id, looks=looks)
+        return {
+            "partition_key": body["partition_key"],
+            "evaluation_id": self.evaluation_id,
+            "candidate_version": body["candidate"]["version"],
+            "model_digest": body["candidate"]["model_digest"],
+            "champion_version": body["champion"]["version"] if body["champion"] else None,
+            "policy": self.policy,
+            "policy_hash": policy.hash,
+            "looks": looks,
+            "verdict": verdict.to_dict(),
+        }
+
+    def _hold_back(self, context: Context, verdict: Verdict, result: dict[str, Any]) -> None:
+        if self.on_refusal == "fail":
+            raise Refused(f"The gate refuses the candidate. {verdict.summary()}")
+        self.log.info("The gate refuses the candidate: the next steps are skipped.")
+        # skip() ends the task by an exception, so that the result must be pushed before it.
+        context["ti"].xcom_push(key="return_value", value=bounded(result))
+        if context["task"].downstream_list:
+            self.skip(ti=context["ti"], tasks=context["task"].downstream_list)
+
+    def _compare(self, records: Sequence[Record], record: Record, run: RunFacts) -> None:
+        recorded = latest_of_run(records, kind="gate", partition_key=record.body["partition_key"], run=run)
+        said = recorded.outcome if recorded else "nothing"
+        policy = "same" if recorded and recorded.body["policy_hash"] == record.body["policy_hash"] else "another"
+        self.log.info("Audit: the record said %s by the %s policy, today says %s.", said, policy, record.outcome)
+
+    def _log(self, verdict: Verdict) -> None:
+        for rule in verdict.rules:
+            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log.info("Verdict: %s", verdict.summary())
+
+    def _result(self, record: Record, verdict: Verdict) -> dict[str, Any]:
+        names = ("partition_key", "evaluation_id", "candidate_version", "champion_version")
+        shown = {name: record.body[name] for name in names}
+        return {"model_name": self.model_name, **shown, "verdict": verdict.to_xcom(), "record": record.hash}

@@ -1,0 +1,272 @@
+"""Training a candidate on accepted snapshots, or replaying the recorded training in an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_provider_mlops.core.code_identity import code_files, import_callable
+from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run, training_window
+from airflow_provider_mlops.core.manifest import manifest_hash, training_manifest
+from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.replay import Level, compare_training, replay_verdict
+from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.rows import last_time
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
+from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class TrainModelOperator(MLOpsOperator):
+    """Train a candidate on the accepted snapshots before a partition, which is held out for the test.
+
+    Everything that decides what model comes out stands in a manifest; its hash is the key under which a retry finds
+    the training, its MLflow run and its model again. Where there is no accepted partition to train on, that is
+    recorded as INCONCLUSIVE and the task is skipped. In ``audit`` mode the recorded training of the partition is
+    replayed from its manifest and compared; the outcome is a ``replay`` record, and MLflow is left alone. A replay
+    that gives another model fails the task.
+
+    :param model_name: name of the registered model; its ledger is ``model/<name>``. (templated)
+    :param dataset: name of the dataset. (templated)
+    :param train_function: import path ``package.module:function`` of
+        ``function(features, labels, *, seed, **train_params)``, which returns a fitted scikit-learn classifier.
+        (templated)
+    :param features: feature columns, in the order the model sees them.
+    :param label_column: label column: 0/1 or boolean, null where the label is unknown.
+    :param row_id: column that names a row.
+    :param time_column: column with the row's time; needed for ``holdout_days``.
+    :param test_snapshot_id: accepted snapshot of the partition; default: the one in the ledger. (templated)
+    :param partition_key: partition that is held out; default: that of the run. (templated)
+    :param window: how many partitions before it to train on (sliding); None for all (expanding).
+    :param holdout_days: hold out only the last days of the partition and train on the rest of it too; None holds
+        out all of it.
+    :param train_params: further keyword arguments of the training function. (templated)
+    :param trusted_types: types that the saved model may hold beyond skops' own list.
+    :param experiment: MLflow experiment; default: that of the connection, else the model's name. (templated)
+    :param mlflow_conn_id: id of the MLflow connection. (templated)
+    :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
+    :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
+
+    Returns ``{"model_name", "partition_key", "manifest_hash", "model_digest", "mlflow_run_id", "logged_model_id",
+    "rows", "record"}``.
+    """
+
+    template_fields: Sequence[str] = (
+        "model_name",
+        "dataset",
+        "train_function",
+        "test_snapshot_id",
+        "partition_key",
+        "train_params",
+        "experiment",
+        "mlflow_conn_id",
+        "storage_root",
+        "ledger_root",
+    )
+    operator_extra_links = (MlflowRunLink(), ExperimentLink())
+    ui_color = "#fdebd0"
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        dataset: str,
+        train_function: str,
+        features: Sequence[str],
+        label_column: str,
+        row_id: str = "row_id",
+        time_column: str | None = None,
+        test_snapshot_id: str | None = None,
+        partition_key: str = PARTITION_KEY,
+        window: int | None = None,
+        holdout_days: int | None = None,
+        train_params: dict[str, Any] | None = None,
+        trusted_types: Sequence[str] = (),
+        experiment: str | None = None,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        storage_root: str | None = None,
+        ledger_root: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_name = model_name
+        self.dataset = dataset
+        self.train_function = train_function
+        self.features = features
+        self.label_column = label_column
+        self.row_id = row_id
+        self.time_column = time_column
+        self.test_snapshot_id = test_snapshot_id
+        self.partition_key = partition_key
+        self.window = window
+        self.holdout_days = holdout_days
+        self.train_params = train_params
+        self.trusted_types = trusted_types
+        self.experiment = experiment
+        self.mlflow_conn_id = mlflow_conn_id
+        self.storage_root = storage_root
+        self.ledger_root = ledger_root
+
+    def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
+        """Train, find the same training, or replay the recorded one."""
+        partition = Partition.parse(self.partition_key)
+        if run.mode is Mode.AUDIT:
+            return self._replay(partition, run)
+        function = self.training_function()
+        manifest = self._manifest(partition, function, run)
+        ledger = model_ledger(self.model_name, self.ledger_root)
+        key = manifest_hash(manifest)
+        record = ledger.find(kind="training", key=key) or ledger.find(kind="training", key=key, mode=run.mode)
+        if record is None:
+            record = self._train(context, run, manifest, function)
+        else:
+            self.log.info("Found the training of this manifest: MLflow run %s.", record.body["mlflow_run_id"])
+        self._push_links(context, record)
+        return self._result(record)
+
+    def training_function(self) -> Callable[..., Any]:
+        """Return the function that trains."""
+        return import_callable(self.train_function)
+
+    def _manifest(self, partition: Partition, function: Callable[..., Any], run: RunFacts) -> dict[str, Any]:
+        accepted = accepted_snapshots(dataset_ledger(self.dataset, self.ledger_root).records())
+        test_id = self.test_snapshot_id or accepted.get(partition.key)
+        if test_id is None:
+            raise Refused(
+                f"Partition {partition.key} of dataset {self.dataset!r} has no accepted snapshot; "
+                "take and validate one first."
+            )
+        cutoff = self._cutoff(test_id)
+        chosen = training_window(
+            {**accepted, partition.key: test_id},
+            partition.key,
+            partitions=self.window,
+            include_current=cutoff is not None,
+        )
+        if not chosen:
+            self._nothing_to_train_on(partition, run)
+        self.log.info("Training window: %s.", ", ".join(item["partition_key"] for item in chosen))
+        return training_manifest(
+            model_name=self.model_name,
+            dataset=self.dataset,
+            train_snapshots=chosen,
+            train_until=cutoff,
+            test_snapshot={"partition_key": partition.key, "snapshot_id": test_id},
+            test_since=cutoff,
+            features=self.features,
+            label=self.label_column,
+            row_id=self.row_id,
+            time_column=self.time_column,
+            function=self.train_function,
+            code_files=code_files(function),
+            params=self.train_params or {},
+            trusted_types=self.trusted_types,
+        )
+
+    def _cutoff(self, test_id: str) -> str | None:
+        if self.holdout_days is None:
+            return None
+        if self.holdout_days < 1 or self.time_column is None:
+            raise BadInput(f"holdout_days={self.holdout_days} needs at least one day, and a time_column.")
+        newest = datetime.fromisoformat(last_time(Storage(self.storage_root), self.dataset, test_id))
+        midnight = newest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        return (midnight - timedelta(days=self.holdout_days)).isoformat()
+
+    def _nothing_to_train_on(self, partition: Partition, run: RunFacts) -> None:
+        reason = f"Dataset {self.dataset!r} has no accepted partition before {partition.key}: nothing to train on."
+        verdict = Verdict.from_rules([RuleResult(rule="training_rows", outcome=Outcome.INCONCLUSIVE, reason=reason)])
+        decision = {"model": self.model_name, "partition": partition.key, "train": []}
+        model_ledger(self.model_name, self.ledger_root).append(
+            kind="training",
+            key=self.decision_key(run, decision),
+            body={"partition_key": partition.key, "verdict": verdict.to_dict()},
+            run=run.to_record(),
+            mode=run.mode,
+            outcome=verdict.outcome,
+        )
+        raise AirflowSkipException(reason)
+
+    def _train(
+        self, context: Context, run: RunFacts, manifest: Mapping[str, Any], function: Callable[..., Any]
+    ) -> Record:
+        from airflow_provider_mlops.hooks.training import track_training, train_from_manifest
+
+        trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
+        hook = MlflowHook(self.mlflow_conn_id)
+        tracked = track_training(hook, trained, manifest, run, experiment=self.experiment)
+        return model_ledger(self.model_name, self.ledger_root).append(
+            kind="training",
+            key=manifest_hash(manifest),
+            body={
+                "partition_key": manifest["test"]["partition_key"],
+                "manifest": manifest,
+                "manifest_hash": manifest_hash(manifest),
+                **trained.facts(),
+                **tracked,
+            },
+            run=run.to_record(),
+            mode=run.mode,
+        )
+
+    def _replay(self, partition: Partition, run: RunFacts) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.training import train_from_manifest
+
+        ledger = model_ledger(self.model_name, self.ledger_root)
+        record = latest_of_run(ledger.records(), kind="training", partition_key=partition.key, run=run)
+        if record is None or record.outcome is not None:
+            reason = "no live run" if record is None else "the live run had nothing to train on"
+            self._record_replay(partition, run, None, Level.NO_RECORD, [f"{partition.key}: {reason}"])
+            raise AirflowSkipException(f"There is no recorded training of {partition.key} to replay: {reason}.")
+        manifest = record.body["manifest"]
+        function = self.training_function()
+        trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
+        found = {**trained.facts(), "code_files": code_files(function)}
+        level, differences = compare_training(record.body, found)
+        outcome = self._record_replay(partition, run, record.hash, level, differences)
+        if outcome is Outcome.FAIL:
+            raise Refused(f"The replay of {partition.key} does not give the recorded model: {'; '.join(differences)}.")
+        return {**self._result(record), "replay": {"level": level.value, "differences": differences[:20]}}
+
+    def _record_replay(
+        self, partition: Partition, run: RunFacts, of: str | None, level: Level, differences: list[str]
+    ) -> Outcome:
+        verdict = replay_verdict(level, differences)
+        self.log.info("Replay of %s: %s", partition.key, verdict.summary())
+        model_ledger(self.model_name, self.ledger_root).append(
+            kind="replay",
+            key=self.decision_key(run, {"model": self.model_name, "partition": partition.key, "of": of}),
+            body={
+                "partition_key": partition.key,
+                "of": of,
+                "level": level.value,
+                "differences": differences,
+                "verdict": verdict.to_dict(),
+            },
+            run=run.to_record(),
+            mode=run.mode,
+            outcome=verdict.outcome,
+        )
+        return verdict.outcome
+
+    def _push_links(self, context: Context, record: Record) -> None:
+        hook = MlflowHook(self.mlflow_conn_id)
+        experiment, run_id = record.body["mlflow_experiment_id"], record.body["mlflow_run_id"]
+        push_links(context, run=hook.run_url(experiment, run_id), experiment=hook.experiment_url(experiment))
+
+    @staticmethod
+    def _result(record: Record) -> dict[str, Any]:
+        body = record.body
+        names = ("partition_key", "manifest_hash", "model_digest", "mlflow_run_id", "logged_model_id", "rows")
+        return {"model_name": body["manifest"]["model_name"], **{n: body[n] for n in names}, "record": record.hash}

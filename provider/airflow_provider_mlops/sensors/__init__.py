@@ -1,0 +1,1 @@
+"""Sensors: wait for what a ledger or a registry will say."""

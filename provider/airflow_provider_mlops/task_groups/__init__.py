@@ -1,0 +1,1 @@
+"""Task groups: whole ways of a model in a few readable lines."""

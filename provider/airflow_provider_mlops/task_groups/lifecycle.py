@@ -1,0 +1,163 @@
+"""The way from a partition to a champion, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import TaskGroup
+
+from airflow_provider_mlops import assets
+from airflow_provider_mlops.operators.evaluate import DEFAULT_METRICS, EvaluateModelOperator
+from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.promote import PromoteModelOperator
+from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
+from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
+from airflow_provider_mlops.operators.train import TrainModelOperator
+from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
+
+
+def model_lifecycle(
+    *,
+    model_name: str,
+    dataset: str,
+    source: str,
+    suite: str,
+    train_function: str,
+    policy: str,
+    features: Sequence[str],
+    label_column: str,
+    group_id: str = "lifecycle",
+    time_column: str | None = None,
+    window: int | None = None,
+    slices: Sequence[str] = (),
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    **train: Any,
+) -> TaskGroup:
+    """Wire snapshot, validate, train, register, evaluate, gate and promote for the partition of the run.
+
+    :param model_name: name of the registered model.
+    :param dataset: name of the dataset.
+    :param source: import path of the function that yields a partition's rows.
+    :param suite: suite file, relative to the Dag bundle's root.
+    :param train_function: import path of the training function.
+    :param policy: gate policy file, relative to the Dag bundle's root.
+    :param features: feature columns, in order.
+    :param label_column: label column.
+    :param group_id: id of the task group.
+    :param time_column: column with the row's time.
+    :param window: how many partitions to train on; None for all before this one.
+    :param slices: columns that the policy slices by.
+    :param metrics: metrics to measure.
+    :param train: further arguments of `TrainModelOperator` (``train_params``, ``trusted_types``, ...).
+    :return: the task group; what comes after the promotion goes ``group >> task``.
+    """
+    with TaskGroup(group_id) as group:
+        snapshot = SnapshotDatasetOperator(
+            task_id="snapshot",
+            dataset=dataset,
+            source=source,
+            time_column=time_column,
+            outlets=[assets.snapshot_alias(dataset)],
+        )
+        validate = ValidateDatasetOperator(
+            task_id="validate", dataset=dataset, snapshot_id=_of(snapshot, "snapshot_id"), suite=suite
+        )
+        training = TrainModelOperator(
+            task_id="train",
+            model_name=model_name,
+            dataset=dataset,
+            train_function=train_function,
+            features=features,
+            label_column=label_column,
+            time_column=time_column,
+            test_snapshot_id=_of(validate, "snapshot_id"),
+            window=window,
+            **train,
+        )
+        validate >> training
+        _judge_and_promote(training, model_name=model_name, policy=policy, slices=slices, metrics=metrics)
+    return group
+
+
+def model_retraining(
+    *,
+    model_name: str,
+    dataset: str,
+    train_function: str,
+    policy: str,
+    features: Sequence[str],
+    label_column: str,
+    time_column: str,
+    holdout_days: int,
+    group_id: str = "retraining",
+    window: int | None = None,
+    slices: Sequence[str] = (),
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    **train: Any,
+) -> TaskGroup:
+    """Wire claim, train, register, evaluate, gate and promote for the partition of a drift verdict.
+
+    The newest days of the partition are held out for the test; the rest of it is trained on with the window before.
+
+    :param model_name: name of the registered model.
+    :param dataset: name of the dataset.
+    :param train_function: import path of the training function.
+    :param policy: gate policy file, relative to the Dag bundle's root.
+    :param features: feature columns, in order.
+    :param label_column: label column.
+    :param time_column: column with the row's time.
+    :param holdout_days: how many of the partition's last days to test on.
+    :param group_id: id of the task group.
+    :param window: how many partitions before it to train on; None for all.
+    :param slices: columns that the policy slices by.
+    :param metrics: metrics to measure.
+    :param train: further arguments of `TrainModelOperator`.
+    :return: the task group.
+    """
+    with TaskGroup(group_id) as group:
+        claim = ClaimRetrainingOperator(task_id="claim", model_name=model_name)
+        training = TrainModelOperator(
+            task_id="train",
+            model_name=model_name,
+            dataset=dataset,
+            train_function=train_function,
+            features=features,
+            label_column=label_column,
+            time_column=time_column,
+            holdout_days=holdout_days,
+            window=window,
+            **train,
+        )
+        claim >> training
+        _judge_and_promote(training, model_name=model_name, policy=policy, slices=slices, metrics=metrics)
+    return group
+
+
+def _judge_and_promote(
+    training: TrainModelOperator, *, model_name: str, policy: str, slices: Sequence[str], metrics: Sequence[str]
+) -> None:
+    register = RegisterModelOperator(
+        task_id="register",
+        model_name=model_name,
+        manifest_hash=_of(training, "manifest_hash"),
+        outlets=[assets.candidate_alias(model_name)],
+    )
+    evaluate = EvaluateModelOperator(
+        task_id="evaluate",
+        model_name=model_name,
+        manifest_hash=_of(register, "manifest_hash"),
+        slices=slices,
+        metrics=metrics,
+    )
+    gate = GateModelOperator(
+        task_id="gate", model_name=model_name, evaluation_id=_of(evaluate, "evaluation_id"), policy=policy
+    )
+    promote = PromoteModelOperator(task_id="promote", model_name=model_name, gate_record=_of(gate, "record"))
+    training >> register >> evaluate >> gate >> promote
+
+
+def _of(task: Any, name: str) -> str:
+    """Template of one member of another task's result: small, and readable in the UI's rendered fields."""
+    return "{{ ti.xcom_pull(task_ids='" + task.task_id + "')['" + name + "'] }}"

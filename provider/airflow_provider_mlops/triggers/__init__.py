@@ -1,0 +1,1 @@
+"""Triggers: watch the registry over HTTP, without blocking the event loop."""

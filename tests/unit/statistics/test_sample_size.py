@@ -1,0 +1,53 @@
+"""Rows needed: the figures of the design, and what an inconclusive interval says."""
+
+import pytest
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.measure import Interval
+from airflow_provider_mlops.statistics.paired import tango
+from airflow_provider_mlops.statistics.sample_size import row_variance, rows_needed, rows_to_decide
+
+TABLE = {
+    (0.02, 0.005): 4_947, (0.02, 0.01): 1_237, (0.02, 0.02): 310,
+    (0.05, 0.005): 12_366, (0.05, 0.01): 3_092, (0.05, 0.02): 773,
+    (0.08, 0.005): 19_785, (0.08, 0.01): 4_947, (0.08, 0.02): 1_237,
+    (0.15, 0.005): 37_096, (0.15, 0.01): 9_274, (0.15, 0.02): 2_319,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "rows"), TABLE.items())
+def test_rows_are_those_of_the_design(case: tuple[float, float], rows: int) -> None:
+    """For discordance and margin, at alpha 0.05 and power 0.8; both sides round by at most a row."""
+    assert rows_needed(*case) == pytest.approx(rows, abs=1)
+
+
+def test_variance_is_read_back_from_an_interval() -> None:
+    """The width of a paired interval holds the share of discordant rows."""
+    assert row_variance(tango(400, 400, 10_000, 0.9), 0.9) == pytest.approx(0.08, rel=0.01)
+
+
+def test_an_inconclusive_comparison_names_the_rows_for_equal_models() -> None:
+    """1,000 rows with 8 % discordant cannot decide one point; about 4,950 would, a few more by the score interval."""
+    assert rows_to_decide(tango(40, 40, 1_000, 0.9), -0.01, alpha=0.05, margin=0.01) == pytest.approx(4_947, rel=0.05)
+
+
+def test_rows_needed_are_always_more_than_at_hand() -> None:
+    """Where the rows would do for equal models, the distance observed decides."""
+    difference = tango(380, 420, 10_000, 0.9)
+    rows = rows_to_decide(difference, -0.005, alpha=0.05, margin=0.005)
+
+    assert rows is not None
+    assert rows > 10_000
+
+
+def test_a_value_on_the_limit_is_never_decided() -> None:
+    """No number of rows separates a value from itself."""
+    assert rows_to_decide(Interval(0.6, 0.59, 0.61, 100, "x"), 0.6, alpha=0.05) is None
+    assert rows_needed(0.1, 1e-9) is None
+
+
+@pytest.mark.parametrize("case", [{"variance": -1.0}, {"variance": float("nan")}, {"variance": 1.0, "alpha": 0.0}])
+def test_nonsense_is_refused(case: dict[str, float]) -> None:
+    """A variance is not negative, a rate is between 0 and 1."""
+    with pytest.raises(BadInput):
+        rows_needed(case["variance"], 0.1, alpha=case.get("alpha", 0.05))
