@@ -268,3 +268,13 @@ def test_measure_all_says_why_it_could_not() -> None:
 
     assert record["candidate"] is None
     assert "0 negative rows" in record["reason"]
+
+
+@pytest.mark.parametrize(("alpha", "level"), [(0.05, 0.90), (0.01, 0.98)])
+def test_alpha_is_one_sided(alpha: float, level: float) -> None:
+    """Each bound errs with probability alpha, so that the interval is of level 1 - 2 alpha."""
+    rows = table(1_000)
+    numbers = run(policy(NON_INFERIOR, alpha=alpha), rows).rules[0].numbers
+    expected = METRICS["roc_auc"].compare(rows.labels, rows.candidate, rows.champion, Options(level=level))
+
+    assert (numbers["low"], numbers["high"]) == pytest.approx((expected.low, expected.high), rel=1e-9)
