@@ -1,7 +1,7 @@
 """Where this provider keeps its files: the options of the configuration section ``mlops``."""
 
 import os
-import pathlib
+from pathlib import Path
 
 from airflow_provider_mlops.core.errors import BadInput
 
@@ -16,7 +16,7 @@ def storage_root() -> str:
     :return: an absolute local folder, or an address such as ``s3://bucket/prefix``; no slash at the end.
     :raises BadInput: when the option is a relative path.
     """
-    return _place("storage_root", os.path.join(_airflow_home(), "mlops"))
+    return _place("storage_root", f"{_airflow_home()}/mlops")
 
 
 def ledger_root() -> str:
@@ -35,8 +35,8 @@ def _place(option: str, default: str) -> str:
 
     # With a fallback the option works before Airflow has read the provider's own description of it.
     value = (conf.get(SECTION, option, fallback=None) or "").strip() or default
-    value = os.path.expanduser(os.path.expandvars(value)).removeprefix("file://")
-    if value and "://" not in value and not pathlib.Path(value).is_absolute():
+    value = _expanded(value).removeprefix("file://")
+    if value and "://" not in value and not Path(value).is_absolute():
         raise BadInput(
             f"[{SECTION}] {option} is the relative path {value!r}, which every process reads differently; "
             "write an absolute one."
@@ -45,4 +45,9 @@ def _place(option: str, default: str) -> str:
 
 
 def _airflow_home() -> str:
-    return os.path.expanduser(os.path.expandvars(os.environ.get("AIRFLOW_HOME", "~/airflow")))
+    return _expanded(os.environ.get("AIRFLOW_HOME", "~/airflow"))
+
+
+def _expanded(text: str) -> str:
+    # Not a Path: that would make one slash of the two in an address.
+    return os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111

@@ -101,8 +101,8 @@ _CONFIG = {
         "description": "Where the MLOps provider keeps its files.",
         "options": {
             "storage_root": {
-                "description": "Folder, or address that ObjectStoragePath opens, of snapshots, evaluations and reports. "
-                "Default: $AIRFLOW_HOME/mlops.",
+                "description": "Where snapshots, evaluations and reports lie: a folder, or an address that "
+                "ObjectStoragePath opens. Default: $AIRFLOW_HOME/mlops.",
                 "version_added": "0.1.0",
                 "type": "string",
                 "example": "s3://aws_default@my-bucket/mlops",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,8 +102,7 @@ def _rule(item: Mapping[str, Any], expectation: Mapping[str, Any], index: int) -
         key: value
         for key, value in (item.get("result") or {}).items()
         if key in ("element_count", "unexpected_count", "unexpected_percent", "missing_count", "observed_value")
-        and (value is None or isinstance(value, str | int | float))
-        and value == value
+        and (value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)))
     }
     name = f"{index + 1:02d} {expectation['type']} {subject}"
     if raised:

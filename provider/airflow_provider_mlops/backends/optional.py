@@ -22,7 +22,7 @@ def load(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as err:
         missing = err.name or module
         raise MissingBackend(
-            f"{missing!r} is not installed where this task runs. Install it: pip install 'airflow-provider-mlops[{extra}]'"
+            f"{missing!r} is not installed where this task runs: pip install 'airflow-provider-mlops[{extra}]'"
         ) from err
 
 

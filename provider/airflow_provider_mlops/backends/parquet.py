@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,20 +37,18 @@ def write_snapshot(
     :raises BadInput: when there is no row, a frame does not fit the first one's schema, or a type cannot be kept.
     """
     pq = load("pyarrow.parquet", "parquet")
-    writer = digest = stats = None
-    try:
-        for table in _tables(frames):
-            if writer is None:
-                digest, stats = ContentDigest(table.schema), _ColumnStats(table.schema)
-                writer = pq.ParquetWriter(folder / DATA_FILE, table.schema, compression="zstd")
+    tables = _tables(frames)
+    first = next(tables, None)
+    if first is None:
+        raise BadInput(_no_rows(facts))
+    digest, stats = ContentDigest(first.schema), _ColumnStats(first.schema)
+    with pq.ParquetWriter(folder / DATA_FILE, first.schema, compression="zstd") as writer:
+        for table in chain([first], tables):
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
             digest.update(table)
             stats.update(table)
-    finally:
-        if writer is not None:
-            writer.close()
-    if digest is None or stats is None or stats.rows == 0:
-        raise BadInput(f"The source gave no rows for {facts.get('partition_keys') or facts}.")
+    if stats.rows == 0:
+        raise BadInput(_no_rows(facts))
     manifest = {
         "schema": 1,
         **facts,
@@ -131,8 +130,12 @@ def file_facts(path: Path) -> dict[str, Any]:
     return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
+def _no_rows(facts: Mapping[str, Any]) -> str:
+    partition = ", ".join(facts.get("partition_keys", ())) or "this partition"
+    return f"The source {facts.get('source', '')!r} gave no rows for {partition}."
+
+
 def _tables(frames: Iterable[pd.DataFrame | pa.Table]) -> Iterator[pa.Table]:
-    pa = load("pyarrow", "parquet")
     schema: pa.Schema | None = None
     for number, frame in enumerate(frames, start=1):
         table = _to_table(frame, number, schema)

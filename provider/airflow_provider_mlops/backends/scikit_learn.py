@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 MIN_CLASS_ROWS = 2
@@ -74,7 +75,7 @@ def fit(
     return estimator
 
 
-def score(estimator: Any, features: pd.DataFrame) -> np.ndarray:
+def score(estimator: Any, features: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return the probability of the positive class for each row.
 
     :param estimator: fitted binary classifier.
@@ -105,7 +106,7 @@ def model_digest(estimator: Any) -> str:
         return canonical_digest(path)
 
 
-def prediction_digest(scores: np.ndarray) -> str:
+def prediction_digest(scores: npt.NDArray[np.float64]) -> str:
     """Hash a vector of scores bit by bit.
 
     :param scores: float64 array, in row order.

@@ -83,7 +83,9 @@ class DriftPolicy:
         required = ("schema", "name")
         reading.check_keys(mapping, "The drift policy", allowed=(*required, *keys), required=required)
         reading.check_schema(mapping, "The drift policy", SCHEMA)
-        values = {key: _READERS[key](mapping[key], f"The drift policy's {key}") for key in keys if key in mapping}
+        values: dict[str, Any] = {
+            key: _READERS[key](mapping[key], f"The drift policy's {key}") for key in keys if key in mapping
+        }
         name = reading.text(mapping["name"], "The drift policy's name")
         return cls(name=name, hash=sha256_of(mapping), **values)
 

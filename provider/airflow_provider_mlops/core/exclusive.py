@@ -106,7 +106,7 @@ def _translate(err: OSError, place: Path) -> MLOpsError:
 def _write_synced(path: Path, data: bytes) -> None:
     # Read-only from birth: a record is never written again.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-    with Path(descriptor).open("wb", buffering=0) as file:
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]

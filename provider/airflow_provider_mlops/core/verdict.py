@@ -12,7 +12,7 @@ MAX_REASON_LENGTH = 500
 class Outcome(StrEnum):
     """What a verdict says; anything that is not PASS stops the way to production."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - an outcome, no password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
 
@@ -57,7 +57,7 @@ class Verdict:
 
     @classmethod
     def from_rules(cls, rules: Iterable[RuleResult], marks: Iterable[str] = ()) -> "Verdict":
-        """Combine rules: any FAIL fails, else any INCONCLUSIVE is inconclusive, else PASS; no rule at all is INCONCLUSIVE.
+        """Combine rules: any FAIL fails, else any INCONCLUSIVE is inconclusive; no rule at all is INCONCLUSIVE too.
 
         :param rules: the results to combine, in the order to keep.
         :param marks: flags to keep with the verdict.

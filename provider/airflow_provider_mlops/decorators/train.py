@@ -49,7 +49,8 @@ class TrainDecoratedOperator(DecoratedOperator, TrainModelOperator):
         """Return the decorated function itself."""
         if self.op_args:
             raise BadInput("A function under @task.mlops_train takes keyword arguments only.")
-        return inspect.unwrap(self.python_callable)
+        function: Callable[..., Any] = inspect.unwrap(self.python_callable)
+        return function
 
 
 def mlops_train_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

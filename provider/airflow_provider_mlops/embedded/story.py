@@ -132,7 +132,8 @@ class Teller:
     def _describe_failure(self, run: RunView) -> str:
         """Name the task that failed, with the end of its log."""
         tasks = self._api.tasks(run.dag_id, run.run_id)
-        failed = [task for task in tasks if task["state"] == "failed"]
+        # The one that failed first: the others may have failed because of it.
+        failed = sorted((t for t in tasks if t["state"] == "failed"), key=lambda t: t["end_date"] or "")
         if not failed:
             return f"{run.text()}, without a failed task. See {self._airflow.processes.log('scheduler')}"
         task = failed[0]

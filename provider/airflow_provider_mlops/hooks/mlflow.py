@@ -92,7 +92,7 @@ class MlflowHook(BaseHook):
         try:
             with self.session() as client, _environment(quick):
                 client.search_experiments(max_results=1)
-        except Exception as err:  # the form shows whatever went wrong
+        except Exception as err:  # noqa: BLE001 - the form shows whatever went wrong
             return False, str(err)
         return True, f"MLflow answered at {self.tracking_uri}."
 

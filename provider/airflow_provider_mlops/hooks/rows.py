@@ -47,21 +47,22 @@ def read_rows(
     """
     from airflow_provider_mlops.backends.parquet import read_snapshot
 
-    pa = load("pyarrow", "parquet")
+    arrow = load("pyarrow", "parquet")
     tables: list[pa.Table] = []
     for item in snapshots:
         with storage.open(snapshot_path(dataset, item["snapshot_id"])) as folder:
             tables.append(read_snapshot(folder, item["snapshot_id"]))
     try:
-        table = pa.concat_tables(tables)
-    except pa.ArrowInvalid as err:
+        table = arrow.concat_tables(tables)
+    except arrow.ArrowInvalid as err:
         raise BadInput(f"The training snapshots of dataset {dataset!r} differ in their schema: {err}") from err
     table = _cut(table, time_column, since, until)
     if table.num_rows == 0:
         raise BadInput(
             f"No row of dataset {dataset!r} is left between {since or 'the start'} and {until or 'the end'}."
         )
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def last_time(storage: Storage, dataset: str, snapshot_id: str) -> str:

@@ -17,7 +17,7 @@ from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
-    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from airflow_provider_mlops.statistics.gate import ScoreTable
@@ -159,5 +159,5 @@ def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
         raise BadInput(f"The test rows have no column {missing[0]!r}; they have: {', '.join(frame.columns[:40])}.")
 
 
-def _text(column: pd.Series[Any]) -> np.ndarray:
+def _text(column: pd.Series[Any]) -> npt.NDArray[Any]:
     return column.astype(str).where(column.notna(), None).to_numpy()

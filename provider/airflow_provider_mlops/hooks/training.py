@@ -16,8 +16,6 @@ from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     import pandas as pd
 
 PROBE_ROWS = 1_000
@@ -59,7 +57,7 @@ class Training:
 
 
 def train_from_manifest(
-    manifest: Mapping[str, Any], function: Callable[..., Any], storage: Storage, log: Logger
+    manifest: Mapping[str, Any], function: Callable[..., Any], storage: Storage, log: Any
 ) -> Training:
     """Train what a manifest describes, on rows that are proved by their hashes.
 

@@ -92,7 +92,7 @@ class EvaluateModelOperator(MLOpsOperator):
             )
         if run.mode is Mode.AUDIT:
             self._compare(records, record, run)
-        self._log(record)
+        self._log_metrics(record)
         return self._result(record)
 
     def _champion_version(
@@ -164,7 +164,7 @@ class EvaluateModelOperator(MLOpsOperator):
             version=hook.version_url(self.model_name, version) if version else "",
         )
 
-    def _log(self, record: Record) -> None:
+    def _log_metrics(self, record: Record) -> None:
         for name, measured in record.body["metrics"].items():
             for who in ("candidate", "champion", "difference"):
                 if (found := measured.get(who)) is not None:

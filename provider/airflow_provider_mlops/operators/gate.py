@@ -81,7 +81,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             outcome = body["verdict"]["outcome"]
             record = ledger.append(kind="gate", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome)
         verdict = Verdict.from_dict(record.body["verdict"])
-        self._log(verdict)
+        self._log_rules(verdict)
         if run.mode is Mode.AUDIT:
             self._compare(records, record, run)
         result = self._result(record, verdict)
@@ -131,7 +131,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         policy = "same" if recorded and recorded.body["policy_hash"] == record.body["policy_hash"] else "another"
         self.log.info("Audit: the record said %s by the %s policy, today says %s.", said, policy, record.outcome)
 
-    def _log(self, verdict: Verdict) -> None:
+    def _log_rules(self, verdict: Verdict) -> None:
         for rule in verdict.rules:
             self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
         self.log.info("Verdict: %s", verdict.summary())

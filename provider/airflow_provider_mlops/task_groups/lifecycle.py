@@ -160,4 +160,4 @@ def _judge_and_promote(
 
 def _of(task: Any, name: str) -> str:
     """Template of one member of another task's result: small, and readable in the UI's rendered fields."""
-    return "{{ ti.xcom_pull(task_ids='" + task.task_id + "')['" + name + "'] }}"
+    return f"{{{{ ti.xcom_pull(task_ids={task.task_id!r})[{name!r}] }}}}"

@@ -40,7 +40,7 @@ class ModelAliasTrigger(BaseEventTrigger):
         poll_interval: float = 30.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self.model_name = model_name
         self.alias = alias
         self.mlflow_conn_id = mlflow_conn_id
@@ -64,15 +64,17 @@ class ModelAliasTrigger(BaseEventTrigger):
         while True:
             try:
                 version = await self.current_version()
-            except Exception as err:  # a watcher must outlive every outage of what it watches
+            except Exception as err:  # noqa: BLE001 - a watcher must outlive every outage of what it watches
                 self.log.warning("Alias %s of model %s cannot be read: %s", self.alias, self.model_name, err)
             else:
                 if version is not None and version != seen:
-                    yield TriggerEvent(
-                        {"schema": 1, "model_name": self.model_name, "alias": self.alias, "version": version}
-                    )
+                    yield self._event(version)
                 seen = version
             await asyncio.sleep(self.poll_interval)
+
+    def _event(self, version: str) -> TriggerEvent:
+        facts = {"schema": 1, "model_name": self.model_name, "alias": self.alias, "version": version}
+        return TriggerEvent(facts)  # type: ignore[no-untyped-call]
 
     async def current_version(self) -> str | None:
         """Ask the registry which version the alias points at.

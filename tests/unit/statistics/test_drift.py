@@ -43,7 +43,7 @@ def only(verdict: Verdict, rule: str = "x") -> RuleResult:
 
 
 def test_no_shift_passes_and_says_what_it_could_have_seen() -> None:
-    """ "No drift" is only worth its sensitivity."""
+    """An answer of no drift is only worth its sensitivity."""
     verdict = run(normal(5_000), normal(5_000, seed=2))
 
     assert verdict.outcome is Outcome.PASS
