@@ -84,9 +84,11 @@ docs: install ## the documentation, warnings are errors
 build: install ## the wheel and the source archive
 	$(RUN) build --installer uv --outdir dist
 
+LOCK = $(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
 lock: install ## resolve the versions again (names, versions and hashes; no addresses)
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --override .ci/oldest.txt --output-file requirements-oldest.lock
+	$(LOCK) --constraint .ci/latest.txt --output-file requirements.lock
+	$(LOCK) --constraint .ci/oldest.txt --output-file requirements-oldest.lock
 
 clean: ## remove what the commands made
 	rm -rf build dist docs/_build .embedded .venv .venv-oldest .pytest_cache .mypy_cache .ruff_cache
