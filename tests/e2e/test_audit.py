@@ -1,0 +1,54 @@
+"""An audit backfill reproduces what was recorded, and moves nothing."""
+
+from tests.e2e.conftest import MONTHS, Audit
+
+
+def test_an_audit_runs_beside_the_originals(audit: Audit) -> None:
+    """Each month has a new run of type backfill; the originals stay."""
+    assert sorted(run["partition_key"] for run in audit.runs) == list(MONTHS)
+    assert {run["run_type"] for run in audit.runs} == {"backfill"}
+    assert {run["state"] for run in audit.runs} == {"success"}
+
+
+def test_an_audit_moves_nothing(audit: Audit) -> None:
+    """No alias, version, MLflow run or asset event is new."""
+    assert audit.after == audit.before
+
+
+def test_every_training_is_reproduced(audit: Audit) -> None:
+    """Each recorded training replays at L0; January had none."""
+    replays = {r.body["partition_key"]: r for r in audit.world.ledger().records("replay")}
+
+    assert {key: record.body["level"] for key, record in replays.items()} == {
+        "2013-01": "no record",
+        "2013-02": "L0",
+        "2013-03": "L0",
+        "2013-04": "L0",
+    }
+    assert {record.mode for record in replays.values()} == {"audit"}
+    assert all(record.body["differences"] == [] for key, record in replays.items() if key != "2013-01")
+
+
+def test_scores_and_verdicts_are_the_recorded_ones(audit: Audit) -> None:
+    """The audit scores to the same bits and judges to the same outcome."""
+    records = audit.world.ledger().records()
+    for kind, member in (("evaluation", "evaluation_id"), ("gate", "evaluation_id")):
+        live = {
+            r.body["partition_key"]: r
+            for r in records
+            if r.kind == kind and r.run["dag_id"] == LIFECYCLE_ID and r.mode == "live"
+        }
+        again = {r.body["partition_key"]: r for r in records if r.kind == kind and r.mode == "audit"}
+
+        assert sorted(again) == ["2013-02", "2013-03", "2013-04"]
+        assert {key: r.body[member] for key, r in again.items()} == {key: r.body[member] for key, r in live.items()}
+        assert {key: r.outcome for key, r in again.items()} == {key: r.outcome for key, r in live.items()}
+
+
+LIFECYCLE_ID = "flight_delays_lifecycle"
+
+
+def test_the_chains_are_intact_after_it(audit: Audit) -> None:
+    """Two audited months at once do not fork a chain."""
+    assert audit.world.ledger().verify() == []
+    assert audit.world.ledger("dataset/flights").verify() == []
