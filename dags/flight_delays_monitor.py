@@ -22,7 +22,7 @@ with DAG(
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
     tags=["mlops", "flights"],
     doc_md=__doc__,
-):
+) as dag:
     data = AcceptedSnapshotSensor(
         task_id="wait_for_data",
         dataset=spec.DATASET,

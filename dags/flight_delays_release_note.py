@@ -22,7 +22,7 @@ with DAG(
     max_active_runs=1,
     tags=["mlops", "flights"],
     doc_md=__doc__,
-):
+) as dag:
 
     @task
     def release_note(*, triggering_asset_events: Any) -> dict[str, str]:

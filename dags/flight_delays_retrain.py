@@ -19,7 +19,7 @@ with DAG(
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
     tags=["mlops", "flights"],
     doc_md=__doc__,
-):
+) as dag:
     model_retraining(
         model_name=spec.MODEL,
         dataset=spec.DATASET,
