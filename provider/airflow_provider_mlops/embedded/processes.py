@@ -16,6 +16,8 @@ from airflow_provider_mlops.embedded.config import EmbeddedError, Layout, write_
 from airflow_provider_mlops.embedded.environment import STATE_VARIABLE
 
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
+# Kept for the life of this process, because they are meant to outlive the object that started them.
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
 _CREATE_TIME_SLACK = 0.05  # seconds; psutil derives it from clock ticks
 
 
@@ -65,7 +67,6 @@ class Processes:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._file = layout.state / "processes.json"
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def known(self) -> list[Started]:
         """Return what was started and not yet stopped, running or not, oldest first."""
@@ -97,7 +98,7 @@ class Processes:
                 )
         except OSError as err:
             raise EmbeddedError(f"Cannot start {name} ({command[0]}): {err.strerror}.") from err
-        self._children[child.pid] = child
+        _children[child.pid] = child
         with contextlib.suppress(*_GONE):
             started = Started(name, child.pid, psutil.Process(child.pid).create_time())
             self._write([*self.known(), started])
@@ -123,7 +124,7 @@ class Processes:
         :raises EmbeddedError: when it fails or takes too long; with the end of its log.
         """
         try:
-            code = self._children[started.pid].wait(seconds)
+            code = _children[started.pid].wait(seconds)
         except subprocess.TimeoutExpired:
             raise EmbeddedError(f"{started.name} took more than {seconds:.0f} s.\n{self.tail(started.name)}") from None
         if code != 0:
@@ -132,7 +133,7 @@ class Processes:
 
     def dead(self) -> list[Started]:
         """Return what was started, not stopped, and yet has ended."""
-        self._reap()
+        _reap()
         return [entry for entry in self.known() if entry.process() is None]
 
     def log(self, name: str) -> Path:
@@ -209,18 +210,19 @@ class Processes:
         """Wait until they have ended, at most until the deadline (monotonic seconds)."""
         waiting = list(processes)
         while waiting and time.monotonic() < deadline:
-            self._reap()
+            _reap()
             waiting = [process for process in waiting if _runs(process)]
             time.sleep(0.05 if waiting else 0)
-
-    def _reap(self) -> None:
-        """Collect the exit codes of our own children, which would stay zombies otherwise."""
-        for child in self._children.values():
-            child.poll()
 
     def _write(self, entries: Iterable[Started]) -> None:
         records = [{"name": e.name, "pid": e.pid, "created": e.created} for e in entries]
         write_private(self._file, json.dumps(records, indent=1))
+
+
+def _reap() -> None:
+    """Collect the exit codes of our own children, which would stay zombies otherwise."""
+    for child in _children.values():
+        child.poll()
 
 
 def _signal(process: psutil.Process, number: int) -> bool:

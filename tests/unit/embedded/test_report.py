@@ -1,0 +1,187 @@
+"""The demo's tables are read from the ledgers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from airflow_provider_mlops.core.ledger import Ledger
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.embedded import report
+
+LIFECYCLE = "flight_delays_lifecycle"
+MONITOR = "flight_delays_monitor"
+RETRAIN = "flight_delays_retrain"
+
+
+class Writer:
+    """Writes records as the operators do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.count = 0
+
+    def __call__(
+        self,
+        kind: str,
+        partition: str,
+        outcome: str | None = None,
+        *reasons: str,
+        dag: str = LIFECYCLE,
+        mode: str = "live",
+        **body: Any,
+    ) -> Record:
+        """Append one record."""
+        self.count += 1
+        chain = "dataset/flights" if kind in ("snapshot", "validation") else "model/flight_delays"
+        if outcome is not None:
+            rules = tuple(RuleResult(rule=f"r{i}", outcome=Outcome(outcome), reason=r) for i, r in enumerate(reasons))
+            body["verdict"] = Verdict(outcome=Outcome(outcome), rules=rules).to_dict()
+        return Ledger(self.root, chain).append(
+            kind=kind,
+            key=str(self.count),
+            outcome=outcome,
+            mode=mode,
+            body={"partition_key": partition, **body},
+            run={"dag_id": dag, "run_id": f"{dag}-{partition}"},
+        )
+
+
+def interval(value: float) -> dict[str, float]:
+    """Make a value with its interval."""
+    return {"value": value, "low": value - 0.01, "high": value + 0.01}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Writer:
+    """A ledger of its own."""
+    return Writer(tmp_path / "ledger")
+
+
+@pytest.fixture
+def story(write: Writer) -> Writer:
+    """Three months: nothing to train on, a first champion, a refusal; then drift and a retraining."""
+    for month, rows in (("2013-01", 26865), ("2013-02", 24936), ("2013-03", 28834)):
+        write("snapshot", month, rows=rows)
+        write("validation", month, "PASS", "All expectations hold.")
+    write("training", "2013-01", "INCONCLUSIVE", "No accepted partition before 2013-01.")
+    metrics = {"roc_auc": {"candidate": interval(0.71), "champion": None}}
+    write("evaluation", "2013-02", metrics=metrics)
+    write("gate", "2013-02", "PASS", "roc_auc is at least 0.6.", candidate_version="1")
+    write("promotion", "2013-02", "PASS", version="1", alias="champion")
+    metrics = {"roc_auc": {"candidate": interval(0.68), "champion": interval(0.70)}}
+    write("evaluation", "2013-03", metrics=metrics)
+    write("gate", "2013-03", "FAIL", "The candidate is worse.", "Calibration is off.", candidate_version="2")
+    write("drift", "2013-02", "PASS", "No column drifted.", dag=MONITOR)
+    drift = write("drift", "2013-03", "FAIL", "dep_hour: KS 0.2", dag=MONITOR)
+    write("retrain_claim", "2013-03", dag=RETRAIN, drift_record_hashes=[drift.hash])
+    write("promotion", "2013-03", "PASS", dag=RETRAIN, version="3", alias="champion")
+    return write
+
+
+MONTHS = ("2013-01", "2013-02", "2013-03")
+
+
+def rows_of(write: Writer) -> list[report.PartitionRow]:
+    """Read the lifecycle's rows."""
+    return report.partition_rows(report.read_records(write.root), LIFECYCLE, MONTHS, "roc_auc")
+
+
+def test_a_promotion_shows_metric_gate_and_version(story: Writer) -> None:
+    """A row holds the candidate with its interval and the champion that it became."""
+    row = rows_of(story)[1]
+
+    assert row == report.PartitionRow(
+        partition="2013-02",
+        rows="24,936",
+        validation="PASS",
+        candidate="0.710 (0.700 to 0.720)",
+        champion="–",
+        gate="PASS",
+        reason="roc_auc is at least 0.6.",
+        version="1",
+    )
+
+
+def test_a_refusal_shows_its_reason_and_the_old_champion(story: Writer) -> None:
+    """The first reason that decided, the number of further ones, and no new version."""
+    row = rows_of(story)[2]
+
+    assert (row.gate, row.reason, row.version) == ("FAIL", "The candidate is worse. (+1 more)", "1")
+    assert row.champion == "0.700 (0.690 to 0.710)"
+
+
+def test_a_partition_without_training_says_why(story: Writer) -> None:
+    """The first month has nothing to train on, and is no failure."""
+    row = rows_of(story)[0]
+
+    assert (row.gate, row.reason, row.version) == ("–", "No accepted partition before 2013-01.", "none")
+
+
+def test_a_retraining_of_the_same_partition_does_not_show_as_the_lifecycles(story: Writer) -> None:
+    """Both write records about 2013-03; the Dag tells them apart."""
+    assert rows_of(story)[2].version == "1"
+
+
+def test_drift_is_followed_to_its_retraining(story: Writer) -> None:
+    """Verdict, cause, and what came of it."""
+    found = report.drift_rows(report.read_records(story.root), MONITOR)
+
+    assert found == [
+        report.DriftRow("2013-02", "no drift", "No column drifted.", "–"),
+        report.DriftRow("2013-03", "drift", "dep_hour: KS 0.2", "version 3 promoted to champion"),
+    ]
+
+
+def test_a_refused_retraining_says_why(write: Writer) -> None:
+    """The gate's reason, when it did not get to promotion."""
+    drift = write("drift", "2013-03", "FAIL", "x", dag=MONITOR)
+    write("retrain_claim", "2013-03", dag=RETRAIN, drift_record_hashes=[drift.hash])
+    write("gate", "2013-03", "INCONCLUSIVE", "Too few rows.", dag=RETRAIN, candidate_version="4")
+
+    (row,) = report.drift_rows(report.read_records(write.root), MONITOR)
+
+    assert row.retraining == "version 4 gated INCONCLUSIVE: Too few rows."
+
+
+def test_audits_do_not_show(story: Writer) -> None:
+    """The story is what was lived, not its replay."""
+    story("gate", "2013-03", "PASS", "Replayed.", mode="audit")
+
+    assert rows_of(story)[2].gate == "FAIL"
+
+
+def test_brackets_in_a_reason_are_shown(write: Writer) -> None:
+    """Rich would take them for markup and drop them."""
+    write("gate", "2013-01", "FAIL", "outside [0.6, 1]", candidate_version="1")
+    console = Console(width=160, record=True, file=None, quiet=False)
+    with console.capture() as shown:
+        console.print(report.partition_table(rows_of(write), "roc_auc"))
+
+    assert "outside [0.6, 1]" in shown.get()
+
+
+def test_a_long_reason_is_cut(write: Writer) -> None:
+    """A table stays a table."""
+    write("gate", "2013-01", "FAIL", "x" * 500, candidate_version="1")
+
+    assert len(rows_of(write)[0].reason) == report.MAX_REASON
+
+
+def test_an_edited_record_does_not_verify(story: Writer) -> None:
+    """Verification names the chain and the file."""
+    file = story.root / "model" / "flight_delays" / "00000003.json"
+    file.write_text(file.read_text().replace("at least", "at most"))
+
+    problems = report.verify(story.root)
+
+    assert problems["dataset/flights"] == []
+    assert "00000003.json" in problems["model/flight_delays"][0]
+
+
+def test_no_ledger_is_no_record(tmp_path: Path) -> None:
+    """Before the first run there is nothing to show."""
+    assert report.read_records(tmp_path / "ledger") == []
+    assert report.verify(tmp_path / "ledger") == {}
