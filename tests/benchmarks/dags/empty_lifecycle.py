@@ -1,5 +1,7 @@
 """The lifecycle's shape with tasks that do nothing: what orchestration alone costs."""
 
+from itertools import pairwise
+
 import pendulum
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, CronPartitionTimetable
@@ -19,5 +21,5 @@ with DAG(
 ):
     places = ("snapshot", "validate", "train", "register", "evaluate", "gate", "promote")
     tasks = [PythonOperator(task_id=place, python_callable=nothing) for place in places]
-    for first, second in zip(tasks, tasks[1:], strict=False):
+    for first, second in pairwise(tasks):
         first >> second
