@@ -7,7 +7,9 @@ PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c 1 >/dev
 VENV ?= .venv
 OLDEST_VENV ?= .venv-oldest
 NAME ?=
-export AIRFLOW_HOME ?= $(CURDIR)/build/airflow
+export AIRFLOW_HOME := $(CURDIR)/build/airflow
+# Downloads stay in the checkout too, unless the user keeps a cache of their own.
+export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
 export GX_ANALYTICS_ENABLED = false
 export MLFLOW_DISABLE_TELEMETRY = true
 BIN := $(VENV)/bin
@@ -25,7 +27,7 @@ define make-venv
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"Python {v[0]}.{v[1]} is not supported here: set PYTHON=python3.11 or python3.12")'
 	$(PYTHON) -m venv --clear $(1)
 	awk '/^[a-z]/{keep = /^uv==/} keep' $(2) > $(1)/uv.txt
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(1)/uv.txt
+	$(1)/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r $(1)/uv.txt
 	$(1)/bin/uv pip sync --quiet --python $(1)/bin/python --require-hashes --compile-bytecode --link-mode copy $(2)
 	$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --editable .
 	@touch $(1)/.installed

@@ -10,6 +10,8 @@ from airflow_provider_mlops.statistics.intervals import two_sided_z
 
 POWER = 0.8
 MOST_ROWS = 1_000_000_000
+MOST_TIMES = 100
+"""An estimate that sits on the limit asks for ever more rows; past this many times those at hand nobody will wait."""
 
 
 def rows_needed(variance: float, distance: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
@@ -54,7 +56,7 @@ def rows_to_decide(interval: Interval, limit: float, *, alpha: float, margin: fl
     :param limit: the limit that it covers.
     :param alpha: one-sided error rate.
     :param margin: the non-inferiority margin, if that is the question.
-    :return: rows, more than at hand; None when no sensible number would do.
+    :return: rows, more than at hand; None when no sensible number would do (100 times those at hand).
     """
     variance = row_variance(interval, 1 - 2 * alpha)
     if margin is not None:
@@ -62,4 +64,4 @@ def rows_to_decide(interval: Interval, limit: float, *, alpha: float, margin: fl
         if rows is not None and rows > interval.n:
             return rows
     rows = rows_needed(variance, interval.value - limit, alpha=alpha)
-    return rows if rows is not None and rows > interval.n else None
+    return rows if rows is not None and interval.n < rows <= MOST_TIMES * interval.n else None
