@@ -141,3 +141,13 @@ def track_training(
         "logged_model_id": logged.model_id,
         "archive_sha256": logged.tags[ml.ARCHIVE_TAG],
     }
+
+
+def discard_run(hook: MlflowHook, run_id: str) -> None:
+    """Delete the MLflow run of a training that another task had recorded first.
+
+    :param hook: the MLflow connection.
+    :param run_id: the run.
+    """
+    with hook.session() as client:
+        client.delete_run(run_id)

@@ -201,12 +201,12 @@ class TrainModelOperator(MLOpsOperator):
     def _train(
         self, context: Context, run: RunFacts, manifest: Mapping[str, Any], function: Callable[..., Any]
     ) -> Record:
-        from airflow_provider_mlops.hooks.training import track_training, train_from_manifest
+        from airflow_provider_mlops.hooks.training import discard_run, track_training, train_from_manifest
 
         trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
         hook = MlflowHook(self.mlflow_conn_id)
         tracked = track_training(hook, trained, manifest, run, experiment=self.experiment)
-        return model_ledger(self.model_name, self.ledger_root).append(
+        record = model_ledger(self.model_name, self.ledger_root).append(
             kind="training",
             key=manifest_hash(manifest),
             body={
@@ -219,6 +219,10 @@ class TrainModelOperator(MLOpsOperator):
             run=run.to_record(),
             mode=run.mode,
         )
+        if record.body["mlflow_run_id"] != tracked["mlflow_run_id"]:
+            self.log.info("Another task recorded this training first; its MLflow run stays.")
+            discard_run(hook, tracked["mlflow_run_id"])
+        return record
 
     def _replay(self, partition: Partition, run: RunFacts) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.training import train_from_manifest
