@@ -62,7 +62,8 @@ def up(airflow: EmbeddedAirflow, _options: argparse.Namespace, console: Console)
 def down(airflow: EmbeddedAirflow, _options: argparse.Namespace, console: Console) -> int:
     """Stop everything that `up` or `demo` started, also when they are still at work, or were killed."""
     began = time.monotonic()
-    airflow.interrupt_holder()
+    if airflow.interrupt_holder():
+        console.print("Ended the command that was at work.")
     with airflow.lock():
         running = len(airflow.processes.everything())
         airflow.stop()

@@ -13,7 +13,7 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 
-MAX_REASON = 110
+MAX_REASON = 160
 NONE = "–"
 _COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
@@ -177,7 +177,7 @@ def _partition_row(own: Sequence[Record], partition: str, metric: str, version: 
         candidate=_interval(values.get("candidate")),
         champion=_interval(values.get("champion")),
         gate=(gate.outcome or NONE) if gate else NONE,
-        reason=_reason(judged) if judged else "",
+        reason=_reason(judged, metric) if judged else "",
         version=version,
     )
 
@@ -219,16 +219,18 @@ def _retraining(records: Sequence[Record], drift: Record) -> str:
     return "started, without a verdict"
 
 
-def _reason(record: Record) -> str:
-    """Return the reason that weighs most: the first of the rules that decided, shortened."""
+def _reason(record: Record, metric: str = "") -> str:
+    """Return the reason that weighs most: of a PASS the last about the metric, else the first that blocked."""
     verdict = record.body.get("verdict")
     if not isinstance(verdict, Mapping):
         return ""
     reasons = Verdict.from_dict(verdict).reasons
     if not reasons:
         return ""
-    more = f" (+{len(reasons) - 1} more)" if record.outcome != Outcome.PASS and len(reasons) > 1 else ""
-    return _short(reasons[0]) + more
+    if record.outcome == Outcome.PASS:
+        # Policies put the absolute bounds first and the comparison with the champion after them.
+        return _short(next((reason for reason in reversed(reasons) if metric and metric in reason), reasons[0]))
+    return _short(reasons[0]) + (f" (+{len(reasons) - 1} more)" if len(reasons) > 1 else "")
 
 
 def _short(text: str) -> str:

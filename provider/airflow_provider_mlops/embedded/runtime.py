@@ -171,14 +171,15 @@ class EmbeddedAirflow:
             finally:
                 file.truncate(0)
 
-    def interrupt_holder(self) -> None:
+    def interrupt_holder(self) -> bool:
         """End the command that holds the lock, politely, then not; it stops what it started.
 
+        :return: whether there was one.
         :raises EmbeddedError: when that command belongs to another user.
         """
         holder = _holder(self.layout.lock)
         if holder is None:
-            return
+            return False
         with contextlib.suppress(psutil.NoSuchProcess):
             try:
                 # Not SIGINT: a shell makes background commands ignore it.
@@ -189,6 +190,7 @@ class EmbeddedAirflow:
                 holder.wait(5)
             except psutil.AccessDenied as err:
                 raise EmbeddedError(f"Process {holder.pid} belongs to another user; stop it as that user.") from err
+        return True
 
 
 def _holder(lock: Path) -> psutil.Process | None:
