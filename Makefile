@@ -61,7 +61,7 @@ test-e2e: install ## the tests through the real scheduler
 	$(RUN) pytest tests/e2e
 
 test-oldest: $(OLDEST_VENV)/.installed ## unit and contract tests on the oldest supported Airflow
-	$(OLDEST_VENV)/bin/python -m pytest tests/unit tests/dags tests/integration
+	$(OLDEST_VENV)/bin/python -m pytest tests/unit tests/dags tests/packaging tests/integration
 
 lint: install ## style, imports, layers, spelling, build file
 	$(BIN)/ruff check .
