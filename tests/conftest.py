@@ -1,0 +1,67 @@
+"""Fixtures of all tests: a lab with storage, ledger and MLflow of its own, at any stage of the lifecycle."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Airflow and the libraries read these when they are imported.
+os.environ.setdefault("AIRFLOW_HOME", str(ROOT / "build" / "airflow"))
+os.environ |= {"GX_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
+
+from tests.support.lab import Lab, Stages  # noqa: E402
+from tests.support.server import MlflowServer  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.support.faults import TaskProcesses
+
+MakeLab = Callable[[str], Lab]
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """Labs at each stage of the lifecycle, made on first use and copied for each test."""
+    return Stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture
+def make_lab(stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeLab:
+    """Return a function that opens a lab of this test's own at a stage."""
+
+    def make(stage: str) -> Lab:
+        lab = stages.copy(stage, tmp_path / "lab")
+        lab.enter(monkeypatch)
+        return lab
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory, stages: Stages) -> Iterator[MlflowServer]:
+    """A real `mlflow server` on loopback HTTP, for the whole session."""
+    with MlflowServer(tmp_path_factory.mktemp("mlflow-server"), database=stages.database()) as server:
+        yield server
+
+
+@pytest.fixture
+def served_lab(make_lab: MakeLab, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A lab with three accepted partitions whose MLflow is the real server; its model's name is its own."""
+    lab = make_lab("accepted")
+    lab.serve(mlflow_server.uri)
+    lab.enter(monkeypatch)
+    return lab
+
+
+@pytest.fixture(scope="session")
+def task_processes() -> "TaskProcesses":
+    """Processes that run a step of a lab, and may be killed."""
+    from tests.support.faults import TaskProcesses
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # The server that forks them finds the tests' modules by its working directory.
+        monkeypatch.chdir(ROOT)
+        return TaskProcesses()

@@ -1,0 +1,327 @@
+"""A laboratory: storage, ledger, MLflow, policy and suite of one test, with the lifecycle's steps as methods."""
+
+import json
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops import assets
+from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.operators.drift import DetectDriftOperator
+from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
+from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.promote import PromoteModelOperator
+from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
+from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
+from airflow_provider_mlops.operators.train import TrainModelOperator
+from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
+from tests.support.airflow import fake_context
+
+if TYPE_CHECKING:
+    import pytest
+    from mlflow import MlflowClient
+
+SYNTHETIC = "tests.support.synthetic"
+DATASET, MODEL = "events", "late_events"
+MONTHS = ("2020-01", "2020-02", "2020-03")
+DATABASE = "mlflow.db"
+
+SUITE = """\
+name: events
+expectations:
+  - {type: expect_column_values_to_not_be_null, kwargs: {column: row_id}}
+  - {type: expect_column_values_to_be_between, kwargs: {column: signal, min_value: -9, max_value: 9}}
+"""
+POLICY = """\
+schema: 1
+name: late_events
+alpha: 0.05
+rules:
+  - {name: enough_rows, kind: min_rows, rows: 300, positives: 50}
+  - {name: auc_minimum, kind: minimum, metric: roc_auc, value: 0.6}
+  - {name: auc_non_inferior, kind: non_inferior, metric: roc_auc, margin: 0.05}
+"""
+DRIFT_POLICY = """\
+schema: 1
+name: events
+alpha: 0.05
+correction: bonferroni
+min_rows: 100
+thresholds: {ks: 0.3, cramers_v: 0.3, missing: 0.3}
+"""
+
+
+@dataclass
+class Lab:
+    """Everything that one test writes into, below one folder.
+
+    :param root: the folder; it is the Dag bundle too.
+    :param host: tracking URI of MLflow; default: a SQLite file below the root.
+    :param model: name of the registered model.
+    :param facts: what the steps of earlier stages returned, by step.
+    """
+
+    root: Path
+    host: str = ""
+    model: str = MODEL
+    facts: dict[str, Any] = field(default_factory=dict)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.host = self.host or f"sqlite:///{self.root / DATABASE}"
+
+    @property
+    def storage(self) -> Path:
+        """The storage root."""
+        return self.root / "storage"
+
+    @property
+    def client(self) -> "MlflowClient":
+        """A client of this lab's MLflow."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.host, self.host)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of this lab's tasks."""
+        return {
+            "AIRFLOW_CONN_MLFLOW_DEFAULT": json.dumps({"conn_type": "mlflow", "host": self.host}),
+            "AIRFLOW__MLOPS__STORAGE_ROOT": str(self.storage),
+        }
+
+    def enter(self, monkeypatch: "pytest.MonkeyPatch") -> None:
+        """Make this the lab of the process: MLflow on SQLite keeps artifacts below the working directory."""
+        for name, value in self.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(self.root)
+
+    def serve(self, host: str) -> None:
+        """Use the MLflow at an address, under a model name that no other test uses."""
+        self.host = host
+        self.model = f"{MODEL}_{os.urandom(4).hex()}"
+
+    def connect(self, monkeypatch: "pytest.MonkeyPatch", **connection: Any) -> None:
+        """Use another MLflow connection."""
+        monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", json.dumps({"conn_type": "mlflow", **connection}))
+
+    def task(self, step: str, **arguments: Any) -> Any:
+        """Make the operator of a step, with this lab's defaults."""
+        operator, defaults = self._steps()[step]
+        return operator(task_id=step, **{**defaults, **arguments})
+
+    def run(
+        self,
+        step: str,
+        *,
+        run_type: str = "scheduled",
+        conf: dict[str, Any] | None = None,
+        run_id: str = "",
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """Run a step as a task; what it emitted and pushed is in `events` and `xcoms` afterwards."""
+        task = self.task(step, **arguments)
+        run_id = run_id or f"{run_type}__{arguments.get('partition_key', 'run')}"
+        context = fake_context(task, self.root, run_type=run_type, conf=conf, run_id=run_id)
+        try:
+            result: dict[str, Any] = task.execute(context)
+        finally:
+            self.events = context["outlet_events"].emitted
+            self.xcoms = context["ti"].xcoms
+        return result
+
+    def accept(self, key: str, source: str = "read_partition") -> str:
+        """Take and validate the snapshot of a partition, and return its id."""
+        taken = self.run("snapshot", partition_key=key, source=f"{SYNTHETIC}:{source}")
+        self.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"])
+        return str(taken["snapshot_id"])
+
+    def judge(self, key: str, run_id: str = "", **train: Any) -> dict[str, Any]:
+        """Train, register, evaluate and gate a candidate for a partition; return the results by step."""
+        found = {"train": self.run("train", partition_key=key, run_id=run_id, **train)}
+        manifest_hash = found["train"]["manifest_hash"]
+        found["register"] = self.run("register", manifest_hash=manifest_hash, run_id=run_id)
+        found["evaluate"] = self.run("evaluate", manifest_hash=manifest_hash, run_id=run_id)
+        found["gate"] = self.run("gate", evaluation_id=found["evaluate"]["evaluation_id"], run_id=run_id)
+        return found
+
+    def ledger(self, chain: str = "") -> Ledger:
+        """Open a ledger; default: the model's."""
+        return Ledger(self.storage / "ledger", chain or f"model/{self.model}")
+
+    def records(self, kind: str, chain: str = "") -> list[Record]:
+        """Return the records of a kind."""
+        return self.ledger(chain).records(kind)
+
+    def snapshot_folders(self) -> list[Path]:
+        """Return the readable snapshots."""
+        return sorted(path.parent for path in self.storage.glob("snapshots/*/*/manifest.json"))
+
+    def aliases(self) -> dict[str, str]:
+        """Return version by alias of the model."""
+        found = self.client.search_registered_models(f"name = '{self.model}'")
+        return {alias: str(version) for alias, version in found[0].aliases.items()} if found else {}
+
+    def census(self) -> dict[str, Any]:
+        """Count everything that must not be there twice."""
+        client, root = self.client, self.storage / "ledger"
+        experiment = client.get_experiment_by_name(self.model)
+        where = [experiment.experiment_id] if experiment else []
+        models = client.search_logged_models(where) if where else []
+        records = [record for chain in chains(root) for record in Ledger(root, chain).records()]
+        return {
+            "folders": Counter(path.parent.parent.parent.name for path in self.storage.glob("*/*/*/manifest.json")),
+            "runs": Counter(run.info.status for run in client.search_runs(where)) if where else Counter(),
+            "models": sum(str(model.status) in ("READY", "LoggedModelStatus.READY") for model in models),
+            "versions": len(client.search_model_versions(f"name = '{self.model}'")),
+            "aliases": self.aliases(),
+            "records": Counter((record.kind, record.mode, record.outcome) for record in records),
+            "problems": [problem for chain in chains(root) for problem in Ledger(root, chain).verify()],
+        }
+
+    def _steps(self) -> dict[str, tuple[type[Any], dict[str, Any]]]:
+        dataset, model = {"dataset": DATASET}, {"model_name": self.model}
+        return {
+            "snapshot": (
+                SnapshotDatasetOperator,
+                {
+                    **dataset,
+                    "source": f"{SYNTHETIC}:read_partition",
+                    "time_column": "time",
+                    "outlets": [assets.snapshot_alias(DATASET)],
+                },
+            ),
+            "validate": (ValidateDatasetOperator, {**dataset, "suite": "suite.yaml"}),
+            "train": (
+                TrainModelOperator,
+                {
+                    **dataset,
+                    **model,
+                    "train_function": f"{SYNTHETIC}:train",
+                    "features": ["signal", "noise"],
+                    "label_column": "late",
+                    "time_column": "time",
+                },
+            ),
+            "register": (RegisterModelOperator, {**model, "outlets": [assets.candidate_alias(self.model)]}),
+            "evaluate": (EvaluateModelOperator, {**model, "slices": ["group"]}),
+            "gate": (GateModelOperator, {**model, "policy": "policy.yaml"}),
+            "promote": (PromoteModelOperator, model),
+            "drift": (
+                DetectDriftOperator,
+                {**dataset, **model, "policy": "drift.yaml", "outlets": [assets.drift_alias(self.model)]},
+            ),
+            "claim": (ClaimRetrainingOperator, model),
+        }
+
+
+class Stages:
+    """Labs at each stage of the lifecycle, each made once from the one before it, and copied for the tests.
+
+    - ``empty``: nothing yet.
+    - ``accepted``: three months are taken and validated.
+    - ``trained``, ``registered``, ``evaluated``, ``judged``, ``promoted``: a champion for the second month.
+    - ``challenged``: a candidate for the third month has passed the gate.
+    - ``drifted``: the fourth month, accepted, has another signal than the champion was trained on; not yet judged.
+    - ``alarmed``: the drift verdict is recorded.
+
+    :param folder: where they are kept.
+    """
+
+    ORDER = (
+        "empty",
+        "accepted",
+        "trained",
+        "registered",
+        "evaluated",
+        "judged",
+        "promoted",
+        "challenged",
+        "drifted",
+        "alarmed",
+    )
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made: dict[str, Lab] = {}
+
+    def copy(self, stage: str, root: Path) -> Lab:
+        """Copy a stage to a folder."""
+        return _copy(self._stage(stage), root)
+
+    def database(self) -> Path:
+        """Return an empty MLflow database."""
+        return self._stage("empty").root / DATABASE
+
+    def _stage(self, stage: str) -> Lab:
+        if stage not in self._made:
+            self._made[stage] = self._make(stage)
+        return self._made[stage]
+
+    def _make(self, stage: str) -> Lab:
+        import pytest
+
+        root = self.folder / stage
+        if stage == "empty":
+            return _empty(root)
+        lab = _copy(self._stage(self.ORDER[self.ORDER.index(stage) - 1]), root)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            lab.enter(monkeypatch)
+            _advance(lab, stage)
+        return lab
+
+
+def _advance(lab: Lab, stage: str) -> None:
+    facts = lab.facts
+    match stage:
+        case "accepted":
+            facts["snapshots"] = {key: lab.accept(key) for key in MONTHS}
+        case "trained":
+            facts["train"] = lab.run("train", partition_key="2020-02")
+        case "registered":
+            facts["register"] = lab.run("register", manifest_hash=facts["train"]["manifest_hash"])
+        case "evaluated":
+            facts["evaluate"] = lab.run("evaluate", manifest_hash=facts["train"]["manifest_hash"])
+        case "judged":
+            facts["gate"] = lab.run("gate", evaluation_id=facts["evaluate"]["evaluation_id"])
+        case "promoted":
+            facts["promote"] = lab.run("promote", gate_record=facts["gate"]["record"])
+        case "challenged":
+            facts.update(lab.judge("2020-03"))
+        case "drifted":
+            facts["snapshots"]["2020-04"] = lab.accept("2020-04", "drifted")
+        case "alarmed":
+            facts["drift"] = lab.run("drift", partition_key="2020-04")
+
+
+def _empty(root: Path) -> Lab:
+    root.mkdir()
+    for name, text in (("suite.yaml", SUITE), ("policy.yaml", POLICY), ("drift.yaml", DRIFT_POLICY)):
+        (root / name).write_text(text)
+    lab = Lab(root)
+    lab.client.search_experiments()
+    return lab
+
+
+def _copy(lab: Lab, root: Path) -> Lab:
+    shutil.copytree(lab.root, root)
+    _relocate(root / DATABASE, str(lab.root), str(root))
+    return Lab(root, facts=json.loads(json.dumps(lab.facts)))
+
+
+def _relocate(database: Path, old: str, new: str) -> None:
+    """Change the absolute paths of artifacts that MLflow keeps."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for column in connection.execute(f"PRAGMA table_info({table})").fetchall():
+                name = column[1]
+                if name in ("artifact_location", "artifact_uri", "source", "storage_location"):
+                    connection.execute(f"UPDATE {table} SET {name} = replace({name}, ?, ?)", (old, new))

@@ -1,0 +1,131 @@
+"""What a user brings, in small: partitions of a dataset and a training function that takes milliseconds."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from airflow_provider_mlops.core.errors import TransientError
+from airflow_provider_mlops.core.partition import Partition
+
+ROWS = 800
+FEATURES = ["signal", "noise"]
+
+
+def rows_of(key: str, rows: int = ROWS) -> pd.DataFrame:
+    """Make the rows of a month: the label follows the signal; a tenth of the labels is unknown."""
+    rng = np.random.default_rng(int(key.replace("-", "")))
+    signal = rng.normal(size=rows)
+    late = (rng.random(rows) < 1 / (1 + np.exp(-2 * signal))).astype("float64")
+    late[rng.random(rows) < 0.1] = np.nan
+    return pd.DataFrame(
+        {
+            "row_id": [f"{key}/{number}" for number in range(rows)],
+            "time": pd.date_range(f"{key}-01", periods=rows, freq="50min", unit="us", tz="UTC"),
+            "signal": signal,
+            "noise": rng.normal(size=rows),
+            "group": rng.choice(["a", "b"], size=rows),
+            "late": late,
+        }
+    )
+
+
+def read_partition(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month in two frames."""
+    rows = rows_of(partition.key)
+    yield rows.iloc[:500]
+    yield rows.iloc[500:]
+
+
+def corrected(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month of which one value was put right since."""
+    yield rows_of(partition.key).assign(noise=lambda frame: frame["noise"].where(frame.index != 7, 0.5))
+
+
+def drifted(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month whose signal has moved by three of its standard deviations."""
+    yield rows_of(partition.key).assign(signal=lambda frame: frame["signal"] + 3)
+
+
+def empty(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a frame without rows."""
+    yield rows_of(partition.key).iloc[:0]
+
+
+def nothing(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield no frame at all."""
+    yield from ()
+
+
+def fails_half_way(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a frame, then lose the connection."""
+    yield rows_of(partition.key).iloc[:500]
+    raise TransientError("the database went away")
+
+
+def other_columns(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a second frame that lacks a column."""
+    rows = rows_of(partition.key)
+    yield rows.iloc[:500]
+    yield rows.iloc[500:].drop(columns="noise")
+
+
+def without_noise(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month without a feature."""
+    yield rows_of(partition.key).drop(columns="noise")
+
+
+def null_noise(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month whose feature is null throughout."""
+    yield rows_of(partition.key).assign(noise=np.nan)
+
+
+def one_class(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month in which all is well."""
+    yield rows_of(partition.key).assign(late=0.0)
+
+
+def text_label(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month with words for labels."""
+    yield rows_of(partition.key).assign(late="yes")
+
+
+def odd_label(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month with a third class."""
+    yield rows_of(partition.key).assign(late=lambda frame: frame["late"].where(frame.index != 3, 2.0))
+
+
+def text_feature(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month with words where numbers belong."""
+    yield rows_of(partition.key).assign(signal="high")
+
+
+def not_frames(partition: Partition) -> Iterator[Any]:
+    """Yield what is no frame."""
+    yield {"signal": [1.0]}
+
+
+def train(features: pd.DataFrame, labels: pd.Series, *, seed: int, strength: float = 1.0, sign: int = 1) -> Any:
+    """Fit a logistic regression; a sign of -1 gives a model that is always wrong."""
+    model = LogisticRegression(C=strength, random_state=seed).fit(features, labels)
+    model.coef_ = model.coef_ * sign
+    return model
+
+
+def train_nan(features: pd.DataFrame, labels: pd.Series, *, seed: int) -> Any:
+    """Fit a model whose scores are not numbers."""
+    model = LogisticRegression(random_state=seed).fit(features, labels)
+    model.coef_ = model.coef_ * np.nan
+    return model
+
+
+def train_nothing(features: pd.DataFrame, labels: pd.Series, *, seed: int) -> Any:
+    """Return what is no model."""
+    return {"seed": seed}
+
+
+def train_broken(features: pd.DataFrame, labels: pd.Series, *, seed: int) -> Any:
+    """Fail as user code does."""
+    raise ZeroDivisionError("user code")
