@@ -1,0 +1,107 @@
+# ruff: noqa: INP001
+"""Every operator of the provider, used one by one. The documentation shows the parts between the markers."""
+
+# [START howto_one_by_one]
+import pendulum
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from airflow_provider_mlops import assets
+from airflow_provider_mlops.operators.drift import DetectDriftOperator
+from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
+from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.promote import PromoteModelOperator
+from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
+from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
+from airflow_provider_mlops.operators.train import TrainModelOperator
+from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
+from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
+from include.flights import spec
+
+MONTHLY = CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m")
+START = pendulum.datetime(2013, 1, 1, tz="UTC")
+
+with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
+    # [START example_snapshot]
+    snapshot = SnapshotDatasetOperator(
+        task_id="snapshot",
+        dataset="flights",
+        source="include.flights.source:read_partition",
+        time_column="scheduled_departure",
+        outlets=[assets.snapshot_alias("flights")],
+    )
+    # [END example_snapshot]
+    # [START example_validate]
+    validate = ValidateDatasetOperator(
+        task_id="validate",
+        dataset="flights",
+        snapshot_id="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}",
+        suite="include/flights/suites/flights.yaml",
+    )
+    # [END example_validate]
+    # [START example_train]
+    train = TrainModelOperator(
+        task_id="train",
+        model_name="flight_delays",
+        dataset="flights",
+        train_function="include.flights.training:train_delay_model",
+        train_params={"max_depth": 6},
+        features=spec.FEATURES,
+        label_column="late",
+        window=2,
+        trusted_types=spec.TRUSTED_TYPES,
+    )
+    # [END example_train]
+    # [START example_register]
+    register = RegisterModelOperator(
+        task_id="register",
+        model_name="flight_delays",
+        manifest_hash="{{ ti.xcom_pull(task_ids='train')['manifest_hash'] }}",
+        outlets=[assets.candidate_alias("flight_delays")],
+    )
+    # [END example_register]
+    # [START example_evaluate]
+    evaluate = EvaluateModelOperator(
+        task_id="evaluate",
+        model_name="flight_delays",
+        manifest_hash="{{ ti.xcom_pull(task_ids='register')['manifest_hash'] }}",
+        slices=["origin"],
+        metrics=["roc_auc", "brier"],
+    )
+    # [END example_evaluate]
+    # [START example_gate]
+    gate = GateModelOperator(
+        task_id="gate",
+        model_name="flight_delays",
+        evaluation_id="{{ ti.xcom_pull(task_ids='evaluate')['evaluation_id'] }}",
+        policy="include/flights/policy.yaml",
+        on_refusal="skip",
+    )
+    # [END example_gate]
+    # [START example_promote]
+    promote = PromoteModelOperator(
+        task_id="promote",
+        model_name="flight_delays",
+        gate_record="{{ ti.xcom_pull(task_ids='gate')['record'] }}",
+    )
+    # [END example_promote]
+    snapshot >> validate >> train >> register >> evaluate >> gate >> promote
+
+with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
+    # [START example_wait]
+    data = AcceptedSnapshotSensor(task_id="data", dataset="flights", mode="reschedule", poke_interval=60)
+    # [END example_wait]
+    # [START example_detect_drift]
+    drift = DetectDriftOperator(
+        task_id="detect_drift",
+        model_name="flight_delays",
+        dataset="flights",
+        policy="include/flights/drift.yaml",
+        outlets=[assets.drift_alias("flight_delays")],
+    )
+    # [END example_detect_drift]
+    # [START example_claim]
+    claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
+    # [END example_claim]
+    data >> drift >> claim
+# [END howto_one_by_one]
