@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c 1 >/dev/null 2>&1 && echo python3.12 || echo python3)
+# The first of these that runs here; a version manager may have a name on the path that does not.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done || echo python3)
 VENV ?= .venv
 OLDEST_VENV ?= .venv-oldest
 NAME ?=
@@ -25,7 +26,7 @@ install: $(VENV)/.installed ## make the environment from the lock file
 # uv comes from the lock too: version and hashes in one place.
 define make-venv
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"Python {v[0]}.{v[1]} is not supported here: set PYTHON=python3.11 or python3.12")'
-	$(PYTHON) -m venv --clear $(1)
+	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	awk '/^[a-z]/{keep = /^uv==/} keep' $(2) > $(1)/uv.txt
 	$(1)/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r $(1)/uv.txt
 	$(1)/bin/uv pip sync --quiet --python $(1)/bin/python --require-hashes --compile-bytecode --link-mode copy $(2)

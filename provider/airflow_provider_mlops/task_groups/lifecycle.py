@@ -76,7 +76,7 @@ def model_lifecycle(
             window=window,
             **train,
         )
-        validate >> training
+        snapshot >> validate >> training
         _judge_and_promote(training, model_name=model_name, policy=policy, slices=slices, metrics=metrics)
     return group
 
