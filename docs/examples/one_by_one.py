@@ -19,7 +19,7 @@ from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
 from include.flights import spec
 
 MONTHLY = CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m")
-START = pendulum.datetime(2013, 1, 1, tz="UTC")
+START = pendulum.datetime(2013, 2, 1, tz="UTC")
 
 with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
     # [START example_snapshot]

@@ -10,7 +10,7 @@ from include.flights import spec
 with DAG(
     dag_id="flights_logistic",
     schedule=CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m"),
-    start_date=pendulum.datetime(2013, 1, 1, tz="UTC"),
+    start_date=pendulum.datetime(2013, 2, 1, tz="UTC"),
     catchup=False,
 ):
 

@@ -346,3 +346,18 @@ def test_every_decision_is_listed() -> None:
     for page in pages:
         assert page.stem in index
         assert all(f"**{part}.**" in text_of(page) for part in ("Context", "Choice", "Consequence"))
+
+
+def test_the_example_of_a_policy_judges() -> None:
+    """What the page on policies shows runs: the same scores twice are not worse by any margin."""
+    import numpy as np
+
+    rng = np.random.default_rng(7)
+    labels = rng.integers(0, 2, 6_000)
+    scores = np.clip(0.3 * labels + 0.7 * rng.random(6_000), 0, 1)
+    try_policy = runpy.run_path(str(DOCS / "examples" / "try_policy.py"))["try_policy"]
+
+    lines = try_policy(ROOT / "include/flights/policy.yaml", labels, scores, scores, np.repeat(["EWR", "JFK"], 3_000))
+
+    assert lines[0].startswith("PASS")
+    assert len(lines) == 1 + 5 + 2
