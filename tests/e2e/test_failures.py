@@ -11,16 +11,6 @@ import pytest
 from tests.e2e.conftest import LIFECYCLE, Audit, World
 
 
-def task_processes(world: World, task_id: str) -> list[psutil.Process]:
-    """Find the processes that run a task now, by Airflow's process title."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        title = " ".join(process.info["cmdline"] or ())
-        if task_id in title and "supervisor" not in title and "run" in title.lower():
-            found.append(process)
-    return found
-
-
 def test_a_partition_without_data_fails_at_once_and_says_why(audit: Audit) -> None:
     """No flights in 2031: the task fails without a retry, the reason is one line, nothing is stored."""
     api = audit.world.api
