@@ -116,6 +116,21 @@ def registration_by_manifest(records: Sequence[Record], manifest_hash: str) -> R
     return None
 
 
+def evaluation_by_id(records: Sequence[Record], model: str, evaluation_id: str) -> Record:
+    """Find the record of an evaluation.
+
+    :param records: records of the model's ledger.
+    :param model: name of the model, for the error.
+    :param evaluation_id: id of the evaluation.
+    :return: its newest record.
+    :raises Refused: when the ledger knows no such evaluation.
+    """
+    for record in reversed(records):
+        if record.kind == "evaluation" and record.body["evaluation_id"] == evaluation_id:
+            return record
+    raise Refused(f"The ledger of model {model!r} holds no evaluation {evaluation_id!r}; evaluate the candidate first.")
+
+
 def baseline_of(records: Sequence[Record], version: str | None, alias: str = "champion") -> str | None:
     """Find the version that held an alias before the given one: what a champion was, or must be, compared with.
 

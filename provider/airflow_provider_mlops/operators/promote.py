@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
+    evaluation_by_id,
     latest_promotion,
     promotion_of_gate,
     registration_by_version,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 REFUSALS = ("skip", "fail")
+NOT_REGISTERED = "(dry run)"
 
 
 class PromoteModelOperator(MLOpsOperator):
@@ -107,16 +109,16 @@ class PromoteModelOperator(MLOpsOperator):
 
     def _decide(self, ledger: Ledger, gate: Record, current: str | None, run: RunFacts) -> Record:
         records = ledger.records()
-        version = gate.body["candidate_version"]
-        registered = registration_by_version(records, self.model_name, version)
-        training = training_of(records, self.model_name, registered.body["manifest_hash"])
+        version = gate.body["candidate_version"] or NOT_REGISTERED
+        training = self._training(records, gate, run)
         before = latest_promotion(records, self.alias)
         manifest = training.body["manifest"]
+        judged = {**gate.to_dict(), "body": {**gate.body, "candidate_version": version}}
         verdict = decide_promotion(
             candidate_version=version,
-            candidate_digest=registered.body["model_digest"],
+            candidate_digest=training.body["model_digest"],
             partition_key=gate.body["partition_key"],
-            gate=gate.to_dict() if gate.mode == run.mode else None,
+            gate=judged if gate.mode == run.mode else None,
             validations=validation_outcomes(
                 dataset_ledger(manifest["dataset"], self.ledger_root).records(),
                 [item["snapshot_id"] for item in manifest["train"]["snapshots"]],
@@ -127,11 +129,12 @@ class PromoteModelOperator(MLOpsOperator):
             alias=self.alias,
         )
         self.log.info("Promotion: %s", verdict.summary())
-        body = self._body(gate, registered, current, verdict)
+        body = self._body(gate, training, current, verdict)
         if not verdict.passed:
             self._refuse(ledger, body, verdict, run)
-        # One key for whoever comes after the same promotion: the ledger takes one of them.
-        key = sha256_of({"alias": self.alias, "after": _hash(before)})
+        # One key for whoever comes after the same promotion: the ledger takes one of them. Dry runs do not compete.
+        only = {} if run.mode is Mode.LIVE else {"gate": gate.hash}
+        key = sha256_of({"alias": self.alias, "after": _hash(before), **only})
         record = ledger.append(
             kind="promotion", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=verdict.outcome
         )
@@ -142,14 +145,23 @@ class PromoteModelOperator(MLOpsOperator):
             self._refuse(ledger, body, Verdict.from_rules([rule]), run)
         return record
 
-    def _body(self, gate: Record, registered: Record, current: str | None, verdict: Verdict) -> dict[str, Any]:
+    def _training(self, records: Sequence[Record], gate: Record, run: RunFacts) -> Record:
+        """Find the candidate's training by its registration; a dry run registers nothing and goes by the evaluation."""
+        version = gate.body["candidate_version"]
+        if version is None and run.mode is Mode.DRY_RUN:
+            evaluation = evaluation_by_id(records, self.model_name, gate.body["evaluation_id"])
+            return training_of(records, self.model_name, evaluation.body["candidate"]["manifest_hash"])
+        registered = registration_by_version(records, self.model_name, version)
+        return training_of(records, self.model_name, registered.body["manifest_hash"])
+
+    def _body(self, gate: Record, training: Record, current: str | None, verdict: Verdict) -> dict[str, Any]:
         return {
             "partition_key": gate.body["partition_key"],
             "alias": self.alias,
             "version": gate.body["candidate_version"],
             "previous_version": current if current != gate.body["candidate_version"] else gate.body["champion_version"],
-            "model_digest": registered.body["model_digest"],
-            "manifest_hash": registered.body["manifest_hash"],
+            "model_digest": training.body["model_digest"],
+            "manifest_hash": training.body["manifest_hash"],
             "gate_record_hash": gate.hash,
             "evaluation_id": gate.body["evaluation_id"],
             "reason": verdict.summary(),

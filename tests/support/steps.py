@@ -1,0 +1,68 @@
+"""The steps of the lifecycle as a table: the stage before each, what it works on, its side effects in order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.lab import Lab
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator.
+
+    :param stage: the stage of the lab before it.
+    :param effects: names of its side effects, as `tests.support.faults` knows them.
+    """
+
+    stage: str
+    effects: tuple[str, ...]
+
+
+STEPS = {
+    "snapshot": Step("empty", ("publish", "record")),
+    "validate": Step("accepted", ("publish", "record")),
+    "train": Step(
+        "accepted",
+        (
+            "create_experiment",
+            "create_run",
+            "log_batch",
+            "log_dict",
+            "create_logged_model",
+            "log_model_artifacts",
+            "finalize_logged_model",
+            "set_terminated",
+            "record",
+        ),
+    ),
+    "register": Step(
+        "trained", ("create_registered_model", "create_model_version", "set_registered_model_alias", "record")
+    ),
+    "evaluate": Step("registered", ("publish", "record")),
+    "gate": Step("evaluated", ("record",)),
+    "promote": Step("judged", ("record", "set_registered_model_alias")),
+    "drift": Step("drifted", ("record",)),
+    "claim": Step("alarmed", ("record",)),
+}
+
+
+def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
+    """Return what a step works on at its stage."""
+    facts = lab.facts
+    match step:
+        case "snapshot":
+            return {"partition_key": "2020-05"}
+        case "validate":
+            # A suite of its own, so that the verdicts of the stage do not count.
+            suite = (lab.root / "suite.yaml").read_text()
+            (lab.root / "other.yaml").write_text(suite.replace("-9", "-99"))
+            return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"], "suite": "other.yaml"}
+        case "train":
+            return {"partition_key": "2020-02"}
+        case "register" | "evaluate":
+            return {"manifest_hash": facts["train"]["manifest_hash"]}
+        case "gate":
+            return {"evaluation_id": facts["evaluate"]["evaluation_id"]}
+        case "promote":
+            return {"gate_record": facts["gate"]["record"]}
+    return {"partition_key": "2020-04"}
