@@ -16,7 +16,7 @@ from airflow.sdk import Asset, AssetAlias, AssetWatcher
 
 
 def snapshot(dataset: str) -> Asset:
-    """The snapshot asset of a dataset: an event for each snapshot that was taken.
+    """The snapshot asset of a dataset: an event for each live run that took or found a partition's snapshot.
 
     :param dataset: name of the dataset.
     """

@@ -24,10 +24,13 @@ def ledger_root() -> str:
 
     Option ``[mlops] ledger_root``; default ``<storage_root>/ledger``.
 
-    :return: an absolute local folder, or the address that the storage root makes of it; no slash at the end.
-    :raises BadInput: when the option is a relative path.
+    :return: an absolute local folder; no slash at the end.
+    :raises BadInput: when the option is a relative path, or is not set while the storage root is no local folder.
     """
-    return _place("ledger_root", "") or f"{storage_root()}/ledger"
+    root = _place("ledger_root", "") or f"{storage_root()}/ledger"
+    if "://" in root:
+        raise BadInput(f"A ledger needs a local folder, not {root!r}; set the option [{SECTION}] ledger_root to one.")
+    return root
 
 
 def _place(option: str, default: str) -> str:

@@ -89,7 +89,7 @@ def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
 
 def test_the_code_asks_for_libraries() -> None:
     """An empty list would prove nothing."""
-    assert {"mlflow", "great-expectations", "scikit-learn", "alibi-detect"} <= {extra for _, extra in NEEDS}
+    assert {"mlflow", "great-expectations", "scikit-learn", "alibi"} <= {extra for _, extra in NEEDS}
 
 
 @pytest.mark.parametrize(("library", "extra"), NEEDS)

@@ -30,7 +30,7 @@ def tabular_p_values(
     :raises MissingBackend: when alibi-detect is not installed.
     :raises BadInput: when it answers with something that is not a probability.
     """
-    detectors = load("alibi_detect.cd", "alibi-detect")
+    detectors = load("alibi_detect.cd", "alibi")
     found: dict[str, float] = {}
     for name in reference:
         if name in ignore or name not in current or reference[name].kind != current[name].kind:

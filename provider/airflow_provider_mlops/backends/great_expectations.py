@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
@@ -28,13 +29,7 @@ def load_suite(path: Path) -> dict[str, Any]:
     :return: the suite as a mapping.
     :raises BadInput: naming the file and the entry that is not right.
     """
-    yaml = load("yaml", "great-expectations")
-    try:
-        suite = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise BadInput(f"Suite {path} does not exist.") from None
-    except yaml.YAMLError as err:
-        raise BadInput(f"Suite {path} is not YAML: {err}") from err
+    suite = read_yaml(path)
     if not isinstance(suite, dict) or set(suite) != _SUITE_KEYS or not isinstance(suite["expectations"], list):
         raise BadInput(f"Suite {path} must have exactly the keys name and expectations (a list).")
     if not suite["expectations"]:

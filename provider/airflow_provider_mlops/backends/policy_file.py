@@ -1,10 +1,11 @@
 """Policies from YAML files: duplicate keys refused, checked by a JSON schema, errors that name the place."""
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.policy import Policy
@@ -42,37 +43,6 @@ def _load(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -
         return read(mapping)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file of plain values.
-
-    :param path: the file.
-    :return: what it holds.
-    :raises BadInput: when it cannot be read, is not YAML, or has a key twice.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """A safe loader that refuses a key that stands twice, where YAML would silently keep the last."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-            seen = set()
-            for key_node, _ in node.value:
-                key = str(key_node.value)
-                if key in seen:
-                    raise BadInput(f"{path}, line {key_node.start_mark.line + 1}: the key {key!r} is there twice.")
-                seen.add(key)
-            return super().construct_mapping(node, deep=deep)
-
-    try:
-        with path.open(encoding="utf-8") as stream:
-            # Loader is a SafeLoader: it builds plain values only.
-            return yaml.load(stream, Loader)  # noqa: S506
-    except OSError as error:
-        raise BadInput(f"The policy file {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _check(mapping: Any, path: Path, schema: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import platform
 import sys
 import tempfile
@@ -63,13 +64,22 @@ def fit(
     :param seed: seed for everything random in the training.
     :param params: further keyword arguments.
     :return: the fitted estimator.
-    :raises BadInput: when a class has too few rows, or what comes back cannot predict.
+    :raises BadInput: when a class has too few rows, the function does not take the parameters or the rows, or what
+        comes back cannot predict.
     """
     counts = labels.value_counts()
     if len(counts) < MIN_CLASS_ROWS or counts.min() < MIN_CLASS_ROWS:
         raise BadInput(f"The training rows hold one class only ({dict(counts)}); a classifier needs both 0 and 1.")
-    with load("threadpoolctl", "scikit-learn").threadpool_limits(1):
-        estimator = function(features, labels, seed=seed, **params)
+    try:
+        inspect.signature(function).bind(features, labels, seed=seed, **params)
+    except TypeError as err:
+        raise BadInput(f"The training function cannot be called with these train_params: {err}.") from err
+    try:
+        with load("threadpoolctl", "scikit-learn").threadpool_limits(1):
+            estimator = function(features, labels, seed=seed, **params)
+    except (ValueError, TypeError) as err:
+        # Same rows, same seed: it would say the same again.
+        raise BadInput(f"The training function refused these rows: {str(err)[:300]}") from err
     if not hasattr(estimator, "predict_proba"):
         raise BadInput(f"The training function returned a {type(estimator).__name__}, which has no predict_proba.")
     return estimator

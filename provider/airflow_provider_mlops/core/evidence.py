@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
@@ -44,7 +44,10 @@ def training_window(
     :param partitions: how many partitions before it (a sliding window); None for all (an expanding window).
     :param include_current: whether the given partition's head belongs to the window too.
     :return: ``[{"partition_key", "snapshot_id"}, ...]``, possibly empty.
+    :raises BadInput: when the window holds no partition.
     """
+    if partitions is not None and partitions < 1:
+        raise BadInput(f"window={partitions} must be at least 1, or None for all partitions before.")
     before = sorted(key for key in accepted if key < partition_key)
     chosen = before[-partitions:] if partitions else before
     if include_current and partition_key in accepted:

@@ -10,9 +10,9 @@ from airflow_provider_mlops.core.errors import BadInput
 class Mode(StrEnum):
     """What a run may change.
 
-    - ``live``: moves aliases, emits events, asks people.
-    - ``audit``: replays what was recorded and compares; writes only replay records.
-    - ``dry_run``: decides and reports; writes only records marked as dry.
+    - ``live``: moves aliases, registers versions, emits events, asks people.
+    - ``audit``: does what was recorded again, on the recorded inputs, and compares; writes only records of mode audit.
+    - ``dry_run``: trains, decides and reports; registers nothing, moves nothing, and marks its records as dry.
     """
 
     LIVE = "live"

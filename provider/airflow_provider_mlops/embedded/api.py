@@ -179,8 +179,8 @@ class AirflowApi:
         """Create a backfill.
 
         :param dag_id: the Dag.
-        :param from_date: first tick, ISO 8601 with zone.
-        :param to_date: last tick, included.
+        :param from_date: first partition date (a tick on Airflow 3.2), ISO 8601 with zone.
+        :param to_date: last one, included.
         :param reprocess: ``completed`` (runs that exist are done again, beside the old), ``failed`` or ``none``.
         :param max_active_runs: how many runs at once; the Dag's own limit does not hold for backfills.
         :param conf: conf of every run.

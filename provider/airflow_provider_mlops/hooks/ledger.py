@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from airflow_provider_mlops import config
-from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
+
+# What file systems, MLflow and its query language take without quoting.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 
 
 def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
@@ -15,7 +19,7 @@ def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
     :return: the ledger.
     :raises BadInput: when the root is not a local folder, or the name is not a plain name.
     """
-    return Ledger(_local_root(root), f"dataset/{dataset}")
+    return Ledger(root or config.ledger_root(), f"dataset/{_plain('Dataset', dataset)}")
 
 
 def model_ledger(model: str, root: str | None = None) -> Ledger:
@@ -26,11 +30,4 @@ def model_ledger(model: str, root: str | None = None) -> Ledger:
     :return: the ledger.
     :raises BadInput: when the root is not a local folder, or the name is not a plain name.
     """
-    return Ledger(_local_root(root), f"model/{model}")
-
-
-def _local_root(root: str | None) -> str:
-    found = (root or config.ledger_root()).removeprefix("file://")
-    if "://" in found:
-        raise BadInput(f"Ledger root {found!r} is not a local folder; set the option [mlops] ledger_root to one.")
-    return found
+    return Ledger(root or config.ledger_root(), f"model/{_plain('Model', model)}")

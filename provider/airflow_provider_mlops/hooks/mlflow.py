@@ -128,8 +128,8 @@ class MlflowHook(BaseHook):
         found = {
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or self.tracking_uri,
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(extra.get("retries") or DEFAULT_RETRIES),
-            "MLFLOW_HTTP_REQUEST_TIMEOUT": str(extra.get("timeout") or DEFAULT_TIMEOUT),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(extra.get("retries"), DEFAULT_RETRIES),
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(extra.get("timeout"), DEFAULT_TIMEOUT),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         }
@@ -167,6 +167,11 @@ def tracking_uri(connection: Connection) -> str:
         host = f"{connection.schema or 'http'}://{host}"
     last = host.rpartition("/")[2]
     return f"{host}:{connection.port}" if connection.port and ":" not in last else host
+
+
+def _number(value: Any, default: int) -> str:
+    """The form keeps an empty field as None or an empty text; zero is a number."""
+    return str(default if value in (None, "") else value)
 
 
 @contextmanager

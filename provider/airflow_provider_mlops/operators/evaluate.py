@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.evidence import (
     baseline_of,
     latest_of_run,
@@ -16,6 +17,7 @@ from airflow_provider_mlops.core.evidence import (
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
@@ -34,7 +36,7 @@ class EvaluateModelOperator(MLOpsOperator):
 
     The champion is pinned by version when the task starts. The scores are stored as Parquet under their hash, so that
     any policy can be judged later without a model. In ``audit`` mode the recorded champion of the time is scored
-    again, and the log says whether the scores are the recorded ones.
+    again; scores that are not the recorded ones, bit by bit, are recorded as FAIL and fail the task.
 
     :param model_name: name of the registered model. (templated)
     :param manifest_hash: names the candidate's training, as `TrainModelOperator` returns it. (templated)
@@ -87,12 +89,16 @@ class EvaluateModelOperator(MLOpsOperator):
         record = ledger.find(kind="evaluation", key=key, mode=run.mode)
         if record is None:
             body = self._evaluate(candidate, champion, version, champion_version)
+            outcome = self._compare(records, body, run) if run.mode is Mode.AUDIT else None
             record = ledger.append(
-                kind="evaluation", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=None
+                kind="evaluation", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
             )
-        if run.mode is Mode.AUDIT:
-            self._compare(records, record, run)
         self._log_metrics(record)
+        if record.outcome == Outcome.FAIL:
+            raise Refused(
+                f"The audit of {record.body['partition_key']} does not give the recorded scores: evaluation "
+                f"{record.body['evaluation_id']}, recorded {record.body['recorded']['evaluation_id']}."
+            )
         return self._result(record)
 
     def _champion_version(
@@ -151,10 +157,16 @@ class EvaluateModelOperator(MLOpsOperator):
             "scores_uri": uri,
         }
 
-    def _compare(self, records: Sequence[Record], record: Record, run: RunFacts) -> None:
-        recorded = latest_of_run(records, kind="evaluation", partition_key=record.body["partition_key"], run=run)
-        same = recorded is not None and recorded.body["evaluation_id"] == record.body["evaluation_id"]
+    def _compare(self, records: Sequence[Record], body: dict[str, Any], run: RunFacts) -> Outcome:
+        """Put the recorded evaluation beside this one; the id is a hash over every score."""
+        recorded = latest_of_run(records, kind="evaluation", partition_key=body["partition_key"], run=run)
+        if recorded is None:
+            body["recorded"] = None
+            return Outcome.INCONCLUSIVE
+        body["recorded"] = {"evaluation_id": recorded.body["evaluation_id"], "record": recorded.hash}
+        same = recorded.body["evaluation_id"] == body["evaluation_id"]
         self.log.info("Audit: the scores %s the recorded ones, bit by bit.", "are" if same else "are NOT")
+        return Outcome.PASS if same else Outcome.FAIL
 
     def _push_links(self, context: Context, candidate: Record, version: str | None) -> None:
         hook, body = MlflowHook(self.mlflow_conn_id), candidate.body

@@ -29,6 +29,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     """Judge a candidate's evaluation by a policy: PASS, FAIL or INCONCLUSIVE, with the reason of every rule.
 
     A refusal is a normal result: the task succeeds, the steps directly after it are skipped, the verdict is a record.
+    In ``audit`` mode the recorded verdict stands beside today's; another outcome of the same policy on the same scores
+    fails the task.
 
     :param model_name: name of the registered model. (templated)
     :param evaluation_id: evaluation to judge, as `EvaluateModelOperator` returns it. (templated)
@@ -77,13 +79,18 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         key = self.decision_key(run, {"evaluation": self.evaluation_id, "policy": policy.hash})
         record = ledger.find(kind="gate", key=key, mode=run.mode)
         if record is None:
-            body = self._judge(records, evaluation, policy)
+            body = self._judge(self._of_the_time(records, evaluation, run), evaluation, policy)
+            if run.mode is Mode.AUDIT:
+                self._compare(records, body, run)
             outcome = body["verdict"]["outcome"]
             record = ledger.append(kind="gate", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome)
         verdict = Verdict.from_dict(record.body["verdict"])
         self._log_rules(verdict)
-        if run.mode is Mode.AUDIT:
-            self._compare(records, record, run)
+        if (recorded := record.body.get("recorded")) and not recorded["agrees"]:
+            raise Refused(
+                f"The audit of {record.body['partition_key']} gives {record.outcome} where the same policy on the same "
+                f"scores gave {recorded['outcome']}: the code that judges has changed."
+            )
         result = self._result(record, verdict)
         if not verdict.passed:
             self._hold_back(context, verdict, result)
@@ -95,6 +102,15 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             if same and record.mode in (run.mode, Mode.LIVE):
                 return record
         raise Refused(f"The ledger of model {self.model_name!r} holds no evaluation {self.evaluation_id!r}.")
+
+    def _of_the_time(self, records: Sequence[Record], evaluation: Record, run: RunFacts) -> Sequence[Record]:
+        """Return the records that a verdict may know: an audit does not count the looks that came later."""
+        partition_key = evaluation.body["partition_key"]
+        if run.mode is Mode.AUDIT and (
+            recorded := latest_of_run(records, kind="gate", partition_key=partition_key, run=run)
+        ):
+            return [record for record in records if record.seq < recorded.seq]
+        return records
 
     def _judge(self, records: Sequence[Record], evaluation: Record, policy: Policy) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.scoring import read_scores
@@ -125,11 +141,22 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         if context["task"].downstream_list:
             self.skip(ti=context["ti"], tasks=context["task"].downstream_list)
 
-    def _compare(self, records: Sequence[Record], record: Record, run: RunFacts) -> None:
-        recorded = latest_of_run(records, kind="gate", partition_key=record.body["partition_key"], run=run)
-        said = recorded.outcome if recorded else "nothing"
-        policy = "same" if recorded and recorded.body["policy_hash"] == record.body["policy_hash"] else "another"
-        self.log.info("Audit: the record said %s by the %s policy, today says %s.", said, policy, record.outcome)
+    def _compare(self, records: Sequence[Record], body: dict[str, Any], run: RunFacts) -> None:
+        """Put the recorded verdict beside this one; another policy or other scores may well judge otherwise."""
+        recorded = latest_of_run(records, kind="gate", partition_key=body["partition_key"], run=run)
+        if recorded is None:
+            body["recorded"] = None
+            return
+        today = body["verdict"]["outcome"]
+        comparable = all(recorded.body[name] == body[name] for name in ("policy_hash", "evaluation_id"))
+        body["recorded"] = {
+            "outcome": recorded.outcome,
+            "policy_hash": recorded.body["policy_hash"],
+            "record": recorded.hash,
+            "agrees": recorded.outcome == today or not comparable,
+        }
+        policy = "the same" if comparable else "another"
+        self.log.info("Audit: the record said %s by %s policy, today says %s.", recorded.outcome, policy, today)
 
     def _log_rules(self, verdict: Verdict) -> None:
         for rule in verdict.rules:
