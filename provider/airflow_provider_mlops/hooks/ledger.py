@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from airflow_provider_mlops import config
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 
 # What file systems, MLflow and its query language take without quoting.
@@ -31,3 +32,10 @@ def model_ledger(model: str, root: str | None = None) -> Ledger:
     :raises BadInput: when the root is not a local folder, or the name is not a plain name.
     """
     return Ledger(root or config.ledger_root(), f"model/{_plain('Model', model)}")
+
+
+def _plain(what: str, name: str) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        shown = repr(name if len(str(name)) <= 80 else f"{str(name)[:80]}...")
+        raise BadInput(f"{what} name {shown} must be of 1 to 100 letters, digits, '_' and '-', not starting with '-'.")
+    return name
