@@ -28,7 +28,6 @@ def test_both_default_to_a_folder_under_airflows_home(monkeypatch: pytest.Monkey
     ("storage", "ledger", "expected"),
     [
         ("/data/", "", ("/data", "/data/ledger")),
-        ("s3://bucket/prefix/", "", ("s3://bucket/prefix", "s3://bucket/prefix/ledger")),
         ("s3://bucket", "/evidence", ("s3://bucket", "/evidence")),
         ("file:///data", "file:///evidence/", ("/data", "/evidence")),
         ("$PLACE/data", "", ("/place/data", "/place/data/ledger")),
@@ -43,6 +42,15 @@ def test_the_options_decide(
     monkeypatch.setenv(LEDGER, ledger)
 
     assert (storage_root(), ledger_root()) == expected
+
+
+def test_a_remote_storage_needs_a_ledger_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are created exclusively on a local file system: the error names the option to set."""
+    monkeypatch.setenv(STORAGE, "s3://bucket/prefix/")
+
+    assert storage_root() == "s3://bucket/prefix"
+    with pytest.raises(BadInput, match=r"set the option \[mlops\] ledger_root"):
+        ledger_root()
 
 
 @pytest.mark.parametrize("option", [STORAGE, LEDGER])
