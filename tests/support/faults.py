@@ -37,6 +37,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
             "create_model_version",
             "delete_model_version",
             "set_registered_model_alias",
+            "set_model_version_tag",
         )
     },
 }

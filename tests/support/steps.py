@@ -40,7 +40,7 @@ STEPS = {
     ),
     "evaluate": Step("registered", ("publish", "record")),
     "gate": Step("evaluated", ("record",)),
-    "promote": Step("judged", ("record", "set_registered_model_alias")),
+    "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "drift": Step("drifted", ("record",)),
     "claim": Step("alarmed", ("record",)),
 }

@@ -143,11 +143,15 @@ def track_training(
     }
 
 
-def discard_run(hook: MlflowHook, run_id: str) -> None:
-    """Delete the MLflow run of a training that another task had recorded first.
+def discard_training(hook: MlflowHook, tracked: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+    """Delete what a training left in MLflow when another task had recorded the same training first.
 
     :param hook: the MLflow connection.
-    :param run_id: the run.
+    :param tracked: what `track_training` returned.
+    :param kept: body of the record that came first; its run and its model stay.
     """
     with hook.session() as client:
-        client.delete_run(run_id)
+        if tracked["logged_model_id"] != kept["logged_model_id"]:
+            client.delete_logged_model(tracked["logged_model_id"])
+        if tracked["mlflow_run_id"] != kept["mlflow_run_id"]:
+            client.delete_run(tracked["mlflow_run_id"])

@@ -123,7 +123,7 @@ class PromoteModelOperator(MLOpsOperator):
                 dataset_ledger(manifest["dataset"], self.ledger_root).records(),
                 [item["snapshot_id"] for item in manifest["train"]["snapshots"]],
             ),
-            current_champion=current,
+            current_champion=self._champion(before, current),
             evaluated_champion=gate.body["champion_version"],
             champion_partition_key=before.body["partition_key"] if before else None,
             alias=self.alias,
@@ -144,6 +144,17 @@ class PromoteModelOperator(MLOpsOperator):
             rule = RuleResult(rule="champion_unchanged", outcome=Outcome.FAIL, reason=lost)
             self._refuse(ledger, body, Verdict.from_rules([rule]), run)
         return record
+
+    def _champion(self, before: Record | None, current: str | None) -> str | None:
+        """Return who is champion for the rules: between a promotion's record and its move the alias lags behind."""
+        if before is None or current != before.body["previous_version"]:
+            return current
+        from airflow_provider_mlops.backends import mlflow as ml
+
+        version: str = before.body["version"]
+        with MlflowHook(self.mlflow_conn_id).session() as client:
+            moved_back = ml.was_moved(client, self.model_name, self.alias, version, before.hash)
+        return current if moved_back else version
 
     def _training(self, records: Sequence[Record], gate: Record, run: RunFacts) -> Record:
         """Find the candidate's training by its registration; a dry run registers nothing and goes by the evaluation."""
@@ -180,16 +191,15 @@ class PromoteModelOperator(MLOpsOperator):
         from airflow_provider_mlops.backends import mlflow as ml
 
         version, before = record.body["version"], record.body["previous_version"]
-        if current == version:
-            self.log.info("Alias %s is on version %s already.", self.alias, version)
-            return
-        if current != before:
+        if current not in (version, before):
             raise Refused(
                 f"Alias {self.alias!r} is on version {current}, but the ledger says {before}: something else moved it. "
                 f"Move it back, or promote anew."
             )
         with MlflowHook(self.mlflow_conn_id).session() as client:
-            ml.set_alias(client, self.model_name, self.alias, version)
+            if current != version:
+                ml.set_alias(client, self.model_name, self.alias, version)
+            ml.mark_moved(client, self.model_name, self.alias, version, record.hash)
         self.log.info("Alias %s of model %s: version %s -> %s.", self.alias, self.model_name, before, version)
 
     def _push_link(self, context: Context, version: str) -> None:

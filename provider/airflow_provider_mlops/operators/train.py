@@ -201,7 +201,7 @@ class TrainModelOperator(MLOpsOperator):
     def _train(
         self, context: Context, run: RunFacts, manifest: Mapping[str, Any], function: Callable[..., Any]
     ) -> Record:
-        from airflow_provider_mlops.hooks.training import discard_run, track_training, train_from_manifest
+        from airflow_provider_mlops.hooks.training import discard_training, track_training, train_from_manifest
 
         trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
         hook = MlflowHook(self.mlflow_conn_id)
@@ -219,9 +219,9 @@ class TrainModelOperator(MLOpsOperator):
             run=run.to_record(),
             mode=run.mode,
         )
-        if record.body["mlflow_run_id"] != tracked["mlflow_run_id"]:
-            self.log.info("Another task recorded this training first; its MLflow run stays.")
-            discard_run(hook, tracked["mlflow_run_id"])
+        if record.body["logged_model_id"] != tracked["logged_model_id"]:
+            self.log.info("Another task recorded this training first; its model stays.")
+            discard_training(hook, tracked, record.body)
         return record
 
     def _replay(self, partition: Partition, run: RunFacts) -> dict[str, Any]:

@@ -1,0 +1,169 @@
+"""Two tasks at once: the same one twice, and two candidates that want the same alias."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import mlflow
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from tests.conftest import MakeLab
+from tests.support.faults import Kill, TaskProcesses, watched
+from tests.support.lab import Lab
+from tests.support.steps import STEPS, arguments_of
+
+POINTS = [
+    pytest.param(step, number, id=f"{step}-{number}-{name}")
+    for step, facts in STEPS.items()
+    for number, name in enumerate(facts.effects)
+]
+
+
+def meanwhile(number: int, act: Callable[[], Any]) -> Callable[[int, str, bool], None]:
+    """Return a watcher that does something just before a side effect, once."""
+    pending = [act]
+
+    def on_effect(effect: int, name: str, after: bool) -> None:
+        if pending and (effect, after) == (number, False):
+            pending.pop()()
+
+    return on_effect
+
+
+@pytest.mark.parametrize(("step", "number"), POINTS)
+def test_overtaken_task_agrees(make_lab: MakeLab, step: str, number: int) -> None:
+    """A task that was overtaken by the same task, just before a side effect, ends with the other's result."""
+    lab = make_lab(STEPS[step].stage)
+    arguments = arguments_of(step, lab)
+    found: list[dict[str, Any]] = []
+
+    def other() -> None:
+        found.append(lab.run(step, **arguments))
+        found[0]["census"] = lab.census()
+
+    with watched(meanwhile(number, other)):
+        result = lab.run(step, **arguments)
+
+    assert {**result, "census": lab.census()} == found[0]
+
+
+def test_clocks_that_disagree(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tasks that made an MLflow run each, where the later one's clock is behind, still leave one run."""
+    lab = make_lab("accepted")
+    create = mlflow.MlflowClient.create_run
+    found: list[dict[str, Any]] = []
+
+    def overtaken(client: Any, *args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(mlflow.MlflowClient, "create_run", create)
+        found.append(lab.run("train", partition_key="2020-02"))
+        return create(client, *args, start_time=1, **kwargs)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", overtaken)
+
+    assert lab.run("train", partition_key="2020-02") == found[0]
+    census = lab.census()
+    assert (census["runs"], census["models"]) == ({"FINISHED": 1}, 1)
+    assert lab.client.get_run(found[0]["mlflow_run_id"]).info.lifecycle_stage == "active"
+
+
+@pytest.mark.parametrize("step", ["snapshot", "train", "register", "promote"])
+def test_same_task_twice_in_parallel(make_lab: MakeLab, task_processes: TaskProcesses, step: str) -> None:
+    """Two processes with the same task: everything is there once. One may be asked to try again."""
+    lab = make_lab(STEPS[step].stage)
+    arguments = arguments_of(step, lab)
+    codes = task_processes.run_together(lab, [(step, arguments), (step, arguments)])
+    assert 0 in codes
+    assert set(codes) <= {0, 1}
+
+    together = lab.census()
+    lab.run(step, **arguments)
+    assert together == lab.census()
+    assert together["problems"] == []
+    assert max([*together["runs"].values(), together["versions"], 0]) <= 1
+    assert set(together["records"].values()) <= {1, 3}  # the three months of the stage
+
+
+def two_candidates(lab: Lab) -> list[str]:
+    """Let a second candidate pass the gate against the same champion; return both gates' records."""
+    other = lab.judge("2020-03", train_params={"strength": 0.5})
+    assert other["gate"]["champion_version"] == lab.facts["gate"]["champion_version"] == "1"
+    return [lab.facts["gate"]["record"], other["gate"]["record"]]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_two_candidates_interleaved(make_lab: MakeLab, number: int) -> None:
+    """Of two candidates that passed against the same champion the first to be recorded wins."""
+    lab = make_lab("challenged")
+    first, second = two_candidates(lab)
+
+    def other() -> None:
+        with suppress(AirflowSkipException):
+            lab.run("promote", gate_record=second)
+
+    with watched(meanwhile(number, other)), suppress(AirflowSkipException):
+        lab.run("promote", gate_record=first)
+
+    winner = "3" if number == 0 else "2"
+    assert lab.aliases()["champion"] == winner
+    assert sorted(r.outcome for r in lab.records("promotion")) == ["FAIL", "PASS", "PASS"]
+    assert [r.body["version"] for r in lab.records("promotion") if r.outcome == "PASS"] == ["1", winner]
+
+
+def test_two_candidates_in_parallel(make_lab: MakeLab, task_processes: TaskProcesses) -> None:
+    """Two processes promote different candidates: one wins, the other is refused, the alias is the winner's."""
+    lab = make_lab("challenged")
+    gates = two_candidates(lab)
+    codes = task_processes.run_together(lab, [("promote", {"gate_record": gate}) for gate in gates])
+
+    assert sorted(codes) == [0, 1]  # the refusal ends the task by an exception
+    moved = [r for r in lab.records("promotion") if r.outcome == "PASS"]
+    assert len(moved) == 2
+    assert lab.aliases()["champion"] == moved[-1].body["version"]
+    assert lab.ledger().verify() == []
+
+
+def test_loser_is_told_what_to_do(make_lab: MakeLab) -> None:
+    """The refusal of the loser says who won, and its retry says the same."""
+    lab = make_lab("challenged")
+    first, second = two_candidates(lab)
+    lab.run("promote", gate_record=first)
+    for _ in range(2):
+        with pytest.raises(AirflowSkipException, match="on version 2, but the candidate was compared with version 1"):
+            lab.run("promote", gate_record=second)
+    assert len(lab.records("promotion")) == 3
+
+
+def test_alias_that_was_moved_by_hand(make_lab: MakeLab) -> None:
+    """An alias that something else moved meanwhile is left alone, and the refusal says so."""
+    lab = make_lab("challenged")
+    two_candidates(lab)
+    lab.client.set_registered_model_alias(lab.model, "champion", "3")
+
+    with pytest.raises(AirflowSkipException, match="on version 3, but the candidate was compared with version 1"):
+        lab.run("promote", gate_record=lab.facts["gate"]["record"])
+    assert lab.aliases()["champion"] == "3"
+
+
+def test_alias_that_was_moved_back_by_hand(make_lab: MakeLab) -> None:
+    """After a rollback by hand a candidate that was compared with the restored champion may be promoted."""
+    lab = make_lab("challenged")
+    first, second = two_candidates(lab)
+    lab.run("promote", gate_record=first)
+    lab.client.set_registered_model_alias(lab.model, "champion", "1")
+
+    assert lab.run("promote", gate_record=second)["moved"] is True
+    assert lab.aliases()["champion"] == "3"
+
+
+def test_half_done_move_is_not_overtaken(make_lab: MakeLab, task_processes: TaskProcesses) -> None:
+    """Between the record of a promotion and its move nobody else is promoted; the retry finishes the move."""
+    lab = make_lab("challenged")
+    first, second = two_candidates(lab)
+    task_processes.run(lab, "promote", {"gate_record": first}, Kill(index=0, after=True))
+    assert lab.aliases()["champion"] == "1"
+
+    with pytest.raises(AirflowSkipException, match="on version 2, but the candidate was compared with version 1"):
+        lab.run("promote", gate_record=second)
+    assert lab.run("promote", gate_record=first)["moved"] is True
+    assert lab.aliases()["champion"] == "2"
