@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 DEFAULT_RETRIES = 3
 DEFAULT_TIMEOUT = 30
+_CREDENTIALS = (
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_TRACKING_INSECURE_TLS",
+)
 _TRANSIENT = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 _DENIED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
 
@@ -123,9 +129,11 @@ class MlflowHook(BaseHook):
         uri = self.tracking_uri
         return f"{uri.rstrip('/')}/#/{path}" if uri.startswith(("http://", "https://")) else ""
 
-    def _variables(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str | None]:
         connection, extra = self.connection, self.connection.extra_dejson
-        found = {
+        found: dict[str, str | None] = {
+            # What the process has set for another server must not reach this one.
+            **dict.fromkeys(_CREDENTIALS),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or self.tracking_uri,
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(extra.get("retries"), DEFAULT_RETRIES),
@@ -175,14 +183,18 @@ def _number(value: Any, default: int) -> str:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
