@@ -29,7 +29,7 @@ define make-venv
 	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	awk '/^[a-z]/{keep = /^uv==/} keep' $(2) > $(1)/uv.txt
 	$(1)/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r $(1)/uv.txt
-	$(1)/bin/uv pip sync --quiet --python $(1)/bin/python --require-hashes --compile-bytecode --link-mode copy $(2)
+	$(1)/bin/uv pip sync --quiet --python $(1)/bin/python --require-hashes --compile-bytecode $(2)
 	$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --editable .
 	@touch $(1)/.installed
 endef
