@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
+from airflow.sdk import Connection
 
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.triggers.mlflow import ModelAliasTrigger
 from tests.support.lab import Lab
-from tests.support.server import MlflowServer
+from tests.support.server import free_port
 
 
 def test_lifecycle_over_http(served_lab: Lab) -> None:
@@ -146,25 +146,22 @@ def test_watcher_of_what_is_not_there(served_lab: Lab, watched: ModelAliasTrigge
 
 
 def test_watcher_outlives_an_outage(
-    served_lab: Lab, watched: ModelAliasTrigger, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+    served_lab: Lab, watched: ModelAliasTrigger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the registry does not answer the watcher waits; a change that was made meanwhile is told afterwards."""
+    """While nobody answers the watcher waits; a change that was made meanwhile is told afterwards."""
     client, model = served_lab.client, served_lab.model
     client.set_registered_model_alias(model, "champion", "1")
-    real, failures = ModelAliasTrigger.current_version, []
+    dead = Connection(conn_id="mlflow_default", conn_type="mlflow", host=f"http://127.0.0.1:{free_port()}")
+    answers = [MlflowHook.get_connection("mlflow_default"), dead, dead, dead]
+    looks = len(answers)
 
-    async def out_of_order(trigger: ModelAliasTrigger) -> str | None:
-        if len(failures) < 3:
-            failures.append(1)
-            raise httpx.ConnectError("connection refused")
-        return await real(trigger)
+    async def connection(conn_id: str) -> Any:
+        return answers.pop(0) if answers else MlflowHook.get_connection(conn_id)
 
-    def outage() -> None:
-        monkeypatch.setattr(ModelAliasTrigger, "current_version", out_of_order)
-        client.set_registered_model_alias(model, "champion", "2")
+    monkeypatch.setattr("airflow.sdk.BaseHook.aget_connection", staticmethod(connection))
 
     async def watch() -> list[str]:
-        return await versions(watched, outage)
+        return await versions(watched, lambda: client.set_registered_model_alias(model, "champion", "2"))
 
     assert asyncio.run(watch()) == ["1", "2"]
-    assert len(failures) == 3
+    assert (looks, answers) == (4, [])

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import DAG
+
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
@@ -128,6 +130,7 @@ class Lab:
     ) -> dict[str, Any]:
         """Run a step as a task; what it emitted and pushed is in `events` and `xcoms` afterwards."""
         task = self.task(step, **arguments)
+        DAG("lifecycle", schedule=None).add_task(task)
         run_id = run_id or f"{run_type}__{arguments.get('partition_key', 'run')}"
         context = fake_context(task, self.root, run_type=run_type, conf=conf, run_id=run_id)
         try:
