@@ -3,6 +3,7 @@
 import http.server
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -52,7 +53,7 @@ class MlflowServer:
     ) -> None:
         """End it with its workers."""
         if self._process is not None:
-            os.killpg(self._process.pid, 15)
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(30)
 
     def _answers(self) -> bool:

@@ -110,7 +110,10 @@ class Storage:
     def _remote(self, relative: str) -> ObjectStoragePath:
         from airflow.sdk import ObjectStoragePath
 
-        return ObjectStoragePath(self.root) / _checked(relative)
+        path = ObjectStoragePath(self.root) / _checked(relative)
+        # File systems are shared in a process and keep listings: what others published or erased since must show.
+        path.fs.invalidate_cache()
+        return path
 
     def _new_staging_folder(self) -> Path:
         if not self.is_local:

@@ -1,0 +1,141 @@
+"""Storage on S3, as moto's server plays it: publish, open, marker last, and the operators on it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from moto.server import ThreadedMotoServer
+
+from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.hooks.storage import MARKER, Storage
+from tests.conftest import MakeLab
+from tests.support.lab import Lab
+
+BUCKET = "mlops"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An S3 on loopback HTTP."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["boto3.resources.base.ServiceResource"]:
+    """An empty bucket and the connection `minio` to it."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    connection = {
+        "conn_type": "aws",
+        "login": "test",
+        "password": "test",
+        "extra": {"endpoint_url": endpoint, "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MINIO", json.dumps(connection))
+    found = boto3.resource("s3", endpoint_url=endpoint, **keys).Bucket(BUCKET)
+    found.create()
+    yield found
+    found.objects.all().delete()
+    found.delete()
+
+
+@pytest.fixture
+def storage(bucket: object) -> Storage:
+    """A storage below a prefix of the bucket."""
+    return Storage(f"s3://minio@{BUCKET}/deep/er")
+
+
+def stage(storage: Storage, relative: str, **files: str) -> str:
+    """Publish a folder with these files."""
+    with storage.staging() as folder:
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        (folder / MARKER).write_text("{}")
+        return storage.publish(folder, relative)
+
+
+def test_published_folder_can_be_opened(storage: Storage) -> None:
+    """What was published is read as local files, and is there."""
+    assert not storage.exists("a/b")
+    assert stage(storage, "a/b", rows="1 2 3") == f"s3://minio@{BUCKET}/deep/er/a/b"
+    assert storage.exists("a/b")
+    with storage.open("a/b") as folder:
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"rows": "1 2 3", MARKER: "{}"}
+
+
+def test_first_one_stays(storage: Storage) -> None:
+    """A second publish under the same name changes nothing."""
+    stage(storage, "a/b", rows="first")
+    stage(storage, "a/b", rows="second")
+    with storage.open("a/b") as folder:
+        assert (folder / "rows").read_text() == "first"
+
+
+def test_marker_is_written_last(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload that breaks off leaves no marker: nobody reads the half, and the next try completes it."""
+    real, written = Path.read_bytes, []
+
+    def breaks_off(path: Path) -> bytes:
+        written.append(path.name)
+        if path.name == MARKER:
+            raise ConnectionError("the line is down")
+        return real(path)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(Path, "read_bytes", breaks_off)
+        with pytest.raises(ConnectionError):
+            stage(storage, "a/b", aaa="1", zzz="2")
+    assert written == ["aaa", "zzz", MARKER]
+
+    with pytest.raises(EvidenceBroken, match="Nothing is stored at s3://minio@mlops/deep/er/a/b"), storage.open("a/b"):
+        pass
+    stage(storage, "a/b", aaa="1", zzz="2")
+    assert storage.exists("a/b")
+
+
+@pytest.fixture
+def s3_lab(make_lab: MakeLab, bucket: object, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """An empty lab with its rows on S3 and its ledger on disk."""
+    lab = make_lab("empty")
+    monkeypatch.setenv("AIRFLOW__MLOPS__STORAGE_ROOT", f"s3://minio@{BUCKET}/prefix")
+    monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(lab.storage / "ledger"))
+    return lab
+
+
+def test_lifecycle_on_s3(s3_lab: Lab) -> None:
+    """A candidate goes the whole way with its rows and scores on S3; a second run finds everything."""
+    lab = s3_lab
+    for key in ("2020-01", "2020-02"):
+        lab.accept(key)
+    found = lab.judge("2020-02")
+    promoted = lab.run("promote", gate_record=found["gate"]["record"])
+
+    assert promoted["moved"] is True
+    before = lab.census()
+    assert lab.judge("2020-02") == found
+    assert lab.census() == before
+    assert not list(lab.storage.rglob("*.parquet"))
+
+
+def test_tampered_object_is_found(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
+    """A changed object fails the validation for good."""
+    taken = s3_lab.run("snapshot", partition_key="2020-01")
+    (rows,) = [item for item in bucket.objects.all() if item.key.endswith(".parquet")]
+    rows.put(Body=rows.get()["Body"].read()[:-1] + b"!")
+
+    with pytest.raises(AirflowFailException, match=r"EvidenceBroken: .*part-00000.parquet was changed"):
+        s3_lab.run("validate", partition_key="2020-01", snapshot_id=taken["snapshot_id"])
+
+
+def test_missing_bucket_is_told(s3_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that does not exist ends the task; nothing is recorded."""
+    monkeypatch.setenv("AIRFLOW__MLOPS__STORAGE_ROOT", "s3://minio@no-such-bucket/prefix")
+    with pytest.raises(Exception, match=r"bucket|Bucket"):
+        s3_lab.run("snapshot", partition_key="2020-01")
+    assert s3_lab.records("snapshot", "dataset/events") == []
