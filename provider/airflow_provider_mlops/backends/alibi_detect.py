@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 MIN_VALUES = 2
 
 
-def tabular_p_values(
+def univariate_p_values(
     reference: Mapping[str, ColumnSample], current: Mapping[str, ColumnSample], *, ignore: Collection[str] = ()
 ) -> dict[str, float]:
-    """Compute the unadjusted p-value of each feature by alibi-detect's ``TabularDrift`` (KS or chi-squared).
+    """Compute the unadjusted p-value of each feature by alibi-detect's ``KSDrift`` or ``ChiSquareDrift``.
 
     :param reference: reference sample by feature.
     :param current: current sample by feature.
@@ -43,21 +43,23 @@ def tabular_p_values(
 
 
 def _p_value(detectors: Any, before: Any, now: Any, *, categorical: bool, name: str) -> float:
-    numpy = load("numpy", "parquet")
     if categorical:
-        codes = {value: code for code, value in enumerate(sorted({*before, *now}))}
-        before, now = (numpy.array([codes[value] for value in part], dtype="float64") for part in (before, now))
-    detector = detectors.TabularDrift(
-        before.reshape(-1, 1),
-        p_val=0.05,
-        categories_per_feature={0: sorted(set(range(len(codes))))} if categorical else None,
-        x_ref_preprocessed=False,
-        update_x_ref=None,
-    )
+        before, now, codes = _coded(before, now)
+        detector = detectors.ChiSquareDrift(before.reshape(-1, 1), categories_per_feature={0: codes})
+    else:
+        detector = detectors.KSDrift(before.reshape(-1, 1))
     p_value = float(detector.predict(now.reshape(-1, 1), drift_type="feature")["data"]["p_val"][0])
     if not 0.0 <= p_value <= 1.0:
         raise BadInput(f"alibi-detect answered {p_value} as the p-value of {name!r}; use backend='native'.")
     return p_value
+
+
+def _coded(before: Any, now: Any) -> tuple[Any, Any, list[int]]:
+    """alibi-detect takes numbers only: each category gets one, also those that only one sample has."""
+    numpy = load("numpy", "parquet")
+    codes = {value: code for code, value in enumerate(sorted({*before, *now}))}
+    coded = [numpy.array([codes[value] for value in part], dtype="int64") for part in (before, now)]
+    return coded[0], coded[1], list(codes.values())
 
 
 def _present(sample: ColumnSample) -> Any:

@@ -35,8 +35,9 @@ class DetectDriftOperator(MLOpsOperator):
     :param dataset: name of the dataset. (templated)
     :param policy: drift policy file, YAML, relative to the Dag bundle's root or absolute. (templated)
     :param partition_key: partition to judge; default: that of the run. (templated)
-    :param backend: who computes the p-values: ``native``, or ``alibi`` for alibi-detect's ``TabularDrift`` (an
-        extra whose licence, BSL 1.1, allows no production use without a contract). The decision is ours with both.
+    :param backend: who computes the p-values: ``native``, or ``alibi`` for alibi-detect's KS and chi-squared
+        tests (an extra whose licence, BSL 1.1, allows no production use without a contract). The decision is ours
+        with both.
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
@@ -151,9 +152,9 @@ class DetectDriftOperator(MLOpsOperator):
         current = read_samples(storage, self.dataset, [{"snapshot_id": snapshot_id}], features)
         p_values = None
         if self.backend == "alibi":
-            from airflow_provider_mlops.backends.alibi_detect import tabular_p_values
+            from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
 
-            p_values = tabular_p_values(reference, current, ignore=policy.ignore)
+            p_values = univariate_p_values(reference, current, ignore=policy.ignore)
         return detect_drift(reference, current, policy, p_values=p_values)
 
     def _report(self, context: Context, run: RunFacts, record: Record) -> dict[str, Any]:

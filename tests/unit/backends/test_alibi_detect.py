@@ -1,0 +1,70 @@
+"""alibi-detect as a second opinion: the real library, its traps guarded."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
+from airflow_provider_mlops.core.drift_policy import DriftPolicy
+from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.statistics.columns import ColumnSample
+from airflow_provider_mlops.statistics.drift import detect_drift
+
+RANDOM = np.random.default_rng(7)
+
+
+def numeric(shift: float = 0.0, nulls: int = 0) -> ColumnSample:
+    values = RANDOM.normal(shift, 1, 1_500)
+    values[:nulls] = np.nan
+    return ColumnSample("numeric", values)
+
+
+def letters(share: float) -> ColumnSample:
+    return ColumnSample("categorical", RANDOM.choice(["a", "b"], 1_500, p=[share, 1 - share]).astype(object))
+
+
+def test_a_numeric_feature_gets_the_p_value_of_a_ks_test() -> None:
+    """The adapter hands the values on as they are."""
+    before, now = numeric(), numeric(0.1)
+
+    found = univariate_p_values({"x": before}, {"x": now})
+
+    assert found["x"] == pytest.approx(stats.ks_2samp(before.values, now.values, method="asymp").pvalue, rel=1e-2)
+
+
+def test_a_category_gets_the_p_value_of_a_chi_squared_test() -> None:
+    """Texts become codes on the way; the counts stay."""
+    before, now = letters(0.5), letters(0.55)
+    counts = [[(sample.values == letter).sum() for letter in "ab"] for sample in (before, now)]
+
+    found = univariate_p_values({"c": before}, {"c": now})
+
+    assert found["c"] == pytest.approx(stats.chi2_contingency(counts).pvalue, rel=1e-2)
+
+
+def test_nulls_do_not_hide_a_shift() -> None:
+    """One NaN turns alibi-detect's answer into no drift; here the shift is found."""
+    before, now = {"x": numeric(nulls=10)}, {"x": numeric(5.0, nulls=10)}
+    policy = DriftPolicy.from_mapping({"schema": 1, "name": "d", "min_rows": 500})
+
+    p_values = univariate_p_values(before, now)
+
+    assert p_values["x"] < 1e-6
+    assert detect_drift(before, now, policy, p_values=p_values).outcome is Outcome.FAIL
+
+
+def test_a_new_category_is_no_error() -> None:
+    """A value that the reference never had gets a code of its own."""
+    before = letters(0.5)
+    now = ColumnSample("categorical", np.array(["a"] * 700 + ["new"] * 800, dtype=object))
+
+    assert univariate_p_values({"c": before}, {"c": now})["c"] < 1e-6
+
+
+def test_what_cannot_be_tested_is_left_out() -> None:
+    """Ignored features, missing columns, other types and all-null columns have no p-value."""
+    null = ColumnSample("numeric", np.full(100, np.nan))
+    before = {"a": numeric(), "b": numeric(), "c": numeric(), "d": null}
+    now = {"a": numeric(), "c": letters(0.5), "d": numeric()}
+
+    assert univariate_p_values(before, now, ignore=["a"]) == {}
