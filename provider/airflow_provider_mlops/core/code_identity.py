@@ -1,12 +1,15 @@
 """Which code a step runs: import paths, and the hash of a function's source with that of its neighbours."""
 
+import ast
 import hashlib
 import importlib
 import inspect
 import re
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, resolve_name
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
@@ -41,24 +44,26 @@ def import_callable(path: str) -> Callable[..., Any]:
 def code_files(function: Callable[..., Any]) -> dict[str, str]:
     """Hash the sources that a function depends on inside its own top-level package.
 
+    Imports are read from the sources, not from what happens to be loaded, so that every process finds the same files.
+
     :param function: a function defined in a module.
     :return: module name to SHA-256 of its source, for the function's module and every module of the same
-        top-level package that it refers to, directly or through another.
+        top-level package that it imports, directly or through another.
     """
     function = inspect.unwrap(function)
     home = sys.modules.get(function.__module__)
-    if home is None or not getattr(home, "__file__", None):
+    if home is None or home.__spec__ is None or not getattr(home, "__file__", None):
         return {module_name(function): _sha256_text(inspect.getsource(function))}
-    top = home.__name__.partition(".")[0]
     found: dict[str, str] = {}
-    waiting = [home]
+    waiting = [home.__spec__]
     while waiting:
-        module = waiting.pop()
-        name = _plain_name(module.__name__)
+        spec = waiting.pop()
+        name = _plain_name(spec.name)
         if name in found:
             continue
-        found[name] = _sha256_text(_source(module))
-        waiting.extend(_neighbours(module, top))
+        source = _source(spec)
+        found[name] = _sha256_text(source)
+        waiting.extend(_neighbours(spec, source))
     return dict(sorted(found.items()))
 
 
@@ -85,21 +90,32 @@ def _plain_name(name: str) -> str:
     return _DAG_FILE_PREFIX.sub("", name)
 
 
-def _neighbours(module: ModuleType, top: str) -> list[ModuleType]:
-    names = {getattr(value, "__module__", None) for value in vars(module).values()}
-    names |= {value.__name__ for value in vars(module).values() if isinstance(value, ModuleType)}
-    names |= set(
-        re.findall(rf"^\s*(?:from|import)\s+({re.escape(top)}(?:\.\w+)*)", _source(module), flags=re.MULTILINE)
-    )
-    inside = sorted(name for name in names if isinstance(name, str) and name.partition(".")[0] == top)
-    return [sys.modules[name] for name in inside if getattr(sys.modules.get(name), "__file__", None)]
+def _neighbours(spec: ModuleSpec, source: str) -> list[ModuleSpec]:
+    top = spec.name.partition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = (
+                resolve_name("." * node.level + (node.module or ""), spec.parent or "") if node.level else node.module
+            )
+            names |= {f"{origin}", *(f"{origin}.{alias.name}" for alias in node.names)}
+    inside = sorted(name for name in names if name.partition(".")[0] == top)
+    return [found for name in inside if (found := _spec_of(name)) is not None]
 
 
-def _source(module: ModuleType) -> str:
+def _spec_of(name: str) -> ModuleSpec | None:
     try:
-        return inspect.getsource(module)
-    except OSError:  # an empty __init__ has no source lines
-        return ""
+        found = find_spec(name)
+    except ModuleNotFoundError:  # a function or a constant, not a module
+        return None
+    return found if found is not None and found.has_location else None
+
+
+def _source(spec: ModuleSpec) -> str:
+    source = spec.loader.get_source(spec.name) if isinstance(spec.loader, InspectLoader) else None
+    return source or ""
 
 
 def _sha256_text(text: str) -> str:
