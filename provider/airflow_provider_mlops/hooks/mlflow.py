@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 from airflow.sdk import BaseHook
 
@@ -166,20 +167,20 @@ def tracking_uri(connection: Connection) -> str:
 
     :param connection: the Airflow connection: host (with or without a scheme), port, schema as the scheme.
     :return: the URI, without a slash at the end.
-    :raises BadInput: when the connection has no host.
+    :raises BadInput: when the connection has no host, or one that is no address.
     """
     host = (connection.host or "").rstrip("/")
     if not host:
         raise BadInput(f"Connection {connection.conn_id!r} has no tracking URI; put it into the field Host.")
     if "://" not in host:
         host = f"{connection.schema or 'http'}://{host}"
-    last = host.rpartition("/")[2]
-    return f"{host}:{connection.port}" if connection.port and ":" not in last else host
-
-
-def _number(value: Any, default: int) -> str:
-    """The form keeps an empty field as None or an empty text; zero is a number."""
-    return str(default if value in (None, "") else value)
+    try:
+        parts = urlsplit(host)
+        if not connection.port or not parts.hostname or parts.port:
+            return host
+    except ValueError as err:
+        raise BadInput(f"Connection {connection.conn_id!r} has the tracking URI {host!r}: {err}.") from err
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{connection.port}"))
 
 
 @contextmanager
