@@ -1,7 +1,12 @@
 """Flight delays, month by month: from a partition of flights to a gated champion.
 
 The run of a month holds that month out, trains on the accepted months before it, and lets the gate decide whether the
-candidate takes the champion's place. A backfill with ``--reprocess-behavior completed`` audits what was recorded.
+candidate takes the champion's place.
+
+- **Trigger by hand:** give a partition key such as ``2013-03`` (under *Advanced*); ``{"mode": "dry_run"}`` decides and
+  reports without moving anything.
+- **Audit:** *Trigger > Backfill*, reprocess *All runs*, or ``airflow backfill create --reprocess-behavior completed``:
+  the recorded months are done again beside the originals, compared, and nothing moves.
 """
 
 import pendulum

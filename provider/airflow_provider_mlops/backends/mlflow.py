@@ -115,7 +115,9 @@ def find_or_create_version(
         return found
     limited = {tag: str(value)[:_TAG_LIMIT] for tag, value in tags.items()}
     source = f"models:/{model_id}"
-    made = client.create_model_version(model, source, run_id=run_id, tags={**limited, KEY_TAG: key}, model_id=model_id)
+    made = client.create_model_version(
+        model, source, run_id=run_id, tags={**limited, KEY_TAG: key}, model_id=model_id, await_creation_for=0
+    )
     first = _first_version(client, model, run_id, key) or str(made.version)
     if first != str(made.version):
         client.delete_model_version(model, str(made.version))

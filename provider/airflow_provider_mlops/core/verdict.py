@@ -86,7 +86,7 @@ class Verdict:
 
     def summary(self) -> str:
         """Return one line for the log: the outcome, and the reasons of what did not pass."""
-        if self.passed:
+        if self.passed and len(self.rules) > 1:
             text = f"all {len(self.rules)} rules hold"
         else:
             text = "; ".join(self.reasons[:MAX_REASONS]) or "no rule was judged"

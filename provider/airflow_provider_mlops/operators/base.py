@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_mlops.core.canonical import json_safe, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, FinalError
@@ -42,7 +42,12 @@ class MLOpsOperator(BaseOperator):
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
             return bounded(self.step(context, run))
+        except AirflowSkipException as skip:
+            # Airflow keeps the reason out of sight, and a skipped task's log would be empty.
+            self.log.info("Skipped: %s", skip)
+            raise
         except FinalError as err:
+            self.log.error("%s", err)  # noqa: TRY400 - the headline; the frames follow with the exception
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
 
     @abstractmethod

@@ -159,9 +159,24 @@ class DetectDriftOperator(MLOpsOperator):
 
     def _report(self, context: Context, run: RunFacts, record: Record) -> dict[str, Any]:
         verdict = Verdict.from_dict(record.body["verdict"])
+        champion = record.body["champion_version"]
+        if champion is not None:
+            self.log.info("Compared with the training data of champion version %s.", champion)
         for rule in verdict.rules:
-            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
-        self.log.info("Drift of %s: %s", self.partition_key, verdict.outcome.value)
+            if rule.outcome is not Outcome.PASS:
+                self.log.info("%-12s %s", rule.outcome.value, rule.reason)
+            else:
+                self.log.debug("%-12s %s", rule.outcome.value, rule.reason)
+        found = [rule.rule for rule in verdict.rules if rule.outcome is Outcome.FAIL]
+        self.log.info(
+            "Drift of %s: %s; %d of %d checks found drift%s%s.",
+            self.partition_key,
+            verdict.outcome.value,
+            len(found),
+            len(verdict.rules),
+            ": " if found else "",
+            ", ".join(found[:10]),
+        )
         result = {
             "model_name": self.model_name,
             "partition_key": self.partition_key,

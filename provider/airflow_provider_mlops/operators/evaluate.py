@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_METRICS = ("roc_auc", "brier", "log_loss")
 LEVEL = 0.90
+_MEASURED = ("candidate", "champion", "difference")
 
 
 class EvaluateModelOperator(MLOpsOperator):
@@ -177,10 +178,18 @@ class EvaluateModelOperator(MLOpsOperator):
         )
 
     def _log_metrics(self, record: Record) -> None:
-        for name, measured in record.body["metrics"].items():
-            for who in ("candidate", "champion", "difference"):
-                if (found := measured.get(who)) is not None:
-                    self.log.info("%s %s: %.4f [%.4f, %.4f]", name, who, found["value"], found["low"], found["high"])
+        body = record.body
+        champion = body["champion"]["version"] if body["champion"] else "(none)"
+        self.log.info(
+            "Version %s against champion %s on %s rows of %s, %s of them positive.",
+            body["candidate"]["version"],
+            champion,
+            f"{body['rows']:,}",
+            body["partition_key"],
+            f"{body['positives']:,}",
+        )
+        for name, measured in body["metrics"].items():
+            self.log.info("%s: %s", name, "; ".join(_figure(who, measured.get(who)) for who in _MEASURED))
 
     def _result(self, record: Record) -> dict[str, Any]:
         body = record.body
@@ -192,6 +201,10 @@ class EvaluateModelOperator(MLOpsOperator):
             "champion_version": body["champion"]["version"] if body["champion"] else None,
             "record": record.hash,
         }
+
+
+def _figure(who: str, found: dict[str, Any] | None) -> str:
+    return f"{who} {found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]" if found else f"no {who}"
 
 
 def _identity(training: Record, version: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.evidence import latest_of_run, looks_at
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.core.verdict import Verdict
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.operators.base import MLOpsOperator, bounded, bundle_file
@@ -85,6 +85,12 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             outcome = body["verdict"]["outcome"]
             record = ledger.append(kind="gate", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome)
         verdict = Verdict.from_dict(record.body["verdict"])
+        self.log.info(
+            "Candidate version %s against champion version %s, by %s.",
+            record.body["candidate_version"],
+            record.body["champion_version"] or "(none)",
+            self.policy,
+        )
         self._log_rules(verdict)
         if (recorded := record.body.get("recorded")) and not recorded["agrees"]:
             raise Refused(
@@ -161,7 +167,10 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     def _log_rules(self, verdict: Verdict) -> None:
         for rule in verdict.rules:
             self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
-        self.log.info("Verdict: %s", verdict.summary())
+        blocking = [rule.rule for rule in verdict.rules if rule.outcome is not Outcome.PASS]
+        because = f", because of {', '.join(blocking[:10])}" if blocking else f": all {len(verdict.rules)} rules hold"
+        first = " (no champion to compare with: absolute rules only)" if "no_baseline" in verdict.marks else ""
+        self.log.info("Verdict: %s%s%s", verdict.outcome.value, because, first)
 
     def _result(self, record: Record, verdict: Verdict) -> dict[str, Any]:
         names = ("partition_key", "evaluation_id", "candidate_version", "champion_version")

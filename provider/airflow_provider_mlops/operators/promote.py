@@ -128,6 +128,8 @@ class PromoteModelOperator(MLOpsOperator):
             champion_partition_key=before.body["partition_key"] if before else None,
             alias=self.alias,
         )
+        for rule in verdict.rules:
+            self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)
         self.log.info("Promotion: %s", verdict.summary())
         body = self._body(gate, training, current, verdict)
         if not verdict.passed:

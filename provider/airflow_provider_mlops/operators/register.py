@@ -67,6 +67,7 @@ class RegisterModelOperator(MLOpsOperator):
             found = registration_by_manifest(ledger.records(), self.manifest_hash)
             if found is None:
                 raise Refused(f"No version was registered for the training {self.manifest_hash}: nothing to audit.")
+            self.log.info("Version %s was registered for this training.", found.body["version"])
             return self._result(training, found.body["version"], found.hash)
         version = self._register(context, run, training)
         record = ledger.append(

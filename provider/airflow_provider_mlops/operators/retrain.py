@@ -76,6 +76,8 @@ class ClaimRetrainingOperator(MLOpsOperator):
         )
         if not _made_by(claim, run) or not newly_claimed(claim, ledger.records()):
             raise AirflowSkipException("Another run claimed this drift first.")
+        for record in pending:
+            self.log.info("Claimed the drift of %s: %s", record.body["partition_key"], record.hash)
         return self._result(claim)
 
     def _result(self, claim: Record) -> dict[str, Any]:

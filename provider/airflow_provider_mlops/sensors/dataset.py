@@ -54,5 +54,6 @@ class AcceptedSnapshotSensor(BaseSensorOperator):
         if (snapshot_id := accepted.get(partition.key)) is None:
             self.log.info("Partition %s of dataset %s has no accepted snapshot yet.", partition.key, self.dataset)
             return PokeReturnValue(is_done=False)
+        self.log.info("Partition %s of dataset %s is accepted: %s.", partition.key, self.dataset, snapshot_id)
         found = {"dataset": self.dataset, "partition_key": partition.key, "snapshot_id": snapshot_id}
         return PokeReturnValue(is_done=True, xcom_value=found)

@@ -27,7 +27,7 @@ def rows_text(n: int, rows: int | None) -> str:
     :return: half a sentence.
     """
     if rows is None:
-        return f"{n:,} rows cannot decide, and more would hardly: the value is too close to the limit"
+        return f"{n:,} rows cannot decide, and more would hardly help: the value is too close to the limit"
     return f"{n:,} rows cannot decide, about {rows:,} would"
 
 
