@@ -150,3 +150,14 @@ def test_connection_test_asks_once(connect: Connect) -> None:
     with HttpServer(lambda path: (503, b"{}")) as server:
         assert connect(host=server.uri).test_connection()[0] is False
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "asked"), [({"retries": 0}, 1), ({"retries": "0"}, 1), ({"retries": 2}, 3), ({"retries": ""}, 4), ({}, 4)]
+)
+def test_number_of_retries(connect: Connect, extra: dict[str, Any], asked: int) -> None:
+    """Zero is a number; an empty field of the form is the default of 3."""
+    with HttpServer(lambda path: (503, b"{}")) as server:
+        with pytest.raises(TransientError):
+            ask(connect(host=server.uri, extra=extra))
+        assert len(server.requests) == asked

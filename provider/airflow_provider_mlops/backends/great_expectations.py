@@ -45,7 +45,7 @@ def validate(frame: pd.DataFrame, suite: Mapping[str, Any]) -> tuple[Verdict, di
     :param frame: all rows of the snapshot.
     :param suite: mapping as `load_suite` returns it.
     :return: the verdict, one rule per expectation (a broken ``warning`` passes and is marked), and the full result.
-    :raises BadInput: when Great Expectations does not know an expectation or refuses its arguments.
+    :raises BadInput: when Great Expectations does not know an expectation, refuses its arguments, or has it twice.
     """
     result = _run(frame, suite)
     rules, warnings = [], 0
@@ -73,8 +73,12 @@ def _run(frame: pd.DataFrame, suite: Mapping[str, Any]) -> dict[str, Any]:
         context.suites.add(definition), result_format={"result_format": "SUMMARY", "partial_unexpected_count": 5}
     )
     found: dict[str, Any] = validation.to_json_dict()
-    # GX keeps the suite's order; the position in meta proves it instead of trusting it.
-    found["results"] = sorted(found["results"], key=lambda r: r["expectation_config"]["meta"]["position"])
+    # The position says which expectation a result is of: GX drops one that equals another, whatever its severity.
+    judged = {result["expectation_config"]["meta"]["position"]: result for result in found["results"]}
+    for index, item in enumerate(suite["expectations"]):
+        if index not in judged:
+            raise BadInput(f"Suite {suite['name']!r}: expectation {index + 1} ({item['type']}) stands there twice.")
+    found["results"] = [judged[index] for index in sorted(judged)]
     return found
 
 

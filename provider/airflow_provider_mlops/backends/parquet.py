@@ -75,9 +75,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise EvidenceBroken(f"There is no snapshot at {folder}: {MANIFEST} is missing.") from None
     except ValueError as err:
         raise EvidenceBroken(f"{folder / MANIFEST} is not JSON: {err}") from err
-    if not isinstance(manifest, dict):
-        raise EvidenceBroken(f"{folder / MANIFEST} is not a JSON object.")
-    return manifest
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, list) or not all(
+        isinstance(item, dict) and {"name", "sha256"} <= set(item) for item in files
+    ):
+        raise EvidenceBroken(f"{folder / MANIFEST} is not the manifest of a snapshot: it lists no files.")
+    return dict(manifest)
 
 
 def read_snapshot(folder: Path, snapshot_id: str) -> pa.Table:

@@ -166,10 +166,13 @@ def environment_facts() -> dict[str, Any]:
 
 
 def _binary(labels: pd.Series[Any], name: str) -> pd.Series[Any]:
+    wrong = BadInput(f"Label column {name!r} has the type {labels.dtype}; it must be 0/1 or boolean.")
+    if any(isinstance(value, str) for value in labels.unique()):
+        raise wrong
     try:
         values = labels.astype("float64")
     except (TypeError, ValueError):
-        raise BadInput(f"Label column {name!r} has the type {labels.dtype}; it must be 0/1 or boolean.") from None
+        raise wrong from None
     odd = values[~values.isin((0.0, 1.0))]
     if len(odd):
         raise BadInput(f"Label column {name!r} holds {odd.iloc[0]!r}; only 0 and 1 (or null: unknown) are labels.")

@@ -183,6 +183,11 @@ def tracking_uri(connection: Connection) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{connection.port}"))
 
 
+def _number(value: Any, default: int) -> str:
+    """The form keeps an empty field as None or an empty text; zero is a number."""
+    return str(default if value in (None, "") else value)
+
+
 @contextmanager
 def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}

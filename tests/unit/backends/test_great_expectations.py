@@ -1,0 +1,128 @@
+"""Suites and their verdicts, with the real Great Expectations."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_provider_mlops.backends.great_expectations import load_suite, validate
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.verdict import Outcome
+
+ROWS = pd.DataFrame({"x": [1.0, 2.0, 3.0, np.nan], "t": ["a", "b", "b", None]})
+
+
+def judge(*expectations: dict[str, Any], rows: pd.DataFrame = ROWS) -> Any:
+    """Judge the rows."""
+    return validate(rows, {"name": "s", "expectations": list(expectations)})[0]
+
+
+def between(low: float, high: float, **more: Any) -> dict[str, Any]:
+    """Expect a range of x."""
+    kwargs = {"column": "x", "min_value": low, "max_value": high}
+    return {"type": "expect_column_values_to_be_between", "kwargs": kwargs, **more}
+
+
+def test_all_hold() -> None:
+    """A suite that holds passes, one rule for each expectation."""
+    verdict = judge(between(0, 9), {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "x"}})
+    assert (verdict.outcome, len(verdict.rules), verdict.marks) == (Outcome.PASS, 2, ())
+
+
+def test_broken_expectation_fails() -> None:
+    """The reason names column, expectation, its limits and how many values break it."""
+    verdict = judge(between(0, 9), between(0, 2))
+    assert verdict.outcome is Outcome.FAIL
+    assert [rule.outcome for rule in verdict.rules] == [Outcome.PASS, Outcome.FAIL]
+    reason = verdict.rules[1].reason
+    assert reason.startswith("x: expect_column_values_to_be_between")
+    assert '"max_value": 2' in reason
+    assert "1 of 4 values" in reason
+
+
+def test_broken_warning_passes_and_is_marked() -> None:
+    """A warning is told and lets the rows through."""
+    verdict = judge(between(0, 2, severity="warning"))
+    assert (verdict.outcome, verdict.marks) == (Outcome.PASS, ("warnings",))
+    assert verdict.rules[0].reason.startswith("warning: x:")
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "missing"}},
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "t", "min_value": 0, "max_value": 1}},
+    ],
+)
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+def test_what_cannot_be_judged_fails(expectation: dict[str, Any], severity: str) -> None:
+    """A missing column, or text where a number is expected, is FAIL at every severity: nothing was judged."""
+    verdict = judge({**expectation, "severity": severity})
+    assert verdict.outcome is Outcome.FAIL
+    assert "could not be judged" in verdict.rules[0].reason
+
+
+def test_all_null_column_does_not_pass_for_good() -> None:
+    """A column without a value breaks the expectation that it has some."""
+    verdict = judge(
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}}, rows=ROWS.assign(x=np.nan)
+    )
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_verdicts_stay_with_their_expectation() -> None:
+    """Expectations that differ in a limit only are judged one by one, in the suite's order."""
+    verdict = judge(between(0, 9), between(0, 2, severity="warning"), between(0, 8), between(0, 1))
+    assert [rule.outcome for rule in verdict.rules] == [Outcome.PASS, Outcome.PASS, Outcome.PASS, Outcome.FAIL]
+    assert [rule.reason.startswith("warning") for rule in verdict.rules] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+def test_same_expectation_twice(severity: str) -> None:
+    """One that stands twice is an error: Great Expectations would drop one of them, and with it its severity."""
+    with pytest.raises(BadInput, match=r"Suite 's': expectation \d \(expect_column_values_to_be_between\) stands"):
+        judge(between(0, 9), between(0, 9, severity=severity), between(0, 2))
+
+
+def test_unknown_expectation() -> None:
+    """A name that Great Expectations does not know is named."""
+    with pytest.raises(BadInput, match="Great Expectations has no expectation 'expect_magic'"):
+        judge({"type": "expect_magic", "kwargs": {}})
+
+
+def test_wrong_kwargs() -> None:
+    """Arguments that it refuses are told."""
+    with pytest.raises(BadInput, match="Expectation 'expect_column_values_to_be_unique' refuses its kwargs"):
+        judge({"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "must have exactly the keys name and expectations"),
+        ("name: s", "must have exactly the keys"),
+        ("name: s\nexpectations: {}", "must have exactly the keys"),
+        ("name: s\nexpectations: []\nextra: 1", "must have exactly the keys"),
+        ("name: s\nexpectations: []", "an empty suite would pass anything"),
+        ("name: s\nexpectations: [3]", "expectation 1: must have a type"),
+        ("name: s\nexpectations: [{type: a}]", "expectation 1: must have a type"),
+        ("name: s\nexpectations: [{type: a, kwargs: {}, sevrity: warning}]", "unknown key 'sevrity'"),
+        ("name: s\nexpectations: [{type: a, kwargs: {}, severity: fatal}]", "severity 'fatal' must be one of"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_malformed_suites(tmp_path: Path, text: str, words: str) -> None:
+    """A suite that is not what it must be is named with its file and entry."""
+    path = tmp_path / "suite.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=words) as caught:
+        load_suite(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_suite(tmp_path: Path) -> None:
+    """So is a file that does not exist."""
+    with pytest.raises(BadInput, match=r"no\.yaml"):
+        load_suite(tmp_path / "no.yaml")
