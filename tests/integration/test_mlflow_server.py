@@ -45,8 +45,8 @@ def test_run_and_experiment_links(served_lab: Lab) -> None:
     experiment = served_lab.records("training")[-1].body["mlflow_experiment_id"]
 
     assert served_lab.xcoms["mlops_links"] == {
-        "run": f"{served_lab.host}/#/experiments/{experiment}/runs/{trained['mlflow_run_id']}",
-        "experiment": f"{served_lab.host}/#/experiments/{experiment}",
+        "run": f"{served_lab.host}/#/experiments/{experiment}/runs/{trained['mlflow_run_id']}?workflowType=machine_learning",
+        "experiment": f"{served_lab.host}/#/experiments/{experiment}/runs?workflowType=machine_learning",
     }
 
 

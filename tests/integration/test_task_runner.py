@@ -263,8 +263,7 @@ def test_decorated_function_trains(make_lab: MakeLab) -> None:
         return LogisticRegression(C=strength, random_state=seed).fit(features, labels)
 
     with DAG("contract", schedule=None):
-        step = fit(strength="{{ 1 / 2 }}").operator
-    step.op_kwargs = {"strength": 0.5}
+        step = fit(strength=0.5).operator
     api = ExecutionApi(partition_key="2020-02")
     state, error = run_in_task_runner(step, api)
 

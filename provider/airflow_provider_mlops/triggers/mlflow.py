@@ -111,7 +111,7 @@ def _is_missing(answer: httpx.Response) -> bool:
     if answer.status_code not in (400, 404):
         return False
     try:
-        code = answer.json().get("error_code")
+        body = answer.json()
     except ValueError:
         return False
-    return code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+    return isinstance(body, dict) and body.get("error_code") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")

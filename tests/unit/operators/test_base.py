@@ -1,0 +1,160 @@
+"""What every operator shares: the facts of the run, the kinds of failure, bounded results, events."""
+
+import enum
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MissingBackend, Refused, TransientError
+from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.operators.base import MAX_RESULT_BYTES, MLOpsOperator, bounded, bundle_file, run_facts
+from tests.support.airflow import fake_context
+
+
+class Step(MLOpsOperator):
+    """An operator that does what a test gave it."""
+
+    def __init__(self, act: Any = dict, **kwargs: Any) -> None:
+        super().__init__(task_id="step", **kwargs)
+        self.act = act
+
+    def step(self, context: Any, run: Any) -> dict[str, Any]:
+        """Act."""
+        return dict(self.act())
+
+
+def context(tmp_path: Path, task: Any = None, **run: Any) -> Any:
+    """Return a context."""
+    return fake_context(task or Step(), tmp_path, **run)
+
+
+def raises(error: Exception) -> Any:
+    """Return a function that raises."""
+
+    def act() -> dict[str, Any]:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize("kind", [BadInput, EvidenceBroken, MissingBackend, Refused])
+def test_final_errors_are_not_retried(tmp_path: Path, kind: type[Exception]) -> None:
+    """Airflow is told to fail the task for good, with the kind and the words."""
+    with pytest.raises(AirflowFailException, match=f"{kind.__name__}: the words") as caught:
+        Step(act=raises(kind("the words"))).execute(context(tmp_path))
+    assert isinstance(caught.value.__cause__, kind)
+
+
+@pytest.mark.parametrize("error", [TransientError("later"), OSError("disk"), ZeroDivisionError("user")])
+def test_other_errors_are_passed_on(tmp_path: Path, error: Exception) -> None:
+    """Whatever else goes wrong is retried as the Dag says."""
+    with pytest.raises(type(error), match=str(error)):
+        Step(act=raises(error)).execute(context(tmp_path))
+
+
+class RunType(enum.Enum):
+    """Airflow's run type, as an enumeration."""
+
+    BACKFILL = "backfill_job"
+
+
+@pytest.mark.parametrize(
+    ("run", "mode"),
+    [
+        ({"run_type": "scheduled"}, Mode.LIVE),
+        ({"run_type": "manual"}, Mode.LIVE),
+        ({"run_type": "asset_triggered"}, Mode.LIVE),
+        ({"run_type": "backfill"}, Mode.AUDIT),
+        ({"run_type": "backfill", "conf": {"mode": "live"}}, Mode.LIVE),
+        ({"run_type": "scheduled", "conf": {"mode": "dry_run"}}, Mode.DRY_RUN),
+        ({"run_type": "scheduled", "conf": {"other": 1}}, Mode.LIVE),
+    ],
+)
+def test_mode_of_a_run(tmp_path: Path, run: dict[str, Any], mode: Mode) -> None:
+    """Type and conf of the run decide what it may change."""
+    assert run_facts(context(tmp_path, **run)).mode is mode
+
+
+def test_facts_of_a_run(tmp_path: Path) -> None:
+    """Record and tags lead back to the task; a run type that is an enumeration is read as its value."""
+    given = context(tmp_path, run_type=RunType.BACKFILL, partition_key="2020-01", try_number=3)
+    facts = run_facts(given)
+    record = {
+        "dag_id": "lifecycle",
+        "run_id": "run",
+        "task_id": "step",
+        "try_number": 3,
+        "map_index": -1,
+        "partition_key": "2020-01",
+        "run_type": "backfill_job",
+    }
+    assert facts.to_record() == record
+    assert facts.to_tags() == {
+        **{f"airflow.{name}": str(value) for name, value in record.items()},
+        "airflow.url": "http://airflow.example/log",
+    }
+
+
+def test_audits_decide_anew_in_each_run(tmp_path: Path) -> None:
+    """The key of a decision is its content; only audits add the run."""
+    keys = {
+        (run_type, run_id): Step().decision_key(
+            run_facts(context(tmp_path, run_type=run_type, run_id=run_id)), {"a": 1}
+        )
+        for run_type in ("scheduled", "backfill")
+        for run_id in ("r1", "r2")
+    }
+    assert keys["scheduled", "r1"] == keys["scheduled", "r2"]
+    assert len(set(keys.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"rows": "x" * MAX_RESULT_BYTES}, r"The result has 48,0\d\d bytes; at most 48,000 travel between tasks"),
+        ({"metric": float("nan")}, "nan|NaN"),
+        ({"path": object()}, "object"),
+    ],
+)
+def test_results_are_small_json(result: dict[str, Any], words: str) -> None:
+    """Rows, models, NaN and objects do not travel between tasks."""
+    with pytest.raises(BadInput, match=words):
+        bounded(result)
+
+
+def test_files_of_the_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is relative to the bundle, or to the working directory when there is no bundle, or absolute."""
+    (tmp_path / "policy.yaml").write_text("")
+    given = context(tmp_path)
+    assert bundle_file(given, "policy.yaml") == tmp_path / "policy.yaml"
+    assert bundle_file(given, str(tmp_path / "policy.yaml")) == tmp_path / "policy.yaml"
+
+    monkeypatch.setattr(type(given["ti"]), "bundle_instance", None)
+    monkeypatch.chdir(tmp_path)
+    assert bundle_file(given, "policy.yaml") == tmp_path / "policy.yaml"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("", "the path is empty"), ("no.yaml", "'no.yaml' is not in the Dag bundle at")]
+)
+def test_missing_files_of_the_bundle(tmp_path: Path, path: str, words: str) -> None:
+    """A file that is not there is named with the bundle's folder."""
+    with pytest.raises(BadInput, match=words):
+        bundle_file(context(tmp_path), path)
+
+
+def test_event_needs_its_outlet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without the alias among the outlets nothing is emitted: who wants events asks for them."""
+    caplog.set_level(logging.INFO)
+    alias, asset = AssetAlias("a"), Asset("s")
+    for outlets, emitted in (([], []), ([AssetAlias("b")], []), ([alias], ["s"])):
+        step = Step(outlets=outlets)
+        given = context(tmp_path, step, partition_key="2020-01")
+        step.emit(given, run_facts(given), alias, asset, {"rows": 3})
+        assert [name for name, _ in given["outlet_events"].emitted] == emitted
+    extra = {"schema": 1, "partition_key": "2020-01", "mode": "live", "rows": 3}
+    assert given["outlet_events"].emitted == [("s", extra)]
