@@ -90,7 +90,7 @@ _MLFLOW_CONNECTION = {
         },
     },
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port"],
+        "hidden-fields": ["schema"],
         "relabeling": {"host": "Tracking URI"},
         "placeholders": {"host": "http://mlflow.example.com:5000"},
     },

@@ -61,7 +61,7 @@ def test_mlflow_and_airflow_point_at_each_other(lifecycle: World) -> None:
     assert tags["airflow.task_id"] == "lifecycle.train"
     assert tags["airflow.partition_key"] == "2013-03"
     assert tags["airflow.url"].startswith(lifecycle.airflow.ports.airflow_url)
-    assert links["MLflow run"].endswith(result["mlflow_run_id"])
+    assert links["MLflow run"].partition("?")[0].endswith(result["mlflow_run_id"])
     assert "/experiments/" in links["MLflow experiment"]
 
 

@@ -25,6 +25,8 @@ _CREDENTIALS = (
     "MLFLOW_TRACKING_TOKEN",
     "MLFLOW_TRACKING_INSECURE_TLS",
 )
+# Without it MLflow 3 shows its view of generative AI, in which a training run seems to be missing.
+_WORKFLOW = "?workflowType=machine_learning"
 _TRANSIENT = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 _DENIED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
 
@@ -109,14 +111,14 @@ class MlflowHook(BaseHook):
         :param experiment_id: id of the experiment.
         :param run_id: id of the run.
         """
-        return self._page(f"experiments/{experiment_id}/runs/{run_id}")
+        return self._page(f"experiments/{experiment_id}/runs/{run_id}{_WORKFLOW}")
 
     def experiment_url(self, experiment_id: str) -> str:
         """Return the address of an experiment's page, or an empty text.
 
         :param experiment_id: id of the experiment.
         """
-        return self._page(f"experiments/{experiment_id}")
+        return self._page(f"experiments/{experiment_id}/runs{_WORKFLOW}")
 
     def version_url(self, model: str, version: str) -> str:
         """Return the address of a model version's page, or an empty text.
@@ -137,8 +139,8 @@ class MlflowHook(BaseHook):
             **dict.fromkeys(_CREDENTIALS),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or self.tracking_uri,
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(extra.get("retries"), DEFAULT_RETRIES),
-            "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(extra.get("timeout"), DEFAULT_TIMEOUT),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(extra, "retries", DEFAULT_RETRIES),
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(extra, "timeout", DEFAULT_TIMEOUT),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         }
@@ -157,8 +159,10 @@ class MlflowHook(BaseHook):
         text = str(err)
         if code in _DENIED:
             return BadInput(f"{where} refused the credentials: {text[:300]}")
-        if code in _TRANSIENT or "Max retries exceeded" in text or "Connection refused" in text:
-            return TransientError(f"{where} cannot be reached or is overloaded: {text[:300]}")
+        if code in _TRANSIENT:
+            return TransientError(f"{where} is overloaded or starting: {text[:300]}")
+        if "Max retries exceeded" in text or "Connection refused" in text:
+            return TransientError(f"{where} cannot be reached: {_root_cause(err)}")
         return err
 
 
@@ -171,7 +175,9 @@ def tracking_uri(connection: Connection) -> str:
     """
     host = (connection.host or "").rstrip("/")
     if not host:
-        raise BadInput(f"Connection {connection.conn_id!r} has no tracking URI; put it into the field Host.")
+        raise BadInput(
+            f"Connection {connection.conn_id!r} has no tracking URI; put it into the field Tracking URI (host)."
+        )
     if "://" not in host:
         host = f"{connection.schema or 'http'}://{host}"
     try:
@@ -183,9 +189,20 @@ def tracking_uri(connection: Connection) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{connection.port}"))
 
 
-def _number(value: Any, default: int) -> str:
+def _number(extra: Mapping[str, Any], name: str, default: int) -> str:
     """The form keeps an empty field as None or an empty text; zero is a number."""
-    return str(default if value in (None, "") else value)
+    value = extra.get(name)
+    text = str(default if value in (None, "") else value)
+    if not text.isdecimal():
+        raise BadInput(f"The connection's extra {name!r} is {value!r}; it must be a whole number, 0 or more.")
+    return text
+
+
+def _root_cause(err: BaseException) -> str:
+    """MLflow's text has the cause at its end, behind several hundred characters."""
+    while (deeper := err.__cause__ or err.__context__) is not None:
+        err = deeper
+    return str(err)[-200:]
 
 
 @contextmanager

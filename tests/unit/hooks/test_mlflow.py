@@ -35,7 +35,7 @@ def test_tracking_uri(fields: dict[str, Any], uri: str) -> None:
 @pytest.mark.parametrize("host", [None, "", "/"])
 def test_connection_without_a_host(host: str | None) -> None:
     """No host is an error that names the connection and the field."""
-    with pytest.raises(BadInput, match="Connection 'c' has no tracking URI; put it into the field Host"):
+    with pytest.raises(BadInput, match="Connection 'c' has no tracking URI; put it into the field Tracking URI"):
         tracking_uri(Connection(conn_id="c", conn_type="mlflow", host=host))
 
 
@@ -54,8 +54,8 @@ def hook(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> MlflowHook:
 def test_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server on the web has a page for each run, experiment and version."""
     found = hook(monkeypatch, host="https://mlflow.example/")
-    assert found.run_url("7", "ab") == "https://mlflow.example/#/experiments/7/runs/ab"
-    assert found.experiment_url("7") == "https://mlflow.example/#/experiments/7"
+    assert found.run_url("7", "ab") == "https://mlflow.example/#/experiments/7/runs/ab?workflowType=machine_learning"
+    assert found.experiment_url("7") == "https://mlflow.example/#/experiments/7/runs?workflowType=machine_learning"
     assert found.version_url("m", "3") == "https://mlflow.example/#/models/m/versions/3"
 
 
