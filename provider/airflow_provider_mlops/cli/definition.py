@@ -16,20 +16,22 @@ _ROOT = _arg(
 )
 _CHAIN = _arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
 _CHAIN_OR_ALL = _arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
-_JSON = _arg(("--json",), action="store_true", help="Write the records as a JSON list")
+_JSON = _arg(("--json",), action="store_true", help="Write a JSON list, for other programs")
+_KIND = _arg(("--kind",), metavar="KIND", help="Only records of this kind, e.g. gate")
+_PARTITION = _arg(("--partition",), metavar="KEY", help="Only records of this partition, e.g. 2013-02")
 
 _LEDGER_COMMANDS = (
     ActionCommand(
         name="list",
         help="List the chains with their number of records and the newest one",
         func=lazy_load_command("airflow_provider_mlops.cli.ledger.list_chains"),
-        args=(_CHAIN_OR_ALL, _ROOT),
+        args=(_CHAIN_OR_ALL, _JSON, _ROOT),
     ),
     ActionCommand(
         name="show",
-        help="Show the records of a chain",
+        help="Show the records of a chain and what each is about",
         func=lazy_load_command("airflow_provider_mlops.cli.ledger.show"),
-        args=(_CHAIN, _JSON, _ROOT),
+        args=(_CHAIN, _KIND, _PARTITION, _JSON, _ROOT),
     ),
     ActionCommand(
         name="verify",
@@ -37,7 +39,7 @@ _LEDGER_COMMANDS = (
         description="Check every record against its hash and its predecessor. Exits with 1 and names each broken "
         "record when a chain is not intact, with 2 when there is no such chain.",
         func=lazy_load_command("airflow_provider_mlops.cli.ledger.verify"),
-        args=(_CHAIN_OR_ALL, _ROOT),
+        args=(_CHAIN_OR_ALL, _JSON, _ROOT),
     ),
 )
 

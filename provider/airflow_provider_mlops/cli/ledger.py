@@ -1,26 +1,20 @@
 """What ``airflow mlops ledger`` does: list, show and verify chains."""
 
-import json
-import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from airflow_provider_mlops.cli.describe import describe
+from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.config import ledger_root
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MLOpsError
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
-from airflow_provider_mlops.core.verdict import Verdict
 
 BROKEN = 1
 WRONG_CALL = 2
-# Wide enough for a row per record when the output goes to a file or a pipe.
-_WIDTH_WITHOUT_TERMINAL = 200
 
 
 def _exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
@@ -31,7 +25,7 @@ def _exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], N
         try:
             command(args)
         except MLOpsError as err:
-            _say(str(err), error=True)
+            say(str(err), error=True)
             raise SystemExit(BROKEN if isinstance(err, EvidenceBroken) else WRONG_CALL) from None
 
     return run
@@ -41,60 +35,116 @@ def _exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], N
 def list_chains(args: Namespace) -> None:
     """Print the chains with their number of records and the newest one, or ``broken``.
 
-    :param args: ``chain`` (or None for all) and ``ledger_root``.
+    :param args: ``chain`` (or None for all), ``json`` and ``ledger_root``.
     """
     root, names = _chosen(args)
-    table = _table("chain", "records", "newest", "kind", "partition", "outcome")
-    for name in names:
-        try:
-            records = Ledger(root, name).records()
-        except EvidenceBroken:
-            _add_row(table, name, "broken")
-            continue
-        last = records[-1]
-        _add_row(table, name, len(records), last.time, _kind(last), _partition(last), last.outcome)
-    _console().print(table)
+    found = {name: _read(root, name) for name in names}
+    if args.json:
+        write_json([_listed(name, records) for name, records in found.items()])
+    elif found:
+        columns = ("chain", "records", "newest", "kind", "partition", "outcome")
+        print_table(columns, [_list_row(name, records) for name, records in found.items()])
 
 
 @_exit_codes
 def show(args: Namespace) -> None:
     """Print the records of a chain as a table, or as JSON.
 
-    :param args: ``chain``, ``json`` and ``ledger_root``.
+    :param args: ``chain``, ``kind`` and ``partition`` (None for all), ``json`` and ``ledger_root``.
     """
     root, names = _chosen(args)
     records = Ledger(root, names[0]).records()
+    chosen = [
+        record
+        for record in records
+        if args.kind in (None, record.kind) and args.partition in (None, _partition(record))
+    ]
+    if not chosen:
+        _say_what_there_is(args, records)
     if args.json:
-        sys.stdout.write(json.dumps([record.to_dict() for record in records], ensure_ascii=False, indent=2) + "\n")
-        return
-    table = _table("seq", "time", "kind", "partition", "outcome", "reason")
-    for record in records:
-        _add_row(
-            table, record.seq, record.time, _kind(record), _partition(record), record.outcome, _first_reason(record)
-        )
-    _console().print(table)
+        write_json([record.to_dict() for record in chosen])
+    elif chosen:
+        print_table(("seq", "time", "kind", "partition", "outcome", "what"), [_show_row(record) for record in chosen])
 
 
 @_exit_codes
 def verify(args: Namespace) -> None:
     """Check chains; exit with 1 when one is not intact, naming each broken record.
 
-    :param args: ``chain`` (or None for all) and ``ledger_root``.
+    :param args: ``chain`` (or None for all), ``json`` and ``ledger_root``.
     """
     root, names = _chosen(args)
-    broken = False
-    for name in names:
-        ledger = Ledger(root, name)
-        if problems := ledger.verify():
-            broken = True
-            _say(f"{name}: {len(problems)} problem{'s' if len(problems) != 1 else ''}")
-            for problem in problems:
-                _say(f"  {problem}")
-        else:
-            records = ledger.records()
-            _say(f"{name}: intact, {len(records)} records, last hash {records[-1].hash}")
-    if broken:
+    checked = [_verified(root, name) for name in names]
+    if args.json:
+        write_json(checked)
+    else:
+        for found in checked:
+            _say_verified(found)
+    if not all(found["intact"] for found in checked):
         raise SystemExit(BROKEN)
+
+
+def _read(root: str, name: str) -> list[Record] | None:
+    try:
+        return Ledger(root, name).records()
+    except EvidenceBroken:
+        return None
+
+
+def _listed(name: str, records: list[Record] | None) -> dict[str, Any]:
+    if records is None:
+        return {"chain": name, "intact": False, "records": None, "newest": None}
+    return {"chain": name, "intact": True, "records": len(records), "newest": records[-1].to_dict()}
+
+
+def _list_row(name: str, records: list[Record] | None) -> Sequence[str | int | None]:
+    if records is None:
+        return name, None, "broken", None, None, None
+    last = records[-1]
+    return name, len(records), _time(last), _kind(last), _partition(last), last.outcome
+
+
+def _show_row(record: Record) -> Sequence[str | int | None]:
+    return record.seq, _time(record), _kind(record), _partition(record), record.outcome, describe(record)
+
+
+def _say_what_there_is(args: Namespace, records: list[Record]) -> None:
+    kinds = sorted({record.kind for record in records})
+    partitions = sorted({key for record in records if (key := _partition(record))})
+    near = get_close_matches(args.kind, kinds, n=1) if args.kind and args.kind not in kinds else []
+    hint = f" Did you mean {near[0]}?" if near else ""
+    say(
+        f"No such record in {args.chain}; it has the kinds {', '.join(kinds)}, "
+        f"the partitions {_span(partitions)}.{hint}",
+        error=True,
+    )
+
+
+def _span(keys: Sequence[str]) -> str:
+    return f"{keys[0]} to {keys[-1]}" if len(keys) > 1 else "".join(keys) or "none"
+
+
+def _verified(root: str, name: str) -> dict[str, Any]:
+    ledger = Ledger(root, name)
+    problems = ledger.verify()
+    records = [] if problems else ledger.records()
+    return {
+        "chain": name,
+        "intact": not problems,
+        "records": None if problems else len(records),
+        "last_hash": None if problems else records[-1].hash,
+        "problems": problems,
+    }
+
+
+def _say_verified(found: dict[str, Any]) -> None:
+    name, problems = found["chain"], found["problems"]
+    if not problems:
+        say(f"{name}: intact, {found['records']} records, last hash {found['last_hash']}")
+        return
+    say(f"{name}: {len(problems)} problem{'s' if len(problems) != 1 else ''}")
+    for problem in problems:
+        say(f"  {problem}")
 
 
 def _chosen(args: Namespace) -> tuple[str, list[str]]:
@@ -104,20 +154,18 @@ def _chosen(args: Namespace) -> tuple[str, list[str]]:
     known = chains(root)
     if args.chain is None:
         if not known:
-            _say(f"No chain in {root} yet.")
+            say(f"No chain in {root} yet.", error=args.json)
         return root, known
     if args.chain in known:
         return root, [args.chain]
     near = [name for name in known if name.split("/")[-1] == args.chain] or get_close_matches(args.chain, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    _say(f"No chain {args.chain!r} in {root}; it has: {', '.join(known) or 'none'}.{hint}", error=True)
+    say(f"No chain {args.chain!r} in {root}; it has: {', '.join(known) or 'none'}.{hint}", error=True)
     raise SystemExit(WRONG_CALL)
 
 
-def _first_reason(record: Record) -> str:
-    if isinstance(verdict := record.body.get("verdict"), dict):
-        return next(iter(Verdict.from_dict(verdict).reasons), "")
-    return str(record.body.get("reason") or "")
+def _time(record: Record) -> str:
+    return record.time[:19].replace("T", " ")
 
 
 def _kind(record: Record) -> str:
@@ -126,28 +174,3 @@ def _kind(record: Record) -> str:
 
 def _partition(record: Record) -> str:
     return str(record.body.get("partition_key") or "")
-
-
-def _table(*columns: str) -> Table:
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _add_row(table: Table, *cells: str | int | None) -> None:
-    table.add_row(*(Text(_printable("" if cell is None else str(cell))) for cell in cells))
-
-
-def _say(line: str, *, error: bool = False) -> None:
-    _console(error=error).print(Text(_printable(line)), soft_wrap=True)
-
-
-def _console(*, error: bool = False) -> Console:
-    console = Console(stderr=error)
-    return console if console.is_terminal else Console(stderr=error, width=_WIDTH_WITHOUT_TERMINAL)
-
-
-def _printable(text: str) -> str:
-    # A record may hold anything; a terminal must not obey it.
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -41,6 +41,22 @@ def test_the_commands_take_a_chain_and_a_root(
     assert callable(args.func)
 
 
+@pytest.mark.parametrize("line", ["list", "show model/m", "verify"])
+def test_every_command_writes_json(parser: argparse.ArgumentParser, line: str) -> None:
+    """The option has the same name everywhere."""
+    assert parser.parse_args(["mlops", "ledger", *line.split(), "--json"]).json is True
+    assert parser.parse_args(["mlops", "ledger", *line.split()]).json is False
+
+
+def test_show_takes_filters(parser: argparse.ArgumentParser) -> None:
+    """Left out, they are None: all records."""
+    line = "mlops ledger show model/m"
+    args = parser.parse_args([*line.split(), "--kind", "gate", "--partition", "2013-02"])
+
+    assert (args.kind, args.partition) == ("gate", "2013-02")
+    assert parser.parse_args(line.split()).kind is None
+
+
 def test_show_needs_a_chain(parser: argparse.ArgumentParser) -> None:
     """There is no table of all chains."""
     with pytest.raises(SystemExit):

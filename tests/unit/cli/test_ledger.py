@@ -1,6 +1,7 @@
 """`airflow mlops ledger`: what it prints and how it exits."""
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -28,9 +29,16 @@ def ledger(tmp_path: Path) -> Ledger:
     return ledger
 
 
-def arguments(ledger: Ledger, chain: str | None = None, *, as_json: bool = False) -> Namespace:
+def arguments(
+    ledger: Ledger,
+    chain: str | None = None,
+    *,
+    as_json: bool = False,
+    kind: str | None = None,
+    partition: str | None = None,
+) -> Namespace:
     """Return what the parser gives a command."""
-    return Namespace(ledger_root=str(ledger.root), chain=chain, json=as_json)
+    return Namespace(ledger_root=str(ledger.root), chain=chain, json=as_json, kind=kind, partition=partition)
 
 
 def edit(ledger: Ledger) -> None:
@@ -47,7 +55,7 @@ def test_list_shows_each_chain_with_its_newest_record(ledger: Ledger, capsys: py
     list_chains(arguments(ledger))
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if "/" in line]
 
-    assert [(row[1], row[3]) for row in rows] == [("dataset/flights", "1"), (CHAIN, "3")]
+    assert [(row[0], row[1]) for row in rows] == [("dataset/flights", "1"), (CHAIN, "3")]
 
 
 def test_list_shows_a_chain_that_cannot_be_read(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,10 +84,112 @@ def test_show_writes_json(ledger: Ledger, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out) == [record.to_dict() for record in ledger.records()]
 
 
+@pytest.mark.parametrize("columns", ["60", "100", ""])
+def test_only_the_last_column_wraps(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    """A row is recognised by its first line, however narrow the terminal; no number is torn apart."""
+    monkeypatch.setenv("COLUMNS", columns)
+    reason = (
+        "brier of the candidate is 0.2023, of the champion 0.2003: 27,587 rows cannot decide, with every word of it"
+    )
+    rule = RuleResult(rule="a", outcome=Outcome.INCONCLUSIVE, reason=reason)
+    body = {"partition_key": "2013-04", "verdict": Verdict.from_rules([rule]).to_dict()}
+    ledger.append(kind="gate", key="d", body=body, outcome="INCONCLUSIVE")
+    show(arguments(ledger, CHAIN, partition="2013-04"))
+    head, first, *more = capsys.readouterr().out.splitlines()
+
+    assert head.split() == ["seq", "time", "kind", "partition", "outcome", "what"]
+    assert re.match(r" +4 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  gate  2013-04    INCONCLUSIVE  brier ", first)
+    assert " ".join([first[first.index("brier") :], *more]).split() == reason.split()
+    assert max(map(len, [first, *more])) <= max(int(columns or 120), 80)
+
+
+def test_without_a_terminal_a_row_has_120_columns(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file gets neither the 80 columns of a default nor endless lines."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    ledger.append(kind="other", key="d", body={"reason": "word " * 100})
+    show(arguments(ledger, CHAIN))
+
+    assert 110 < max(map(len, capsys.readouterr().out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("kind", "partition", "numbers"),
+    [("gate", None, [1]), (None, "2013-01", [1, 2]), ("promotion", "2013-01", [2]), ("gate", "2013-02", [])],
+)
+def test_show_filters(
+    ledger: Ledger,
+    capsys: pytest.CaptureFixture[str],
+    kind: str | None,
+    partition: str | None,
+    numbers: list[int],
+) -> None:
+    """By kind and by partition, in the table as in JSON."""
+    show(arguments(ledger, CHAIN, kind=kind, partition=partition))
+    rows = capsys.readouterr().out.splitlines()[1:]
+    show(arguments(ledger, CHAIN, kind=kind, partition=partition, as_json=True))
+
+    assert [int(row.split()[0]) for row in rows] == numbers
+    assert [record["seq"] for record in json.loads(capsys.readouterr().out)] == numbers
+
+
+def test_a_filter_that_finds_nothing_says_what_there_is(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    """A typing error is told from a chain that has no such record yet."""
+    show(arguments(ledger, CHAIN, kind="gaet"))
+
+    assert capsys.readouterr().err == (
+        f"No such record in {CHAIN}; it has the kinds gate, promotion, replay, the partitions 2013-01. "
+        "Did you mean gate?\n"
+    )
+
+
+def test_list_writes_json(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    """The newest record stands there whole; a broken chain has none."""
+    Ledger(ledger.root, "dataset/flights").append(kind="snapshot", key="k", body={"rows": 1})
+    newest = Ledger(ledger.root, "dataset/flights").records()[-1].to_dict()
+    edit(ledger)
+    list_chains(arguments(ledger, as_json=True))
+
+    assert json.loads(capsys.readouterr().out) == [
+        {"chain": "dataset/flights", "intact": True, "records": 1, "newest": newest},
+        {"chain": CHAIN, "intact": False, "records": None, "newest": None},
+    ]
+
+
+def test_verify_writes_json(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is the same as without."""
+    last = ledger.records()[-1].hash
+    verify(arguments(ledger, as_json=True))
+    assert json.loads(capsys.readouterr().out) == [
+        {"chain": CHAIN, "intact": True, "records": 3, "last_hash": last, "problems": []}
+    ]
+
+    edit(ledger)
+    with pytest.raises(SystemExit) as caught:
+        verify(arguments(ledger, as_json=True))
+    (found,) = json.loads(capsys.readouterr().out)
+
+    assert (caught.value.code, found["intact"], found["last_hash"]) == (1, False, None)
+    assert [problem for problem in found["problems"] if "00000002.json: edited" in problem]
+
+
+def test_json_of_an_empty_ledger_is_an_empty_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is said to people goes to standard error then."""
+    monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(tmp_path / "ledger"))
+    list_chains(Namespace(ledger_root=None, chain=None, json=True))
+
+    assert json.loads(capsys.readouterr().out) == []
+
+
 def test_a_terminal_does_not_obey_a_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Escape codes in a reason are shown as a replacement character."""
     Ledger(tmp_path, CHAIN).append(kind="promotion", key="k", body={"reason": "ok\x1b[2Jgone"})
-    show(Namespace(ledger_root=str(tmp_path), chain=CHAIN, json=False))
+    show(arguments(Ledger(tmp_path, CHAIN), CHAIN))
 
     assert "\x1b" not in capsys.readouterr().out
 
@@ -132,7 +242,7 @@ def test_an_unknown_chain_exits_with_2_and_names_the_known(
 def test_a_root_that_does_not_exist_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong folder is not an intact ledger."""
     with pytest.raises(SystemExit) as caught:
-        verify(Namespace(ledger_root=str(tmp_path / "none"), chain=None))
+        verify(Namespace(ledger_root=str(tmp_path / "none"), chain=None, json=False))
 
     assert caught.value.code == 2
     assert "--ledger-root" in capsys.readouterr().err
@@ -143,7 +253,7 @@ def test_without_a_root_the_configured_one_is_read(
 ) -> None:
     """The command line finds the ledger that the tasks write."""
     monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(ledger.root))
-    verify(Namespace(ledger_root=None, chain=None))
+    verify(Namespace(ledger_root=None, chain=None, json=False))
 
     assert "intact" in capsys.readouterr().out
 
@@ -153,6 +263,6 @@ def test_an_empty_ledger_says_so(
 ) -> None:
     """A new installation has nothing to verify, and no error."""
     monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(tmp_path / "ledger"))
-    verify(Namespace(ledger_root=None, chain=None))
+    verify(Namespace(ledger_root=None, chain=None, json=False))
 
     assert capsys.readouterr().out == f"No chain in {tmp_path}/ledger yet.\n"

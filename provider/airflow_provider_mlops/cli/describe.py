@@ -1,0 +1,160 @@
+"""Says in a few words what a record is about, from its body; nothing here reads anything else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
+
+# Bodies are sorted by name; a reader wants the ranking first.
+_METRICS_FIRST = ("roc_auc", "average_precision")
+_MOST_PARTITIONS = 3
+_NOT_REGISTERED = "not registered"
+
+
+def describe(record: Record) -> str:
+    """Say what a record is about.
+
+    :param record: any record, also of a kind or a form that this version does not know.
+    :return: a few words or one sentence; empty when the body holds nothing that can be said.
+    """
+    describer = _DESCRIBERS.get(record.kind)
+    try:
+        return describer(record.body) if describer else first_reason(record.body)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return first_reason(record.body)
+
+
+def first_reason(body: Mapping[str, Any]) -> str:
+    """Return the first reason of a body's verdict that blocks, else its own reason, else nothing.
+
+    :param body: the body of any record.
+    :return: the reason; empty when there is none.
+    """
+    try:
+        reason = next(iter(_verdict(body).reasons), None)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        reason = None
+    return str(reason or body.get("reason") or "")
+
+
+def snapshot(body: Mapping[str, Any]) -> str:
+    """Return how many rows a snapshot holds."""
+    return count(body["rows"], "row")
+
+
+def validation(body: Mapping[str, Any]) -> str:
+    """Return how many rules hold, or the first reason against the snapshot."""
+    verdict = _verdict(body)
+    return _hold(verdict) if verdict.passed else first_reason(body)
+
+
+def training(body: Mapping[str, Any]) -> str:
+    """Return what a model was trained on, or why it was not."""
+    if "manifest" not in body:
+        return first_reason(body)
+    keys = [item["partition_key"] for item in body["manifest"]["train"]["snapshots"]]
+    return f"{count(body['rows'], 'row')} of {_partitions(keys)}"
+
+
+def registration(body: Mapping[str, Any]) -> str:
+    """Return the version that was made."""
+    return f"version {body['version']}"
+
+
+def evaluation(body: Mapping[str, Any]) -> str:
+    """Return one metric of the candidate beside that of the champion."""
+    metrics, champion = body["metrics"], body["champion"]
+    order = [name for name in _METRICS_FIRST if name in metrics]
+    order += [name for name in metrics if name not in order]
+    version = body["candidate"]["version"]
+    candidate = _NOT_REGISTERED if version is None else f"version {version}"
+    for name in order:
+        ours, theirs = _value(metrics[name]["candidate"]), _value(metrics[name]["champion"])
+        if ours is None:
+            continue
+        if champion is None or theirs is None:
+            return f"{name} {ours} ({candidate})"
+        return f"{name} {ours} vs {theirs} ({candidate} vs {champion['version']})"
+    return first_reason(body)
+
+
+def gate(body: Mapping[str, Any]) -> str:
+    """Return that all rules hold, with the marks of the verdict, or the first reason that did not pass."""
+    verdict = _verdict(body)
+    marks = f" [{', '.join(verdict.marks)}]" if verdict.marks else ""
+    every = "all " if len(verdict.rules) > 1 else ""
+    return f"{every}{_hold(verdict)}{marks}" if verdict.passed else first_reason(body)
+
+
+def promotion(body: Mapping[str, Any]) -> str:
+    """Return from which to which version the alias moved, or why it did not."""
+    if not _verdict(body).passed:
+        return first_reason(body)
+    version, previous = body["version"] or _NOT_REGISTERED, body["previous_version"]
+    return f"{body['alias']}: version {version if previous is None else f'{previous} -> {version}'}"
+
+
+def drift(body: Mapping[str, Any]) -> str:
+    """Return what drifted, or in how many checks nothing did, or why nobody can say."""
+    verdict = _verdict(body)
+    if verdict.passed:
+        return f"no drift in {count(len(verdict.rules), 'check')}"
+    if drifted := [rule.rule for rule in verdict.rules if rule.outcome is Outcome.FAIL]:
+        return f"drift: {', '.join(drifted)}"
+    return first_reason(body)
+
+
+def retrain_claim(body: Mapping[str, Any]) -> str:
+    """Return how many records of drift were claimed."""
+    return count(len(body["drift_record_hashes"]), "drift record")
+
+
+def replay(body: Mapping[str, Any]) -> str:
+    """Return the level at which a replay agrees with the record, and the first difference."""
+    return ": ".join([body["level"], *body["differences"][:1]])
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, e.g. ``26,865 rows`` or ``1 row``.
+
+    :param number: how many.
+    :param noun: the singular; its plural is formed with an s.
+    :return: both.
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _verdict(body: Mapping[str, Any]) -> Verdict:
+    return Verdict.from_dict(body["verdict"])
+
+
+def _hold(verdict: Verdict) -> str:
+    return f"{count(len(verdict.rules), 'rule')} hold{'s' if len(verdict.rules) == 1 else ''}"
+
+
+def _value(estimate: Mapping[str, Any] | None) -> str | None:
+    return None if estimate is None or estimate["value"] is None else f"{estimate['value']:.3f}"
+
+
+def _partitions(keys: Sequence[str]) -> str:
+    if len(keys) > _MOST_PARTITIONS:
+        return f"{keys[0]} to {keys[-1]}"
+    return ", ".join(keys)
+
+
+_DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    describer.__name__: describer
+    for describer in (
+        snapshot,
+        validation,
+        training,
+        registration,
+        evaluation,
+        gate,
+        promotion,
+        drift,
+        retrain_claim,
+        replay,
+    )
+}
