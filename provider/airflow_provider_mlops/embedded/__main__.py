@@ -1,6 +1,7 @@
 """Command line: ``python -m airflow_provider_mlops.embedded up|down|demo|status``."""
 
 import argparse
+import difflib
 import signal
 import sys
 import time
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: the command line without the program's name; that of this process when None.
     :return: exit code: 0 well, 1 failed, 2 wrong usage, 130 interrupted.
     """
-    options = _parser().parse_args(arguments)
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
     console = _console(sys.stdout)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             airflow_port=getattr(options, "airflow_port", None),
             mlflow_port=getattr(options, "mlflow_port", None),
         )
-        code: int = options.command(airflow, options, console)
+        code: int = options.run(airflow, options, console)
     except EmbeddedError as err:
         _console(sys.stderr).print(str(err), style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
@@ -151,19 +152,36 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    named = arguments[0] if arguments else ""
+    # What argparse says of a typo lists the choices, but not the one that was meant.
+    if named and not named.startswith("-") and named not in _COMMANDS:
+        near = difflib.get_close_matches(named, _COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it must be one of: {', '.join(_COMMANDS)}"
+        parser.error(f"unknown command {named!r}; {hint}")
+    return parser.parse_args(arguments)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m airflow_provider_mlops.embedded", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="up|down|demo|status")
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_mlops.embedded",
+        description="Airflow, MLflow and PostgreSQL as processes of this machine.",
+    )
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--project", type=Path, default=Path(), help="folder that holds dags/ (default: here)")
     common.add_argument("--profile", default="default", help="name of the state folder in .embedded/")
     starting = argparse.ArgumentParser(add_help=False)
     starting.add_argument("--airflow-port", type=int, help=f"default: {AIRFLOW_PORT}, or a free one")
     starting.add_argument("--mlflow-port", type=int, help=f"default: {MLFLOW_PORT}, or a free one")
-    for command, parents in ((up, [common, starting]), (down, [common]), (status, [common])):
-        child = commands.add_parser(command.__name__, parents=parents, help=command.__doc__)
-        child.set_defaults(command=command)
-    _add_demo(commands.add_parser("demo", parents=[common, starting], help=demo.__doc__))
+    for name, command in _COMMANDS.items():
+        parents = [common, starting] if command in (up, demo) else [common]
+        text = (command.__doc__ or "").replace("`", "'")
+        child = commands.add_parser(name, parents=parents, help=text, description=text)
+        child.set_defaults(run=command)
+        if command is demo:
+            _add_demo(child)
     return parser
 
 
@@ -175,7 +193,9 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--monitor", default=defaults.monitor, help="id of the monitor Dag")
     parser.add_argument("--retrain", default=defaults.retrain, help="id of the retrain Dag")
     parser.add_argument("--metric", default=defaults.metric, help="metric to show (default: %(default)s)")
-    parser.set_defaults(command=demo)
+
+
+_COMMANDS = {command.__name__: command for command in (up, down, demo, status)}
 
 
 if __name__ == "__main__":
