@@ -143,6 +143,7 @@ class MlflowHook(BaseHook):
             "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(extra, "timeout", DEFAULT_TIMEOUT),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         }
         if extra.get("token"):
             found["MLFLOW_TRACKING_TOKEN"] = extra["token"]

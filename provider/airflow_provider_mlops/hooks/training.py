@@ -123,14 +123,20 @@ def track_training(
             trusted_types=manifest["trusted_types"],
         )
         experiment_id = ml.find_or_create_experiment(client, experiment or hook.default_experiment or model_name)
-        name = f"{model_name}-{manifest['test']['partition_key']}"
+        name = f"{run.dag_id}-{manifest['test']['partition_key']}"
         mlflow_run = ml.find_or_create_run(client, experiment_id, key, name, run.to_tags())
         run_id = mlflow_run.info.run_id
         ml.log_facts(
             client,
             run_id,
             metrics={"train_rows": trained.rows, "fit_seconds": trained.seconds},
-            params={**manifest["params"], "seed": manifest["seed"], "function": manifest["function"]},
+            params={
+                **manifest["params"],
+                "seed": manifest["seed"],
+                "function": manifest["function"],
+                "train_partitions": ", ".join(item["partition_key"] for item in manifest["train"]["snapshots"]),
+                "test_partition": manifest["test"]["partition_key"],
+            },
         )
         client.log_dict(run_id, dict(manifest), "mlops/manifest.json")
         logged = ml.log_model(client, mlflow_run, archive.parent, name=model_name, key=key)

@@ -94,6 +94,8 @@ class EvaluateModelOperator(MLOpsOperator):
             record = ledger.append(
                 kind="evaluation", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
             )
+        if run.mode is Mode.LIVE:
+            self._log_to_mlflow(candidate, record)
         self._log_metrics(record)
         if record.outcome == Outcome.FAIL:
             raise Refused(
@@ -176,6 +178,15 @@ class EvaluateModelOperator(MLOpsOperator):
             run=hook.run_url(body["mlflow_experiment_id"], body["mlflow_run_id"]),
             version=hook.version_url(self.model_name, version) if version else "",
         )
+
+    def _log_to_mlflow(self, candidate: Record, record: Record) -> None:
+        """Show the candidate's metrics beside its training; the record stays the evidence."""
+        from airflow_provider_mlops.backends import mlflow as ml
+
+        measured = {name: found["candidate"] for name, found in record.body["metrics"].items()}
+        metrics = {f"test_{name}": found["value"] for name, found in measured.items() if found}
+        with MlflowHook(self.mlflow_conn_id).session() as client:
+            ml.log_facts(client, candidate.body["mlflow_run_id"], metrics=metrics, params={})
 
     def _log_metrics(self, record: Record) -> None:
         body = record.body

@@ -98,7 +98,10 @@ def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float
         outcome = Outcome.INCONCLUSIVE
         end = f"underpowered: these rows show no {test.effect} below {smallest:.3f}, and {threshold:g} is material"
     elif significant:
-        outcome, end = Outcome.PASS, f"a change below the {test.effect} of {threshold:g} that matters (adjusted p {shown})"
+        outcome, end = (
+            Outcome.PASS,
+            f"a change below the {test.effect} of {threshold:g} that matters (adjusted p {shown})",
+        )
     else:
         outcome, end = Outcome.PASS, f"no drift; the smallest {test.effect} it could have seen is {smallest:.3f}"
     numbers = {"alpha": policy.alpha, "correction": policy.correction.value, "p_value": test.p_value}
