@@ -44,15 +44,21 @@ EFFECTS: dict[str, tuple[Any, str]] = {
 PRELOAD = [
     "pytest",
     "great_expectations",
+    "alembic.command",
+    "mlflow.pyfunc",
     "mlflow.sklearn",
-    "skops.io",
-    "sklearn.linear_model",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "airflow_provider_mlops.backends.great_expectations",
+    "airflow_provider_mlops.backends.policy_file",
     "airflow_provider_mlops.statistics.gate",
     "airflow_provider_mlops.statistics.drift",
     "airflow_provider_mlops.backends.scikit_learn",
     "airflow_provider_mlops.hooks.scoring",
+    "airflow_provider_mlops.hooks.training",
     "tests.support.synthetic",
     "tests.support.faults",
+    "tests.support.warm",
 ]
 
 
