@@ -39,7 +39,7 @@ def ask(hook: MlflowHook) -> None:
 def test_transient_errors_are_tried_again(connect: Connect, status: int) -> None:
     """A busy or broken server is asked again as often as the connection says; then the task is."""
     with HttpServer(lambda path: (status, b"{}")) as server:
-        with pytest.raises(TransientError, match="is overloaded or starting|cannot be reached"):
+        with pytest.raises(TransientError, match=r"is overloaded or starting|cannot be reached"):
             ask(connect(host=server.uri, extra={"retries": 2}))
         assert len(server.requests) == 3
 

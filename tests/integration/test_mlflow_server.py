@@ -44,9 +44,10 @@ def test_run_and_experiment_links(served_lab: Lab) -> None:
     trained = served_lab.run("train", partition_key="2020-02")
     experiment = served_lab.records("training")[-1].body["mlflow_experiment_id"]
 
+    runs, view = f"{served_lab.host}/#/experiments/{experiment}/runs", "?workflowType=machine_learning"
     assert served_lab.xcoms["mlops_links"] == {
-        "run": f"{served_lab.host}/#/experiments/{experiment}/runs/{trained['mlflow_run_id']}?workflowType=machine_learning",
-        "experiment": f"{served_lab.host}/#/experiments/{experiment}/runs?workflowType=machine_learning",
+        "run": f"{runs}/{trained['mlflow_run_id']}{view}",
+        "experiment": f"{runs}{view}",
     }
 
 
@@ -101,7 +102,7 @@ def watched(served_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> ModelAliasTrigg
 
 
 async def versions(trigger: ModelAliasTrigger, *acts: Callable[[], Any]) -> list[str]:
-    """Collect the versions of the events, doing each act after an event; without another event within 2 s after the last, end."""
+    """Collect the versions of the events, doing each act after an event; a silence of 2 s ends it."""
     seen: list[str] = []
     events = trigger.run()
     for act in (*acts, None):
