@@ -65,7 +65,7 @@ class DriftPolicy:
     alpha: float = 0.05
     correction: Correction = Correction.BONFERRONI
     min_rows: int = 500
-    thresholds: Mapping[str, float] = DEFAULT_THRESHOLDS
+    thresholds: Mapping[str, float] = field(default_factory=lambda: DEFAULT_THRESHOLDS)
     features: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     max_drifted_share: float = 0.0
     ignore: tuple[str, ...] = ()
