@@ -110,6 +110,29 @@ def test_two_candidates_interleaved(make_lab: MakeLab, number: int) -> None:
     assert [r.body["version"] for r in lab.records("promotion") if r.outcome == "PASS"] == ["1", winner]
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_candidate_promoted_while_the_alias_is_read(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """What was read of the registry before another promotion is not taken for a rollback after it."""
+    lab = make_lab("challenged")
+    first, second = two_candidates(lab)
+    read = mlflow.MlflowClient.get_model_version_by_alias
+
+    def overtaken(client: Any, *args: Any) -> Any:
+        monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", read)
+        found = read(client, *args)
+        lab.run("promote", gate_record=second)
+        return found if when == "after" else read(client, *args)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", overtaken)
+    with pytest.raises(AirflowSkipException, match="Version 2 is not promoted"):
+        lab.run("promote", gate_record=first)
+
+    assert lab.aliases()["champion"] == "3"
+    assert sorted(r.outcome for r in lab.records("promotion")) == ["FAIL", "PASS", "PASS"]
+
+
 def test_two_candidates_in_parallel(make_lab: MakeLab, task_processes: TaskProcesses) -> None:
     """Two processes promote different candidates: one wins, the other is refused, the alias is the winner's."""
     lab = make_lab("challenged")
@@ -167,3 +190,11 @@ def test_half_done_move_is_not_overtaken(make_lab: MakeLab, task_processes: Task
         lab.run("promote", gate_record=second)
     assert lab.run("promote", gate_record=first)["moved"] is True
     assert lab.aliases()["champion"] == "2"
+
+
+def test_champion_that_was_deleted(make_lab: MakeLab) -> None:
+    """Once the champion's version is gone from the registry nothing is promoted against it, and the reason says so."""
+    lab = make_lab("challenged")
+    lab.client.delete_model_version(lab.model, "1")
+    with pytest.raises(AirflowSkipException, match="no version, but the candidate was compared with version 1"):
+        lab.run("promote", gate_record=lab.facts["gate"]["record"])

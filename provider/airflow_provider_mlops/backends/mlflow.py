@@ -171,7 +171,7 @@ def mark_moved(client: MlflowClient, model: str, alias: str, version: str, recor
 
 
 def was_moved(client: MlflowClient, model: str, alias: str, version: str, record_hash: str) -> bool:
-    """Whether a promotion's move of the alias is done; False after a kill between its record and the move.
+    """Whether a promotion's move of the alias is done; not so after a kill between its record and the move.
 
     :param client: an open client.
     :param model: name of the registered model.
@@ -179,7 +179,14 @@ def was_moved(client: MlflowClient, model: str, alias: str, version: str, record
     :param version: the version that the promotion names.
     :param record_hash: hash of the promotion's record.
     """
-    return bool(client.get_model_version(model, version).tags.get(f"{MOVED_TAG}.{alias}") == record_hash)
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        found = client.get_model_version(model, version)
+    except exceptions.MlflowException as err:
+        if err.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return True  # deleted since: no move of an alias to it is under way
+    return bool(found.tags.get(f"{MOVED_TAG}.{alias}") == record_hash)
 
 
 def download_model_file(client: MlflowClient, model_id: str, folder: Path, sha256: str) -> Path:

@@ -86,10 +86,12 @@ class PromoteModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             self.log.info("Audit: version %s was judged again; no alias moves.", version)
             return self._result(None, version)
-        current = self._current_version()
+        # In the reverse order of a promotion: what another one does meanwhile shows in the append at the latest.
+        before = latest_promotion(ledger.records(), self.alias)
+        current, champion = self._read_alias(before)
         record = promotion_of_gate(ledger.records(), gate.hash, self.alias)
-        if record is None or record.hash != _hash(latest_promotion(ledger.records(), self.alias)):
-            record = self._decide(ledger, gate, current, run)
+        if record is None or record.hash != _hash(before):
+            record = self._decide(ledger, gate, before, current, champion, run)
         if run.mode is Mode.LIVE:
             self._move(record, current)
         self._push_link(context, version)
@@ -101,17 +103,31 @@ class PromoteModelOperator(MLOpsOperator):
                 return record
         raise Refused(f"The ledger of model {self.model_name!r} holds no gate record {self.gate_record!r}.")
 
-    def _current_version(self) -> str | None:
+    def _read_alias(self, before: Record | None) -> tuple[str | None, str | None]:
+        """Return where the alias is, and who is champion: between a promotion's record and its move the alias lags."""
         from airflow_provider_mlops.backends import mlflow as ml
 
         with MlflowHook(self.mlflow_conn_id).session() as client:
-            return ml.alias_version(client, self.model_name, self.alias)
+            moved = before is None or ml.was_moved(
+                client, self.model_name, self.alias, before.body["version"], before.hash
+            )
+            current = ml.alias_version(client, self.model_name, self.alias)
+        if before is None or moved or current != before.body["previous_version"]:
+            return current, current
+        return current, str(before.body["version"])
 
-    def _decide(self, ledger: Ledger, gate: Record, current: str | None, run: RunFacts) -> Record:
+    def _decide(
+        self,
+        ledger: Ledger,
+        gate: Record,
+        before: Record | None,
+        current: str | None,
+        champion: str | None,
+        run: RunFacts,
+    ) -> Record:
         records = ledger.records()
         version = gate.body["candidate_version"] or NOT_REGISTERED
         training = self._training(records, gate, run)
-        before = latest_promotion(records, self.alias)
         manifest = training.body["manifest"]
         judged = {**gate.to_dict(), "body": {**gate.body, "candidate_version": version}}
         verdict = decide_promotion(
@@ -123,7 +139,7 @@ class PromoteModelOperator(MLOpsOperator):
                 dataset_ledger(manifest["dataset"], self.ledger_root).records(),
                 [item["snapshot_id"] for item in manifest["train"]["snapshots"]],
             ),
-            current_champion=self._champion(before, current),
+            current_champion=champion,
             evaluated_champion=gate.body["champion_version"],
             champion_partition_key=before.body["partition_key"] if before else None,
             alias=self.alias,
@@ -146,17 +162,6 @@ class PromoteModelOperator(MLOpsOperator):
             rule = RuleResult(rule="champion_unchanged", outcome=Outcome.FAIL, reason=lost)
             self._refuse(ledger, body, Verdict.from_rules([rule]), run)
         return record
-
-    def _champion(self, before: Record | None, current: str | None) -> str | None:
-        """Return who is champion for the rules: between a promotion's record and its move the alias lags behind."""
-        if before is None or current != before.body["previous_version"]:
-            return current
-        from airflow_provider_mlops.backends import mlflow as ml
-
-        version: str = before.body["version"]
-        with MlflowHook(self.mlflow_conn_id).session() as client:
-            moved_back = ml.was_moved(client, self.model_name, self.alias, version, before.hash)
-        return current if moved_back else version
 
     def _training(self, records: Sequence[Record], gate: Record, run: RunFacts) -> Record:
         """Find the candidate's training by its registration; a dry run registers nothing and goes by the evaluation."""
