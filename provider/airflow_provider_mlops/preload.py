@@ -15,6 +15,7 @@ It relies on the start method ``fork``, the default of Python 3.11 to 3.13 on Li
 ``AIRFLOW__CORE__MP_START_METHOD=fork``.
 """
 
+import gc
 import importlib
 import logging
 import os
@@ -81,6 +82,9 @@ def preload(modules: Iterable[str] = HEAVY_MODULES, *, argv: Sequence[str] | Non
         # skops looks at every attribute of every module, so Airflow warns of each deprecated one: 1,600 lines.
         warnings.simplefilter("ignore")
         imported = tuple(name for name in modules if _import(name))
+    # Every fork would otherwise walk these objects in each garbage collection, and copy their pages by doing so.
+    gc.collect()
+    gc.freeze()
     _log.info("Preloaded %d libraries in %.1f s", len(imported), time.monotonic() - started)
     return imported
 
