@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends.policy_file import load_policy
-from airflow_provider_mlops.statistics.gate import ScoreTable, judge
+from airflow_provider_mlops.statistics.gate import judge
+from airflow_provider_mlops.statistics.score_table import ScoreTable
 
 
 def try_policy(path: Path, labels: Any, candidate: Any, champion: Any, origin: Any) -> list[str]:

@@ -1,110 +1,51 @@
-"""The policy of a gate: a versioned list of rules, read from a plain mapping; its hash is part of every verdict.
+"""The policy of a gate: a versioned list of rules, read from a plain mapping; its hash is part of every verdict."""
 
-One dataclass per kind of rule: its fields are the keys that the kind may have, those without a default are
-required. A new kind is a new dataclass here and its judgement in ``statistics/gate.py``.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.rules import KINDS, BlockIfWorse, DataAge, MetricRule, Rule
 
 SCHEMA = 1
 
-
-def _key(read: Callable[[Any, str], Any], **default: Any) -> Any:
-    """Declare a key of a rule: how it is read, and its default when it is optional."""
-    return field(metadata={"read": read}, **default)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What every rule has.
-
-    :param name: unique in its policy.
-    """
-
-    kind: ClassVar[str] = ""
-    name: str = _key(reading.text)
+SKIP = "skip"
+FAIL_TASK = "fail"
+ROUTE = "route"
+HANDLINGS = (SKIP, FAIL_TASK, ROUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MinRows(Rule):
-    """Enough test rows to judge at all.
+class Dependence:
+    """Rows that are not independent: they are resampled together, since intervals would else be too short.
 
-    :param rows: labelled rows.
-    :param positives: rows of the positive class.
+    :param cluster: column of the test rows; rows of one value belong together (a customer, a session, a day).
+    :param time: column of the test rows with their time; rows of one block of time belong together.
+    :param block_days: length of a block, days.
     """
 
-    kind: ClassVar[str] = "min_rows"
-    rows: int = _key(reading.count)
-    positives: int | None = _key(reading.count, default=None)
+    cluster: str | None = None
+    time: str | None = None
+    block_days: float = 1.0
+
+    @property
+    def column(self) -> str:
+        """The column that says what belongs together."""
+        return self.cluster or self.time or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaxLooks(Rule):
-    """Not too many gates judged on the same test rows.
+class Outcomes:
+    """What the gate's task does with a verdict that is not PASS: ``skip``, ``fail`` or ``route``; None: not said.
 
-    :param value: looks that are allowed, the present one included.
+    :param fail: on FAIL.
+    :param inconclusive: on INCONCLUSIVE.
     """
 
-    kind: ClassVar[str] = "max_looks"
-    value: int = _key(reading.count)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricRule(Rule):
-    """What every rule about a metric has.
-
-    :param metric: name of the metric.
-    :param threshold: scores at or above it count as positive; only for metrics that need it, there 0.5 by default.
-    :param slice: column of the test rows; the rule is then judged once per value of it.
-    :param min_rows: rows that every slice must have, else it is inconclusive.
-    """
-
-    metric: str = _key(reading.text)
-    threshold: float | None = _key(reading.number, default=None)
-    slice: str | None = _key(reading.text, default=None)
-    min_rows: int | None = _key(reading.count, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Minimum(MetricRule):
-    """The candidate's metric is at least a value.
-
-    :param value: smallest value that is allowed.
-    """
-
-    kind: ClassVar[str] = "minimum"
-    value: float = _key(reading.number)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maximum(MetricRule):
-    """The candidate's metric is at most a value.
-
-    :param value: largest value that is allowed.
-    """
-
-    kind: ClassVar[str] = "maximum"
-    value: float = _key(reading.number)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NonInferior(MetricRule):
-    """The candidate is not worse than the champion by the margin or more.
-
-    :param margin: loss accepted per release, in the unit of the metric, above zero.
-    """
-
-    kind: ClassVar[str] = "non_inferior"
-    margin: float = _key(reading.above_zero)
-
-
-KINDS: Mapping[str, type[Rule]] = {rule.kind: rule for rule in (MinRows, MaxLooks, Minimum, Maximum, NonInferior)}
+    fail: str | None = None
+    inconclusive: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,23 +56,31 @@ class Policy:
     :param alpha: one-sided error rate of every rule, above 0 and below 0.5.
     :param rules: the rules, in the order of the file.
     :param hash: hash of the mapping that it was read from.
+    :param dependence: rows that belong together; None when all are independent.
+    :param outcomes: what the gate's task does with a verdict that is not PASS.
     """
 
     name: str
     alpha: float
     rules: tuple[Rule, ...]
     hash: str
+    dependence: Dependence | None = None
+    outcomes: Outcomes = Outcomes()
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Policy":
         """Read a policy.
 
-        :param mapping: the loaded file: ``schema``, ``name``, ``alpha`` (0.05 when missing), ``rules``.
+        :param mapping: the loaded file: ``schema``, ``name``, ``alpha`` (0.05 when missing), ``rules``,
+            ``dependence``, ``outcomes``.
         :return: the policy.
         :raises BadInput: on an unknown, missing or malformed key, a rule name used twice, or no rule at all.
         """
         reading.check_keys(
-            mapping, "The policy", allowed=("schema", "name", "alpha", "rules"), required=("schema", "name", "rules")
+            mapping,
+            "The policy",
+            allowed=("schema", "name", "alpha", "rules", "dependence", "outcomes"),
+            required=("schema", "name", "rules"),
         )
         reading.check_schema(mapping, "The policy", SCHEMA)
         rules = mapping["rules"]
@@ -144,7 +93,29 @@ class Policy:
             alpha=reading.alpha(mapping.get("alpha", 0.05), "The policy's alpha"),
             rules=parsed,
             hash=sha256_of(mapping),
+            dependence=_dependence(mapping["dependence"]) if "dependence" in mapping else None,
+            outcomes=_outcomes(mapping.get("outcomes", {})),
         )
+
+
+def _dependence(mapping: Any) -> Dependence:
+    where = "The policy's dependence"
+    reading.check_keys(mapping, where, allowed=("cluster", "time", "block_days"))
+    if ("cluster" in mapping) == ("time" in mapping) or ("block_days" in mapping and "time" not in mapping):
+        raise BadInput(f"{where} must have either cluster, or time with block_days; it has: {', '.join(mapping)}.")
+    if "cluster" in mapping:
+        return Dependence(cluster=reading.text(mapping["cluster"], f"{where}: cluster"))
+    return Dependence(
+        time=reading.text(mapping["time"], f"{where}: time"),
+        block_days=reading.above_zero(mapping.get("block_days", 1.0), f"{where}: block_days"),
+    )
+
+
+def _outcomes(mapping: Any) -> Outcomes:
+    where = "The policy's outcomes"
+    reading.check_keys(mapping, where, allowed=("fail", "inconclusive"))
+    read = reading.one_of(*HANDLINGS)
+    return Outcomes(**{name: read(value, f"{where}: {name}") for name, value in mapping.items()})
 
 
 def _rule(mapping: Any, where: str) -> Rule:
@@ -155,12 +126,28 @@ def _rule(mapping: Any, where: str) -> Rule:
         raise BadInput(f"{where} has the kind {kind!r}; valid kinds: {', '.join(KINDS)}.")
     keys = {key.name: key for key in fields(KINDS[kind])}
     where = f"{where} ({kind})"
-    required = [name for name, key in keys.items() if key.default is MISSING]
+    required = [name for name, key in keys.items() if key.default is MISSING and key.default_factory is MISSING]
     reading.check_keys(mapping, where, allowed=("kind", *keys), required=required)
     values = {name: keys[name].metadata["read"](mapping[name], f"{where}: {name}") for name in keys if name in mapping}
-    if "min_rows" in values and "slice" not in values:
-        raise BadInput(f"{where} has min_rows without slice; use a rule of the kind min_rows for all rows.")
-    return KINDS[kind](**values)
+    rule = KINDS[kind](**values)
+    _check_together(rule, where)
+    return rule
+
+
+def _check_together(rule: Rule, where: str) -> None:
+    """Refuse keys that make no sense with one another."""
+    if isinstance(rule, MetricRule):
+        if rule.slice is None and (rule.min_rows is not None or rule.values):
+            name = "min_rows" if rule.min_rows is not None else "values"
+            raise BadInput(f"{where} has {name} without slice; use a rule of the kind min_rows for all rows.")
+        if isinstance(rule, BlockIfWorse) and rule.slice is None:
+            raise BadInput(f"{where} lacks the key 'slice': it watches the values of a column.")
+        if ":" in rule.metric and rule.higher_is_better is None:
+            raise BadInput(f"{where} lacks the key 'higher_is_better', which one's own metric {rule.metric!r} needs.")
+        if ":" not in rule.metric and rule.higher_is_better is not None:
+            raise BadInput(f"{where} has higher_is_better, which {rule.metric!r} knows by itself: remove it.")
+    if isinstance(rule, DataAge) and rule.min_days is None and rule.max_age_days is None:
+        raise BadInput(f"{where} demands nothing: give min_days, max_age_days, or both.")
 
 
 def _refuse_twins(rules: tuple[Rule, ...]) -> None:

@@ -1,7 +1,7 @@
 """Reading plain mappings, as they come from YAML: unknown and missing keys are errors that name the way out."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from airflow_provider_mlops.core.errors import BadInput
@@ -107,3 +107,112 @@ def alpha(value: Any, where: str) -> float:
     if not 0 < number(value, where) < 0.5:
         raise BadInput(f"{where} must be above 0 and below 0.5, not {value!r}.")
     return float(value)
+
+
+def whole(value: Any, where: str) -> int:
+    """Read a whole number of at least 0.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number.
+    :raises BadInput: when it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadInput(f"{where} must be a whole number of at least 0, not {value!r}.")
+    return value
+
+
+def not_negative(value: Any, where: str) -> float:
+    """Read a finite number of at least 0.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number.
+    :raises BadInput: when it is anything else.
+    """
+    if number(value, where) < 0:
+        raise BadInput(f"{where} must be at least 0, not {value!r}.")
+    return float(value)
+
+
+def share(value: Any, where: str) -> float:
+    """Read a number from 0 to 1.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number.
+    :raises BadInput: when it is anything else.
+    """
+    if not 0 <= number(value, where) <= 1:
+        raise BadInput(f"{where} must be from 0 to 1, not {value!r}.")
+    return float(value)
+
+
+def yes_no(value: Any, where: str) -> bool:
+    """Read true or false.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the value.
+    :raises BadInput: when it is anything else.
+    """
+    if not isinstance(value, bool):
+        raise BadInput(f"{where} must be true or false, not {value!r}.")
+    return value
+
+
+def texts(value: Any, where: str) -> tuple[str, ...]:
+    """Read one text, or a list of different texts.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the texts.
+    :raises BadInput: when it is anything else, an empty list, or names one twice.
+    """
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list | tuple) or not values or len(set(map(str, values))) < len(values):
+        raise BadInput(f"{where} must be a text or a list of different texts, not {value!r}.")
+    return tuple(text(item, where) for item in values)
+
+
+def numbers(value: Any, where: str) -> dict[str, float]:
+    """Read a mapping from names to finite numbers.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the mapping.
+    :raises BadInput: when it is anything else.
+    """
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{where} must be a mapping from names to numbers, not {value!r}.")
+    return {text(name, where): number(item, f"{where}.{name}") for name, item in value.items()}
+
+
+def threshold(value: Any, where: str) -> float | str:
+    """Read a threshold of scores: a finite number, or ``operating``.
+
+    :param value: what was loaded.
+    :param where: where it stands, for the error message.
+    :return: the number or the word.
+    :raises BadInput: when it is anything else.
+    """
+    if isinstance(value, str):
+        if value == "operating":
+            return value
+        raise BadInput(f"{where} must be a number or 'operating', not {value!r}.")
+    return number(value, where)
+
+
+def one_of(*allowed: str) -> Callable[[Any, str], str]:
+    """Make a reader of one of some words.
+
+    :param allowed: the words.
+    :return: a reader like the others of this module.
+    """
+
+    def read(value: Any, where: str) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise BadInput(f"{where} must be one of: {', '.join(allowed)}; not {value!r}.")
+        return value
+
+    return read

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from airflow_provider_mlops.statistics.gate import ScoreTable
+    from airflow_provider_mlops.statistics.score_table import ScoreTable
 
 _OWN_COLUMNS = ("row_id", "label", "candidate", "champion")
 
@@ -134,7 +134,7 @@ def score_table(frame: pd.DataFrame) -> ScoreTable:
     :param frame: as `ScoredRows` holds it.
     :return: labels, scores and slices.
     """
-    from airflow_provider_mlops.statistics.gate import ScoreTable
+    from airflow_provider_mlops.statistics.score_table import ScoreTable
 
     return ScoreTable(
         labels=frame["label"].to_numpy(),

@@ -33,6 +33,20 @@ def as_floats(values: Any, what: str) -> FloatArray:
     return array
 
 
+def as_matrix(values: Any, what: str) -> FloatArray:
+    """Turn values into a two-dimensional float array.
+
+    :param values: numbers, one row per case.
+    :param what: what they are, for the error message.
+    :return: the array of shape (cases, columns); NaN stays NaN.
+    :raises BadInput: when they are not numbers or not two-dimensional.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or array.ndim != 2:
+        raise BadInput(f"The {what} must be a matrix of numbers, not {array.dtype} of shape {array.shape}.")
+    return array.astype(np.float64, copy=False)
+
+
 def check_same_length(**arrays: FloatArray) -> None:
     """Refuse arrays of different lengths: row i must be the same case in each.
 

@@ -6,70 +6,26 @@ Every rule is judged at the policy's alpha without correction: all must pass, wh
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from airflow_provider_mlops.core import gate as decisions
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
-from airflow_provider_mlops.core.policy import Maximum, MaxLooks, MetricRule, Minimum, MinRows, NonInferior, Policy
+from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.rules import Maximum, MaxLooks, MetricRule, Minimum, MinRows, NonInferior
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.statistics.arrays import FloatArray, as_floats, check_same_length
 from airflow_provider_mlops.statistics.metrics import DEFAULT_THRESHOLD, Metric, Options, metric_named
 from airflow_provider_mlops.statistics.sample_size import rows_to_decide
+from airflow_provider_mlops.statistics.score_table import ScoreTable
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.wording import limit_text, non_inferior_text
 
 NO_BASELINE = "no_baseline"
 MAX_SLICES = 100
 NO_VALUE = "(none)"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoreTable:
-    """The test rows: what was true, and what each model said.
-
-    :param labels: 0 or 1 per row.
-    :param candidate: the candidate's score of every row.
-    :param champion: the champion's score of every row, None when there is no champion.
-    :param slices: columns by name that rules may slice by, a text per row.
-    :raises BadInput: when an array is not numeric or the lengths differ.
-    """
-
-    labels: FloatArray
-    candidate: FloatArray
-    champion: FloatArray | None = None
-    slices: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("labels", "candidate", "champion"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, as_floats(getattr(self, name), name))
-        champion = self.candidate if self.champion is None else self.champion
-        columns = {f"slice {name}": np.asarray(column) for name, column in self.slices.items()}
-        check_same_length(labels=self.labels, candidate=self.candidate, champion=champion, **columns)
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.labels)
-
-    @property
-    def positives(self) -> int:
-        """Number of rows whose label is 1."""
-        return int(np.count_nonzero(self.labels == 1))
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> "ScoreTable":
-        """Return the rows of a mask, without their slice columns.
-
-        :param mask: True for the rows to keep.
-        :return: the smaller table.
-        """
-        champion = None if self.champion is None else self.champion[mask]
-        return ScoreTable(self.labels[mask], self.candidate[mask], champion)
 
 
 def judge(policy: Policy, table: ScoreTable, *, evaluation_id: str, looks: int) -> Verdict:

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from airflow_provider_mlops.backends.policy_file import SCHEMAS, load_drift_policy, load_policy
 from airflow_provider_mlops.core.drift_policy import EFFECTS, Correction
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.policy import KINDS
+from airflow_provider_mlops.core.rules import KINDS
 from airflow_provider_mlops.statistics.metrics import METRICS
 
 GATE = """
@@ -134,6 +134,6 @@ def test_schemas_know_what_the_code_knows() -> None:
     for kind, cls in KINDS.items():
         keys = {"kind", *(name for name in cls.__dataclass_fields__ if name != "kind")}
         assert set(gate["$defs"][kind]["properties"]) == keys
-    assert gate["$defs"]["minimum"]["properties"]["metric"]["enum"] == list(METRICS)
+    assert gate["$defs"]["minimum"]["properties"]["metric"]["anyOf"][0]["enum"] == list(METRICS)
     assert set(drift["$defs"]["thresholds"]["properties"]) == set(EFFECTS)
     assert drift["properties"]["correction"]["enum"] == [correction.value for correction in Correction]

@@ -6,7 +6,8 @@ import pytest
 
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.policy import Maximum, MaxLooks, Minimum, MinRows, NonInferior, Policy
+from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.rules import Maximum, MaxLooks, Minimum, MinRows, NonInferior
 
 
 def mapping(**keys: Any) -> dict[str, Any]:

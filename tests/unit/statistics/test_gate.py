@@ -10,7 +10,8 @@ from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
-from airflow_provider_mlops.statistics.gate import ScoreTable, judge, measure_all
+from airflow_provider_mlops.statistics.gate import judge, measure_all
+from airflow_provider_mlops.statistics.score_table import ScoreTable
 from airflow_provider_mlops.statistics.metrics import METRICS, Options
 
 

@@ -12,7 +12,8 @@ import include.flights
 from airflow_provider_mlops.backends.great_expectations import load_suite, validate
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.partition import Partition
-from airflow_provider_mlops.core.policy import MetricRule, Policy
+from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.verdict import Outcome
 from include.flights.source import read_partition
 from include.flights.spec import FEATURES, LABEL, ROW_ID, SLICES, TIME_COLUMN
