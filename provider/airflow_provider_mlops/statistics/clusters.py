@@ -1,0 +1,49 @@
+"""Which rows belong together, so that they are drawn together: by a column of names, or by blocks of time."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.statistics.arrays import IntArray
+
+_DAY = 86_400
+
+
+def clusters_of(values: npt.ArrayLike, *, block_days: float | None = None) -> IntArray:
+    """Say which rows belong together.
+
+    :param values: per row, what it belongs to: a customer, a session; with ``block_days`` its time in ISO 8601.
+    :param block_days: length of a block of time, days; None when the values are the clusters.
+    :return: one code per row.
+    :raises NotMeasurable: when a row has no value, or a time cannot be read.
+    :raises BadInput: when the length of a block is not above zero.
+    """
+    if block_days is not None and not (math.isfinite(block_days) and block_days > 0):
+        raise BadInput(f"A block of {block_days} days cannot be; its length must be above zero.")
+    column = np.asarray(values, dtype=object)
+    missing = sum(map(_is_missing, column))
+    if missing:
+        raise NotMeasurable(f"{missing:,} of {len(column):,} rows do not say which cluster or time they are of.")
+    texts = list(map(str, column))
+    names = sorted(set(texts))
+    codes = range(len(names)) if block_days is None else [_block(text, block_days) for text in names]
+    code_of = dict(zip(names, codes, strict=True))
+    return np.fromiter((code_of[text] for text in texts), dtype=np.int64, count=len(texts))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _block(text: str, days: float) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotMeasurable(f"{text!r} is no time in ISO 8601, so the rows cannot be cut into blocks.") from None
+    utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return math.floor(utc.timestamp() / (days * _DAY))
