@@ -134,6 +134,21 @@ def evaluation_by_id(records: Sequence[Record], model: str, evaluation_id: str) 
     raise Refused(f"The ledger of model {model!r} holds no evaluation {evaluation_id!r}; evaluate the candidate first.")
 
 
+def gate_by_hash(records: Iterable[Record], model: str, gate_hash: str) -> Record:
+    """Find the record of a gate's verdict.
+
+    :param records: records of the model's ledger.
+    :param model: name of the model, for the error.
+    :param gate_hash: hash of the record.
+    :return: the record.
+    :raises Refused: when the ledger holds no such verdict.
+    """
+    for record in records:
+        if record.kind == "gate" and record.hash == gate_hash:
+            return record
+    raise Refused(f"The ledger of model {model!r} holds no gate record {gate_hash!r}.")
+
+
 def baseline_of(records: Sequence[Record], version: str | None, alias: str = "champion") -> str | None:
     """Find the version that held an alias before the given one: what a champion was, or must be, compared with.
 
