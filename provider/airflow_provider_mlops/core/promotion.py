@@ -18,10 +18,12 @@ def decide_promotion(
     evaluated_champion: str | None,
     champion_partition_key: str | None,
     alias: str = "champion",
+    approval: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Decide whether a candidate may take the alias; every rule must pass.
 
-    - ``gate_passed``: a gate record with PASS names this version and this digest.
+    - ``gate_passed``: a gate record with PASS names this version and this digest; or it is INCONCLUSIVE and a human
+      approved that very record.
     - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
     - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
     - ``not_older``: the champion was not promoted for a newer partition.
@@ -36,23 +38,29 @@ def decide_promotion(
     :param evaluated_champion: version that the candidate was compared with; None when there was none.
     :param champion_partition_key: partition that the current champion was promoted for; None when no record says so.
     :param alias: the alias, for the reasons.
+    :param approval: a human's answer to the gate's verdict as `Record.to_dict` gives it; None when there is none.
     :return: PASS or FAIL, with the reason of every rule; marked ``champion_without_record`` when the current champion
-        has no promotion record to compare partitions with.
+        has no promotion record to compare partitions with, ``approved_by_human`` when the gate could not decide.
     :raises BadInput: when a partition key is not one.
     """
     unrecorded = current_champion not in (None, candidate_version) and champion_partition_key is None
+    gated = _gate_passed(gate, candidate_version, candidate_digest, approval)
+    approved = gated.outcome is Outcome.PASS and "approval_record" in gated.numbers
+    marks = {"champion_without_record": unrecorded, "approved_by_human": approved}
     return Verdict.from_rules(
         (
-            _gate_passed(gate, candidate_version, candidate_digest),
+            gated,
             _training_data_validated(validations),
             _champion_unchanged(alias, candidate_version, current_champion, evaluated_champion),
             _not_older(alias, partition_key, current_champion, champion_partition_key),
         ),
-        marks=("champion_without_record",) if unrecorded else (),
+        marks=(mark for mark, holds in marks.items() if holds),
     )
 
 
-def _gate_passed(gate: Mapping[str, Any] | None, version: str, digest: str) -> RuleResult:
+def _gate_passed(
+    gate: Mapping[str, Any] | None, version: str, digest: str, approval: Mapping[str, Any] | None
+) -> RuleResult:
     rule = "gate_passed"
     numbers: dict[str, Any] = {"candidate_version": version, "model_digest": digest}
     if gate is None:
@@ -73,6 +81,8 @@ def _gate_passed(gate: Mapping[str, Any] | None, version: str, digest: str) -> R
             f"{digest}; find out who changed it, and register and judge it anew.",
             numbers,
         )
+    if gate.get("outcome") == Outcome.INCONCLUSIVE and approval is not None:
+        return _approved(rule, gate, approval, version, numbers)
     if gate.get("outcome") != Outcome.PASS:
         return _fail(
             rule,
@@ -81,6 +91,21 @@ def _gate_passed(gate: Mapping[str, Any] | None, version: str, digest: str) -> R
             numbers,
         )
     return _pass(rule, f"The gate passed version {version} with this digest.", numbers)
+
+
+def _approved(
+    rule: str, gate: Mapping[str, Any], approval: Mapping[str, Any], version: str, numbers: Mapping[str, Any]
+) -> RuleResult:
+    """Let a human's answer to this very verdict decide where the gate could not."""
+    body = approval.get("body") or {}
+    numbers = {**numbers, "approval_record": approval.get("hash"), "approver": body.get("approver")}
+    if body.get("gate_record_hash") != gate.get("hash"):
+        return _fail(rule, "The approval is about another verdict; ask for one of this verdict.", numbers)
+    if approval.get("outcome") != Outcome.PASS:
+        return _fail(
+            rule, f"The gate could not decide, and {body.get('approver')} rejected version {version}.", numbers
+        )
+    return _pass(rule, f"The gate could not decide, and {body.get('approver')} approved version {version}.", numbers)
 
 
 def _training_data_validated(validations: Mapping[str, str | None]) -> RuleResult:

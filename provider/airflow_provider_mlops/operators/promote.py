@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_provider_mlops.core.approval import approval_of
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
     evaluation_by_id,
+    gate_by_hash,
     latest_promotion,
     promotion_of_gate,
     registration_by_version,
@@ -38,7 +40,8 @@ NOT_REGISTERED = "(dry run)"
 class PromoteModelOperator(MLOpsOperator):
     """Move an alias to a version that the gate passed: write-ahead record first, then the alias.
 
-    Refuses without a PASS of the gate for exactly this version and digest, without a PASS of every training snapshot's
+    Refuses without a PASS of the gate for exactly this version and digest (or, where the gate could not decide, a
+    human's approval of that very verdict), without a PASS of every training snapshot's
     validation, when the alias has moved since the evaluation, and when the champion was promoted for a newer
     partition. The record is a compare-and-set: of two promotions at once one wins, the other is refused. A retry after
     a kill finishes a half-done move. In ``audit`` mode nothing is decided and nothing moves.
@@ -81,7 +84,7 @@ class PromoteModelOperator(MLOpsOperator):
         if self.on_refusal not in REFUSALS:
             raise BadInput(f"on_refusal={self.on_refusal!r} must be one of: {', '.join(REFUSALS)}.")
         ledger = model_ledger(self.model_name, self.ledger_root)
-        gate = self._gate(ledger)
+        gate = gate_by_hash(ledger.records(), self.model_name, self.gate_record)
         version = gate.body["candidate_version"]
         if run.mode is Mode.AUDIT:
             self.log.info("Audit: version %s was judged again; no alias moves.", version)
@@ -96,12 +99,6 @@ class PromoteModelOperator(MLOpsOperator):
             self._move(record, current)
         self._push_link(context, version)
         return self._result(record, version)
-
-    def _gate(self, ledger: Ledger) -> Record:
-        for record in ledger.records("gate"):
-            if record.hash == self.gate_record:
-                return record
-        raise Refused(f"The ledger of model {self.model_name!r} holds no gate record {self.gate_record!r}.")
 
     def _read_alias(self, before: Record | None) -> tuple[str | None, str | None]:
         """Return where the alias is, and who is champion: between a promotion's record and its move the alias lags."""
@@ -129,6 +126,7 @@ class PromoteModelOperator(MLOpsOperator):
         version = gate.body["candidate_version"] or NOT_REGISTERED
         training = self._training(records, gate, run)
         manifest = training.body["manifest"]
+        approval = approval_of(records, gate.hash)
         judged = {**gate.to_dict(), "body": {**gate.body, "candidate_version": version}}
         verdict = decide_promotion(
             candidate_version=version,
@@ -143,6 +141,7 @@ class PromoteModelOperator(MLOpsOperator):
             evaluated_champion=gate.body["champion_version"],
             champion_partition_key=before.body["partition_key"] if before else None,
             alias=self.alias,
+            approval=approval.to_dict() if approval else None,
         )
         for rule in verdict.rules:
             self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)

@@ -149,3 +149,44 @@ def test_a_key_that_is_no_partition_is_an_error() -> None:
     """A decision about nonsense is not made."""
     with pytest.raises(BadInput):
         decide(partition_key="march")
+
+
+UNDECIDED = gate("INCONCLUSIVE")
+
+
+def approval(outcome: str = "PASS", gate_hash: str = "sha256:1") -> dict[str, Any]:
+    """Return a human's answer."""
+    return {"hash": "sha256:a", "outcome": outcome, "body": {"gate_record_hash": gate_hash, "approver": "Ada"}}
+
+
+def test_a_human_may_approve_what_the_gate_could_not_decide() -> None:
+    """The verdict says who, and is marked."""
+    verdict = decide(gate=UNDECIDED, approval=approval())
+
+    assert verdict.passed
+    assert verdict.marks == ("approved_by_human",)
+    assert "Ada approved version 7" in verdict.rules[0].reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"gate": gate("FAIL"), "approval": approval()}, "The gate said FAIL"),
+        ({"gate": UNDECIDED}, "The gate said INCONCLUSIVE"),
+        ({"gate": UNDECIDED, "approval": approval("FAIL")}, "Ada rejected version 7"),
+        ({"gate": UNDECIDED, "approval": approval(gate_hash="sha256:2")}, "about another verdict"),
+        ({"gate": gate("INCONCLUSIVE", model_digest="sha256:n"), "approval": approval()}, "find out who changed it"),
+    ],
+)
+def test_an_approval_passes_nothing_else(changes: dict[str, Any], reason: str) -> None:
+    """No FAIL, no rejection, no other verdict, no other model."""
+    verdict = decide(**changes)
+
+    assert failed(verdict) == ["gate_passed"]
+    assert reason in verdict.rules[0].reason
+    assert verdict.marks == ()
+
+
+def test_an_approval_of_a_pass_changes_nothing() -> None:
+    """The gate decided; the mark is for what it could not decide."""
+    assert decide(approval=approval()).marks == ()
