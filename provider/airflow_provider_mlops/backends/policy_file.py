@@ -71,8 +71,9 @@ def _explain(error: Any) -> str:
     value = repr(error.instance)
     value = value if len(value) <= 80 else f"{value[:77]}..."
     if error.validator in ("enum", "const"):
-        allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
-        return f"{where} is {value}; allowed: {', '.join(map(str, allowed))}"
+        return f"{where} is {value}; allowed: {_allowed(error.schema)}"
+    if error.validator in ("anyOf", "oneOf"):
+        return f"{where} is {value}; allowed: {', or '.join(map(_allowed, error.validator_value))}"
     limits = {
         "type": "it must be of the type",
         "minimum": "it must be at least",
@@ -84,3 +85,16 @@ def _explain(error: Any) -> str:
     if error.validator in limits:
         return f"{where} is {value}; {limits[error.validator]} {error.validator_value}"
     return f"{where}: {error.message}"
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """Say what a part of the schema allows, as far as a reader needs it to mend the value."""
+    if "enum" in schema or "const" in schema:
+        return ", ".join(map(str, schema.get("enum", [schema.get("const")])))
+    if "description" in schema:
+        return str(schema["description"])
+    if schema["type"] == "array":
+        return f"a list of them"
+    if schema["type"] == "object":
+        return f"a mapping with {' and '.join(schema['required'])}"
+    return {"number": "a number", "string": "a text"}.get(schema["type"], str(schema["type"]))

@@ -47,12 +47,45 @@ def decide_non_inferior(difference: Interval, margin: float, *, higher_is_better
     :return: PASS when the bound on the worse side is within the margin, FAIL when even the bound on the better side
         is beyond it, else INCONCLUSIVE.
     """
-    worst, best = (difference.low, difference.high) if higher_is_better else (-difference.high, -difference.low)
+    worst, best = _sides(difference, higher_is_better=higher_is_better)
     if worst > -margin:
         return Outcome.PASS
     if best < -margin:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE
+
+
+def decide_superior(difference: Interval, gain: float, *, higher_is_better: bool) -> Outcome:
+    """Decide whether the candidate is better than the champion by more than a gain.
+
+    :param difference: candidate minus champion, in the unit of the metric.
+    :param gain: gain that must be exceeded, 0 for any.
+    :param higher_is_better: direction of the metric.
+    :return: PASS when the bound on the worse side is above the gain, FAIL when even the bound on the better side is
+        below it, else INCONCLUSIVE.
+    """
+    worst, best = _sides(difference, higher_is_better=higher_is_better)
+    if worst > gain:
+        return Outcome.PASS
+    if best < gain:
+        return Outcome.FAIL
+    return Outcome.INCONCLUSIVE
+
+
+def proved_worse(difference: Interval, margin: float, *, higher_is_better: bool) -> bool:
+    """Say whether the candidate is proved worse than the champion by more than a margin.
+
+    :param difference: candidate minus champion, in the unit of the metric.
+    :param margin: loss that is no harm, 0 for none.
+    :param higher_is_better: direction of the metric.
+    :return: whether even the bound on the better side is beyond the margin.
+    """
+    return _sides(difference, higher_is_better=higher_is_better)[1] < -margin
+
+
+def _sides(difference: Interval, *, higher_is_better: bool) -> tuple[float, float]:
+    """Return the bound on the worse and on the better side, turned so that higher is better."""
+    return (difference.low, difference.high) if higher_is_better else (-difference.high, -difference.low)
 
 
 def decide_rows(rows: int, positives: int, *, min_rows: int, min_positives: int = 0) -> Outcome:

@@ -8,6 +8,8 @@ from airflow_provider_mlops.core.gate import (
     decide_minimum,
     decide_non_inferior,
     decide_rows,
+    decide_superior,
+    proved_worse,
 )
 from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.core.verdict import Outcome
@@ -62,3 +64,26 @@ def test_the_last_allowed_look_is_allowed() -> None:
     """The limit counts the present look."""
     assert decide_looks(3, 3) is PASS
     assert decide_looks(4, 3) is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"),
+    [
+        (0.011, 0.03, PASS),
+        (0.01, 0.03, INCONCLUSIVE),
+        (-0.01, 0.03, INCONCLUSIVE),
+        (-0.01, 0.01, INCONCLUSIVE),
+        (-0.01, 0.009, FAIL),
+    ],
+)
+def test_superiority_must_exceed_its_gain(low: float, high: float, outcome: Outcome) -> None:
+    """A bound that only reaches the gain does not exceed it, whichever way is better."""
+    assert decide_superior(interval(low, high), 0.01, higher_is_better=True) is outcome
+    assert decide_superior(interval(-high, -low), 0.01, higher_is_better=False) is outcome
+
+
+@pytest.mark.parametrize(("low", "high", "proved"), [(-0.05, -0.021, True), (-0.05, -0.02, False), (-0.05, 0.1, False)])
+def test_harm_is_proved_by_the_bound_on_the_better_side(low: float, high: float, proved: bool) -> None:
+    """A worse estimate alone proves nothing."""
+    assert proved_worse(interval(low, high), 0.02, higher_is_better=True) is proved
+    assert proved_worse(interval(-high, -low), 0.02, higher_is_better=False) is proved

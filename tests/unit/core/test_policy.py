@@ -6,8 +6,22 @@ import pytest
 
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.policy import Policy
-from airflow_provider_mlops.core.rules import Maximum, MaxLooks, Minimum, MinRows, NonInferior
+from airflow_provider_mlops.core.policy import Dependence, Policy
+from airflow_provider_mlops.core.rules import (
+    BlockIfWorse,
+    DataAge,
+    Fairness,
+    FlipRate,
+    Infrastructure,
+    Leakage,
+    Maximum,
+    MaxLooks,
+    Minimum,
+    MinRows,
+    NonInferior,
+    Stress,
+    Superior,
+)
 
 
 def mapping(**keys: Any) -> dict[str, Any]:
@@ -52,7 +66,7 @@ def test_hash_is_that_of_the_mapping_and_moves_with_any_value() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (mapping(alhpa=0.1), "unknown key 'alhpa'; valid keys: alpha, name, rules, schema"),
+        (mapping(alhpa=0.1), "unknown key 'alhpa'; valid keys: alpha, dependence, name, outcomes, rules, schema"),
         (mapping(schema=2), "schema 2; this version reads schema 1"),
         (mapping(schema=True), "schema True"),
         (mapping(alpha=0.5), "alpha must be above 0 and below 0.5"),
@@ -66,7 +80,7 @@ def test_hash_is_that_of_the_mapping_and_moves_with_any_value() -> None:
         (mapping(rules=[{"name": "r"}]), "kind None"),
         (mapping(rules=[{"name": "r", "kind": []}]), r"kind \[\]"),
         (mapping(rules=[{"name": "r", "kind": "non_inferior", "metric": "f1"}]), "lacks the key 'margin'"),
-        (with_rule(marign=1), "unknown key 'marign'; valid keys: kind, margin, metric"),
+        (with_rule(marign=1), "unknown key 'marign'; valid keys: against, higher_is_better, kind, margin, metric"),
         (with_rule(margin=0), "margin must be above 0"),
         (with_rule(margin=-0.1), "margin must be above 0"),
         (with_rule(margin=True), "margin must be a finite number, not True"),
@@ -82,5 +96,70 @@ def test_hash_is_that_of_the_mapping_and_moves_with_any_value() -> None:
 )
 def test_what_is_malformed_is_refused_by_name(bad: Any, message: str) -> None:
     """Every error names the key and the way out."""
+    with pytest.raises(BadInput, match=message):
+        Policy.from_mapping(bad)
+
+
+def test_every_new_kind_is_read_with_its_defaults() -> None:
+    """Only what a kind requires must be given."""
+    bare = [
+        {"name": "a", "kind": "superior", "metric": "roc_auc"},
+        {"name": "b", "kind": "block_if_worse", "metric": "roc_auc", "slice": "origin"},
+        {"name": "c", "kind": "fairness", "metric": "calibration_gap", "value": 0.1, "group": "sex"},
+        {"name": "d", "kind": "flip_rate", "variant": "other_sex", "value": 0.01},
+        {"name": "e", "kind": "stress", "variant": "noise", "metric": "brier", "margin": 0.01},
+        {"name": "f", "kind": "infrastructure"},
+        {"name": "g", "kind": "leakage"},
+        {"name": "h", "kind": "data_age", "min_days": 7},
+    ]
+    superior, watched, fairness, flips, stress, serves, leakage, age = Policy.from_mapping(mapping(rules=bare)).rules
+
+    assert superior == Superior(name="a", metric="roc_auc", by=0.0, against="champion")
+    assert watched == BlockIfWorse(name="b", metric="roc_auc", slice="origin", margin=0.0)
+    assert fairness == Fairness(name="c", metric="calibration_gap", value=0.1, group=("sex",))
+    assert flips == FlipRate(name="d", variant="other_sex", value=0.01)
+    assert stress == Stress(name="e", variant="noise", metric="brier", margin=0.01)
+    assert serves == Infrastructure(name="f", p95_latency_ms=None, peak_memory_mib=None)
+    assert leakage == Leakage(name="g", max_row_overlap=0, time_ordered=True, max_single_feature_auc=0.999)
+    assert age == DataAge(name="h", min_days=7.0)
+
+
+def test_dependence_and_outcomes_are_read() -> None:
+    """What belongs together, and what the task does with a verdict."""
+    blocks = Policy.from_mapping(mapping(dependence={"time": "day", "block_days": 7}, outcomes={"fail": "fail"}))
+    clusters = Policy.from_mapping(mapping(dependence={"cluster": "customer"}))
+
+    assert blocks.dependence == Dependence(time="day", block_days=7.0)
+    assert (blocks.outcomes.fail, blocks.outcomes.inconclusive) == ("fail", None)
+    assert clusters.dependence is not None
+    assert clusters.dependence.column == "customer"
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (mapping(dependence={}), "must have either cluster, or time"),
+        (mapping(dependence={"cluster": "a", "time": "b"}), "must have either cluster, or time"),
+        (mapping(dependence={"cluster": "a", "block_days": 2}), "must have either cluster, or time"),
+        (mapping(outcomes={"fail": "shrug"}), "must be one of: skip, fail, route; not 'shrug'"),
+        (with_rule(against="gold"), "against must be one of: champion, golden; not 'gold'"),
+        (with_rule(threshold="best"), "threshold must be a number or 'operating', not 'best'"),
+        (with_rule(threshold=True), "threshold must be a finite number"),
+        (with_rule(params=[1]), "params must be a mapping from names to numbers"),
+        (with_rule(params={"precision": "much"}), "params.precision must be a finite number"),
+        (with_rule(values=["JFK"]), "has values without slice"),
+        (with_rule(slice="origin", values=["JFK", "JFK"]), "list of different texts"),
+        (with_rule(slice="origin", values=[]), "list of different texts"),
+        (with_rule(metric="a.b:c"), "lacks the key 'higher_is_better', which one's own metric 'a.b:c' needs"),
+        (with_rule(higher_is_better=True), "has higher_is_better, which 'roc_auc' knows by itself"),
+        (mapping(rules=[{"name": "r", "kind": "data_age"}]), "demands nothing: give min_days, max_age_days, or both"),
+        (
+            mapping(rules=[{"name": "r", "kind": "block_if_worse", "metric": "roc_auc"}]),
+            "lacks the key 'slice': it watches the values of a column",
+        ),
+    ],
+)
+def test_new_keys_are_refused_by_name_too(bad: Any, message: str) -> None:
+    """The same errors for every kind: thing, value, way out."""
     with pytest.raises(BadInput, match=message):
         Policy.from_mapping(bad)
