@@ -1,17 +1,12 @@
-"""Training from a manifest, and tracking what came out in MLflow."""
+"""Training from a manifest."""
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.manifest import manifest_hash
-from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -96,68 +91,3 @@ def train_from_manifest(
         environment=sk.environment_facts(),
         seconds=seconds,
     )
-
-
-def track_training(
-    hook: MlflowHook, trained: Training, manifest: Mapping[str, Any], run: RunFacts, *, experiment: str | None
-) -> dict[str, Any]:
-    """Store a trained model with its MLflow run; of repeated and concurrent calls one run and one model stay.
-
-    :param hook: the MLflow connection.
-    :param trained: what was trained.
-    :param manifest: its manifest.
-    :param run: the Airflow run, which the MLflow run points back at.
-    :param experiment: name of the experiment; default: that of the connection, else the model's name.
-    :return: ``mlflow_run_id``, ``mlflow_experiment_id``, ``logged_model_id`` and ``archive_sha256``.
-    :raises BadInput: when the model holds types that are not trusted.
-    :raises TransientError: when MLflow cannot be reached.
-    """
-    from airflow_provider_mlops.backends import mlflow as ml
-
-    key, model_name = manifest_hash(manifest), manifest["model_name"]
-    with tempfile.TemporaryDirectory(prefix="mlops-model-") as folder, hook.session() as client:
-        archive = ml.save_sklearn(
-            trained.estimator,
-            Path(folder) / "model",
-            sample=trained.sample.head(5),
-            trusted_types=manifest["trusted_types"],
-        )
-        experiment_id = ml.find_or_create_experiment(client, experiment or hook.default_experiment or model_name)
-        name = f"{run.dag_id}-{manifest['test']['partition_key']}"
-        mlflow_run = ml.find_or_create_run(client, experiment_id, key, name, run.to_tags())
-        run_id = mlflow_run.info.run_id
-        ml.log_facts(
-            client,
-            run_id,
-            metrics={"train_rows": trained.rows, "fit_seconds": trained.seconds},
-            params={
-                **manifest["params"],
-                "seed": manifest["seed"],
-                "function": manifest["function"],
-                "train_partitions": ", ".join(item["partition_key"] for item in manifest["train"]["snapshots"]),
-                "test_partition": manifest["test"]["partition_key"],
-            },
-        )
-        client.log_dict(run_id, dict(manifest), "mlops/manifest.json")
-        logged = ml.log_model(client, mlflow_run, archive.parent, name=model_name, key=key)
-        client.set_terminated(run_id)
-    return {
-        "mlflow_run_id": run_id,
-        "mlflow_experiment_id": experiment_id,
-        "logged_model_id": logged.model_id,
-        "archive_sha256": logged.tags[ml.ARCHIVE_TAG],
-    }
-
-
-def discard_training(hook: MlflowHook, tracked: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
-    """Delete what a training left in MLflow when another task had recorded the same training first.
-
-    :param hook: the MLflow connection.
-    :param tracked: what `track_training` returned.
-    :param kept: body of the record that came first; its run and its model stay.
-    """
-    with hook.session() as client:
-        if tracked["logged_model_id"] != kept["logged_model_id"]:
-            client.delete_logged_model(tracked["logged_model_id"])
-        if tracked["mlflow_run_id"] != kept["mlflow_run_id"]:
-            client.delete_run(tracked["mlflow_run_id"])

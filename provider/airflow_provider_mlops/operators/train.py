@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_provider_mlops.core.code_identity import code_files, import_callable
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run, training_window
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.manifest import manifest_hash, training_manifest
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
@@ -22,6 +23,7 @@ from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import last_time
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
 
@@ -128,11 +130,13 @@ class TrainModelOperator(MLOpsOperator):
         manifest = self._manifest(partition, function, run)
         ledger = model_ledger(self.model_name, self.ledger_root)
         key = manifest_hash(manifest)
-        record = ledger.find(kind="training", key=key) or ledger.find(kind="training", key=key, mode=run.mode)
+        record = _recorded(ledger, key, run)
         if record is None:
-            record = self._train(context, run, manifest, function)
+            record = self._train(ledger, run, manifest, function)
         else:
             self.log.info("Found the training of this manifest: MLflow run %s.", record.body["mlflow_run_id"])
+        if record.mode == run.mode:
+            keep_recorded(MlflowHook(self.mlflow_conn_id), record, ledger.records("training"))
         self._push_links(context, record)
         return self._result(record)
 
@@ -199,20 +203,28 @@ class TrainModelOperator(MLOpsOperator):
         raise AirflowSkipException(reason)
 
     def _train(
-        self, context: Context, run: RunFacts, manifest: Mapping[str, Any], function: Callable[..., Any]
+        self, ledger: Ledger, run: RunFacts, manifest: Mapping[str, Any], function: Callable[..., Any]
     ) -> Record:
-        from airflow_provider_mlops.hooks.training import discard_training, track_training, train_from_manifest
+        from airflow_provider_mlops.hooks.training import train_from_manifest
 
+        key = manifest_hash(manifest)
         trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
         hook = MlflowHook(self.mlflow_conn_id)
-        tracked = track_training(hook, trained, manifest, run, experiment=self.experiment)
-        record = model_ledger(self.model_name, self.ledger_root).append(
+        try:
+            tracked = track_training(hook, trained, manifest, run, experiment=self.experiment)
+        except Exception as err:
+            # Another task that recorded this training meanwhile has deleted what this one was about to store.
+            if (record := _recorded(ledger, key, run)) is None:
+                raise
+            self.log.info("Another task recorded this training first; its model stays (%s).", type(err).__name__)
+            return record
+        record = ledger.append(
             kind="training",
-            key=manifest_hash(manifest),
+            key=key,
             body={
                 "partition_key": manifest["test"]["partition_key"],
                 "manifest": manifest,
-                "manifest_hash": manifest_hash(manifest),
+                "manifest_hash": key,
                 **trained.facts(),
                 **tracked,
             },
@@ -221,7 +233,6 @@ class TrainModelOperator(MLOpsOperator):
         )
         if record.body["logged_model_id"] != tracked["logged_model_id"]:
             self.log.info("Another task recorded this training first; its model stays.")
-            discard_training(hook, tracked, record.body)
         return record
 
     def _replay(self, partition: Partition, run: RunFacts) -> dict[str, Any]:
@@ -274,3 +285,8 @@ class TrainModelOperator(MLOpsOperator):
         body = record.body
         names = ("partition_key", "manifest_hash", "model_digest", "mlflow_run_id", "logged_model_id", "rows")
         return {"model_name": body["manifest"]["model_name"], **{n: body[n] for n in names}, "record": record.hash}
+
+
+def _recorded(ledger: Ledger, key: str, run: RunFacts) -> Record | None:
+    """Find the training of a manifest: the live one, else that of this run's mode."""
+    return ledger.find(kind="training", key=key) or ledger.find(kind="training", key=key, mode=run.mode)
