@@ -1,7 +1,8 @@
-"""Paired bootstrap for metrics that have no closed form (Efron and Tibshirani 1993): percentile intervals.
+"""Paired bootstrap for metrics of a confusion table, as fast as counting: the table itself is drawn.
 
-Metrics of a confusion table draw the table itself, by the multinomial law that resampled rows follow; only ranking
-metrics draw rows. With fewer than 200 positives the classes are drawn separately, so that their shares stay.
+The counts of resampled rows follow a multinomial law, and leaving out a row gives one of as many tables as there are
+cells: the intervals are those of `resampling` on independent rows without weights, without drawing a row. With fewer
+than 200 rows of a class the classes are drawn separately, so that their shares stay.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,16 +11,15 @@ import numpy as np
 
 from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
-from airflow_provider_mlops.statistics.intervals import unseen
-
-DRAWS = 2_000
-STRATIFY_BELOW = 200
-_CELLS_PER_CHUNK = 2_000_000
+from airflow_provider_mlops.statistics.bca import ANYTHING, acceleration_of, interval_of_draws
+from airflow_provider_mlops.statistics.resampling import DRAWS, STRATIFY_BELOW, Plan, strata_of, weight_chunks
 
 Table = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """True positives, false positives, false negatives, true negatives: one of each per draw."""
 
 TableMetric = Callable[[Table], FloatArray]
+
+_CLASS_OF_CELL = np.arange(8) // 4
 
 
 def table_of(positive: BoolArray, predicted: BoolArray) -> Table:
@@ -34,7 +34,16 @@ def table_of(positive: BoolArray, predicted: BoolArray) -> Table:
 
 
 def table_difference(
-    metric: TableMetric, positive: BoolArray, candidate: BoolArray, champion: BoolArray, level: float, seed: int
+    metric: TableMetric,
+    positive: BoolArray,
+    candidate: BoolArray,
+    champion: BoolArray,
+    level: float,
+    seed: int,
+    *,
+    draws: int = DRAWS,
+    scale: float = 1.0,
+    within: tuple[float, float] = ANYTHING,
 ) -> Interval:
     """Give the difference of a confusion-table metric on the same rows its bootstrap interval.
 
@@ -44,16 +53,32 @@ def table_difference(
     :param champion: rows that the champion predicts positive.
     :param level: two-sided confidence level.
     :param seed: seed of the draws.
+    :param draws: resamples.
+    :param scale: the largest change that one row could make if it were the only one; 1 for shares.
+    :param within: what the difference can be at all, e.g. -1 and 1.
     :return: metric of the candidate minus metric of the champion.
+    :raises NotMeasurable: when a resample gives no value.
     """
+
+    def difference(cells: FloatArray) -> FloatArray:
+        ours, theirs = _tables(cells)
+        return metric(ours) - metric(theirs)
+
     cells = _cells(positive, candidate, champion)
-    ours, theirs = _tables(_draw_cells(cells, seed))
-    first, second = _tables(cells[None, :].astype(np.float64))
-    value = float(metric(first)[0] - metric(second)[0])
-    return percentile(value, metric(ours) - metric(theirs), positive, level)
+    return _interval(difference, cells, level, seed, draws=draws, scale=scale, within=within)
 
 
-def table_interval(metric: TableMetric, positive: BoolArray, predicted: BoolArray, level: float, seed: int) -> Interval:
+def table_interval(
+    metric: TableMetric,
+    positive: BoolArray,
+    predicted: BoolArray,
+    level: float,
+    seed: int,
+    *,
+    draws: int = DRAWS,
+    scale: float = 1.0,
+    within: tuple[float, float] = ANYTHING,
+) -> Interval:
     """Give a confusion-table metric its bootstrap interval.
 
     :param metric: the metric of a table.
@@ -61,11 +86,16 @@ def table_interval(metric: TableMetric, positive: BoolArray, predicted: BoolArra
     :param predicted: rows predicted positive.
     :param level: two-sided confidence level.
     :param seed: seed of the draws.
+    :param draws: resamples.
+    :param scale: the largest change that one row could make if it were the only one; 1 for shares.
+    :param within: what the metric can be at all, e.g. 0 and 1.
     :return: the metric with its interval.
+    :raises NotMeasurable: when a resample gives no value.
     """
-    drawn = _tables(_draw_cells(_cells(positive, predicted, predicted), seed))[0]
-    value = float(metric(table_of(positive, predicted))[0])
-    return percentile(value, metric(drawn), positive, level)
+    cells = _cells(positive, predicted, predicted)
+    return _interval(
+        lambda drawn: metric(_tables(drawn)[0]), cells, level, seed, draws=draws, scale=scale, within=within
+    )
 
 
 def row_weights(positive: BoolArray, seed: int) -> Iterator[FloatArray]:
@@ -75,24 +105,11 @@ def row_weights(positive: BoolArray, seed: int) -> Iterator[FloatArray]:
     :param seed: seed of the draws.
     :return: arrays of shape (resamples, rows), 2,000 resamples in all.
     """
-    random = np.random.Generator(np.random.PCG64(seed))
-    n = len(positive)
-    strata = [np.flatnonzero(positive), np.flatnonzero(~positive)] if _stratify(positive) else [np.arange(n)]
-    chunk = max(1, _CELLS_PER_CHUNK // n)
-    for start in range(0, DRAWS, chunk):
-        size = min(chunk, DRAWS - start)
-        weights = np.zeros((size, n))
-        for row in weights:
-            for stratum in strata:
-                drawn = random.integers(0, len(stratum), len(stratum))
-                row[stratum] = np.bincount(drawn, minlength=len(stratum))
-        yield weights
+    return weight_chunks(Plan(n=len(positive), seed=seed, strata=strata_of(positive)))
 
 
 def percentile(value: float, draws: FloatArray, positive: BoolArray, level: float) -> Interval:
     """Cut the interval out of the draws.
-
-    Where all draws are equal, the interval is what unseen rows of the smaller class could change.
 
     :param value: the point estimate.
     :param draws: the statistic of every resample.
@@ -100,37 +117,45 @@ def percentile(value: float, draws: FloatArray, positive: BoolArray, level: floa
     :param level: two-sided confidence level.
     :return: the value with its interval.
     """
-    n = len(positive)
-    if float(np.ptp(draws)) == 0.0:
-        positives = int(np.count_nonzero(positive))
-        half = unseen(min(positives, n - positives), level)
-        return Interval(value, value - half, value + half, n, "unseen_smaller_class")
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), n, f"bootstrap_{DRAWS}")
+    smallest = min(int(np.count_nonzero(positive)), int(np.count_nonzero(~positive)))
+    return interval_of_draws(value, draws, np.nan, level, n=len(positive), smallest=smallest)
 
 
-def _stratify(positive: BoolArray) -> bool:
-    positives = int(np.count_nonzero(positive))
-    return min(positives, len(positive) - positives) < STRATIFY_BELOW
+def _interval(
+    statistic: Callable[[FloatArray], FloatArray],
+    cells: IntArray,
+    level: float,
+    seed: int,
+    *,
+    draws: int,
+    scale: float,
+    within: tuple[float, float],
+) -> Interval:
+    smallest = min(int(cells[:4].sum()), int(cells[4:].sum()))
+    stratify = smallest < STRATIFY_BELOW
+    # One row less of each kind of cell that has rows.
+    filled = np.flatnonzero(cells)
+    counts = cells.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(statistic(counts[None, :])[0])
+        drawn = np.asarray(statistic(_draw_cells(cells, seed, draws, stratify=stratify)), dtype=np.float64)
+        left_out = np.asarray(statistic(counts - np.eye(len(cells))[filled]), dtype=np.float64)
+    acceleration = acceleration_of(left_out, _CLASS_OF_CELL[filled] if stratify else 0, cells[filled])
+    n = int(cells.sum())
+    return interval_of_draws(value, drawn, acceleration, level, n=n, smallest=smallest, scale=scale, within=within)
 
 
 def _cells(positive: BoolArray, candidate: BoolArray, champion: BoolArray) -> IntArray:
     """Count the eight cells of label, candidate's and champion's prediction."""
-    code = 4 * positive.astype(np.int64) + 2 * candidate + champion
+    code = 4 * positive.astype(np.int8) + 2 * candidate.astype(np.int8) + champion.astype(np.int8)
     return np.asarray(np.bincount(code, minlength=8), dtype=np.int64)
 
 
-def _draw_cells(cells: IntArray, seed: int) -> FloatArray:
+def _draw_cells(cells: IntArray, seed: int, draws: int, *, stratify: bool) -> FloatArray:
     random = np.random.Generator(np.random.PCG64(seed))
-    negatives, positives = int(cells[:4].sum()), int(cells[4:].sum())
-    if min(negatives, positives) >= STRATIFY_BELOW:
-        drawn = random.multinomial(int(cells.sum()), cells / cells.sum(), size=DRAWS)
-        return np.asarray(drawn, dtype=np.float64)
-    parts = [
-        random.multinomial(total, part / total, size=DRAWS)
-        for total, part in ((negatives, cells[:4]), (positives, cells[4:]))
-    ]
-    return np.asarray(np.concatenate(parts, axis=1), dtype=np.float64)
+    parts = [cells[:4], cells[4:]] if stratify else [cells]
+    drawn = [random.multinomial(int(part.sum()), part / part.sum(), size=draws) for part in parts]
+    return np.asarray(np.concatenate(drawn, axis=1), dtype=np.float64)
 
 
 def _tables(cells: FloatArray) -> tuple[Table, Table]:

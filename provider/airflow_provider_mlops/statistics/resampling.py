@@ -21,6 +21,7 @@ from airflow_provider_mlops.statistics.intervals import two_sided_z
 __all__ = [
     "DRAWS",
     "MORE_DRAWS",
+    "STRATIFY_BELOW",
     "Plan",
     "Statistic",
     "clusters_of",

@@ -3,12 +3,26 @@
 import numpy as np
 import pytest
 
-from airflow_provider_mlops.statistics.bootstrap import row_weights, table_difference, table_interval, table_of
+from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.statistics.bootstrap import table_difference, table_interval, table_of
+from airflow_provider_mlops.statistics.resampling import Plan, resample, strata_of
 
 
 def _accuracy(table: tuple[np.ndarray, ...]) -> np.ndarray:
     tp, fp, fn, tn = table
     return (tp + tn) / (tp + fp + fn + tn)
+
+
+def _f1(table: tuple[np.ndarray, ...]) -> np.ndarray:
+    tp, fp, fn, _ = table
+    return 2 * tp / (2 * tp + fp + fn)
+
+
+def _f1_of_cells(law: np.ndarray, *, candidate: bool) -> float:
+    """F1 of a law of the eight cells: label 4, candidate 2, champion 1."""
+    code = np.arange(8)
+    predicted = code & (2 if candidate else 1) > 0
+    return float(2 * law[(code >= 4) & predicted].sum() / (law[code >= 4].sum() + law[predicted].sum()))
 
 
 def test_table_counts_the_four_cells() -> None:
@@ -41,15 +55,57 @@ def test_pairs_are_drawn_together() -> None:
     assert interval.high - interval.low == pytest.approx(2 * 1.645 * np.sqrt(0.05 / 3_000), rel=0.15)
 
 
-@pytest.mark.parametrize("positives", [50, 500])
-def test_resamples_keep_their_size(positives: int) -> None:
-    """Every resample has as many rows as the sample; few positives keep their number too."""
-    positive = np.arange(1_000) < positives
-    weights = np.concatenate(list(row_weights(positive, 4)))
+def test_tables_follow_the_law_of_drawn_rows() -> None:
+    """Drawing tables and drawing rows give the same bounds, up to the noise of the draws, and the same method."""
+    random = np.random.default_rng(6)
+    positive = random.random(150) < 0.4
+    ours, theirs = positive ^ (random.random(150) < 0.15), positive ^ (random.random(150) < 0.2)
+    plan = Plan(n=150, seed=6, draws=20_000, strata=strata_of(positive))
 
-    assert weights.shape == (2_000, 1_000)
-    assert np.all(weights.sum(axis=1) == 1_000)
-    assert np.all(weights[:, positive].sum(axis=1) == positives) == (positives < 200)
+    def f1(weights: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return 2 * (weights @ (positive & predicted)) / (weights @ positive + weights @ predicted)
+
+    rows = resample(lambda w: f1(w, ours) - f1(w, theirs), plan, 0.9, smallest=int(positive.sum()))
+    tables = table_difference(_f1, positive, ours, theirs, 0.9, 7, draws=20_000)
+
+    assert tables.method == rows.method == "bootstrap_bca_20000"
+    assert tables.value == pytest.approx(rows.value, abs=1e-12)
+    assert [tables.low, tables.high] == pytest.approx([rows.low, rows.high], abs=0.03 * (rows.high - rows.low))
+
+
+def test_intervals_of_f1_differences_cover() -> None:
+    """Of 500 samples of 300 rows, 90 % intervals of a difference of F1 hold the true one in about 90 %."""
+    random = np.random.default_rng(8)
+    law = np.array([0.50, 0.05, 0.07, 0.08, 0.04, 0.05, 0.06, 0.15])
+    truth = _f1_of_cells(law, candidate=True) - _f1_of_cells(law, candidate=False)
+    runs, held = 500, 0
+    for _ in range(runs):
+        code = random.choice(8, size=300, p=law)
+        seed = int(random.integers(2**40))
+        interval = table_difference(_f1, code >= 4, code & 2 > 0, code & 1 > 0, 0.9, seed, draws=1_000)
+        held += interval.low <= truth <= interval.high
+
+    assert held / runs == pytest.approx(0.9, abs=4 * np.sqrt(0.09 / runs))
+
+
+def test_one_gained_row_does_not_prove_that_none_is_lost() -> None:
+    """With no row lost in the sample, the lower bound is still below zero."""
+    positive = np.arange(60) < 30
+    theirs = positive ^ (np.arange(60) % 6 == 0)
+    ours = theirs.copy()
+    ours[0] = True
+    interval = table_difference(_accuracy, positive, ours, theirs, 0.9, 9, within=(-1.0, 1.0))
+
+    assert interval.value == pytest.approx(1 / 60)
+    assert interval.low < 0
+
+
+def test_resamples_without_a_value_are_not_measurable() -> None:
+    """Precision of two predicted positives: a resample may have none."""
+    positive, predicted = np.arange(100) < 50, np.arange(100) < 2
+
+    with pytest.raises(NotMeasurable, match="of 2,000 resamples give no value"):
+        table_interval(lambda table: table[0] / (table[0] + table[1]), positive, predicted, 0.9, 10)
 
 
 def test_seed_decides_the_draws() -> None:
