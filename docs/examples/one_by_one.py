@@ -3,9 +3,10 @@
 
 # [START howto_one_by_one]
 import pendulum
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 
 from airflow_provider_mlops import assets
+from airflow_provider_mlops.operators.approve import ApproveModelOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
@@ -75,17 +76,27 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         model_name="flight_delays",
         evaluation_id="{{ ti.xcom_pull(task_ids='evaluate')['evaluation_id'] }}",
         policy="include/flights/policy.yaml",
-        on_refusal="skip",
+        routes={"inconclusive": ["approve"]},
     )
     # [END example_gate]
+    # [START example_approve]
+    approve = ApproveModelOperator(
+        task_id="approve",
+        model_name="flight_delays",
+        gate_record="{{ ti.xcom_pull(task_ids='gate')['record'] }}",
+        response_timeout=pendulum.duration(days=2),
+    )
+    # [END example_approve]
     # [START example_promote]
     promote = PromoteModelOperator(
         task_id="promote",
         model_name="flight_delays",
         gate_record="{{ ti.xcom_pull(task_ids='gate')['record'] }}",
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     # [END example_promote]
     snapshot >> validate >> train >> register >> evaluate >> gate >> promote
+    gate >> approve >> promote
 
 with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
     # [START example_wait]

@@ -12,8 +12,10 @@ from airflow.sdk import Asset, AssetAlias, CronPartitionTimetable, PartitionedAs
 ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR = "flight_delays_lifecycle", "flight_delays_monitor"
 RELEASE_NOTE, RETRAIN = "flight_delays_release_note", "flight_delays_retrain"
-DAGS = (LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN)
+APPROVE = "flight_delays_approve"
+DAGS = (APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN)
 WIRING = {
+    APPROVE: [("verdict", ["approve", "promote"]), ("approve", ["promote"]), ("promote", [])],
     LIFECYCLE: [
         ("lifecycle.snapshot", ["lifecycle.validate"]),
         ("lifecycle.validate", ["lifecycle.train"]),

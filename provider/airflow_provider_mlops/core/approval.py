@@ -55,6 +55,22 @@ def approval_of(records: Iterable[Record], gate_hash: str) -> Record | None:
     return None
 
 
+def newest_undecided(records: Iterable[Record], model: str) -> Record:
+    """Find the newest verdict that is INCONCLUSIVE and that nobody has answered.
+
+    :param records: records of the model's ledger, oldest first.
+    :param model: name of the model, for the error.
+    :return: the gate's record.
+    :raises Refused: when there is none.
+    """
+    records = list(records)
+    for record in reversed(records):
+        undecided = (record.kind, record.mode, record.outcome) == ("gate", "live", Outcome.INCONCLUSIVE)
+        if undecided and approval_of(records, record.hash) is None:
+            return record
+    raise Refused(f"The ledger of model {model!r} holds no undecided verdict: there is nothing to approve.")
+
+
 def check_four_eyes(user: Mapping[str, Any], starter: str | None) -> None:
     """Refuse an approver who is nobody, or who started the run.
 

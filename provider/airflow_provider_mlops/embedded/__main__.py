@@ -14,7 +14,7 @@ from rich.console import Console
 
 from airflow_provider_mlops.embedded import mlflow_server, services
 from airflow_provider_mlops.embedded.config import AIRFLOW_PORT, MLFLOW_PORT, EmbeddedError
-from airflow_provider_mlops.embedded.runtime import USER, EmbeddedAirflow
+from airflow_provider_mlops.embedded.runtime import REVIEWER, USER, EmbeddedAirflow
 from airflow_provider_mlops.embedded.story import Story, StoryError, Teller
 
 TIMEOUT_MINUTES = 15.0
@@ -133,7 +133,8 @@ def _print_addresses(airflow: EmbeddedAirflow, console: Console) -> None:
     for what, port, default in (("Airflow", ports.airflow, AIRFLOW_PORT), ("MLflow", ports.mlflow, MLFLOW_PORT)):
         moved = "" if port == default else f"  (not on {default})"
         console.print(f"{what:8s} http://127.0.0.1:{port}{moved}", highlight=False)
-    console.print(f"Login    {USER} / {airflow.secrets.admin_password}", markup=False, highlight=False)
+    logins = f"{USER} / {airflow.secrets.admin_password}  or  {REVIEWER} / {airflow.secrets.reviewer_password}"
+    console.print(f"Login    {logins}", markup=False, highlight=False)
     console.print("Stop it  make down", highlight=False)
 
 

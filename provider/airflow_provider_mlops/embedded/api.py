@@ -142,6 +142,20 @@ class AirflowApi:
         }
         self.request("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
 
+    def answer(
+        self, dag_id: str, run_id: str, task_id: str, option: str, *, params: Mapping[str, Any] | None = None
+    ) -> None:
+        """Answer the question of a task that waits for a human.
+
+        :param dag_id: the Dag.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param option: e.g. ``Approve``.
+        :param params: the form's fields.
+        """
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self.request("PATCH", path, json={"chosen_options": [option], "params_input": dict(params or {})})
+
     def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int = 1, map_index: int = -1) -> str:
         """Return the log of one try of a task, one event per line."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{max(try_number, 1)}"

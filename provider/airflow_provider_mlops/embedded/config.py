@@ -216,6 +216,7 @@ class Secrets:
     """What must not be guessed; made once per state folder, kept in a file that only its owner reads.
 
     :param admin_password: password of the Airflow user ``admin``.
+    :param reviewer_password: password of the Airflow user ``reviewer``, who may answer what ``admin`` asks.
     :param postgres_password: password of the PostgreSQL user ``postgres``.
     :param fernet_key: key of Airflow's encrypted columns.
     :param jwt_secret: secret of Airflow's tokens.
@@ -223,6 +224,7 @@ class Secrets:
     """
 
     admin_password: str
+    reviewer_password: str
     postgres_password: str
     fernet_key: str
     jwt_secret: str
@@ -236,20 +238,25 @@ class Secrets:
         :return: the secrets.
         """
         file = layout.state / "secrets.json"
-        if file.exists():
-            found = cls(**json.loads(file.read_text()))
-        else:
-            found = cls(
-                admin_password=secrets.token_urlsafe(12),
-                postgres_password=secrets.token_urlsafe(24),
-                fernet_key=urlsafe_b64encode(os.urandom(32)).decode(),
-                jwt_secret=secrets.token_urlsafe(64),
-                api_secret=secrets.token_urlsafe(48),
-            )
+        kept = json.loads(file.read_text()) if file.exists() else {}
+        found = cls(**(_new_secrets() | kept))
+        if asdict(found) != kept:
             write_private(file, json.dumps(asdict(found)))
-        write_private(layout.state / "passwords.json", json.dumps({"admin": found.admin_password}) + "\n")
+        logins = {"admin": found.admin_password, "reviewer": found.reviewer_password}
+        write_private(layout.state / "passwords.json", json.dumps(logins) + "\n")
         write_private(layout.state / "pgpass", f"{LOOPBACK}:*:*:postgres:{found.postgres_password}\n")
         return found
+
+
+def _new_secrets() -> dict[str, str]:
+    return {
+        "admin_password": secrets.token_urlsafe(12),
+        "reviewer_password": secrets.token_urlsafe(12),
+        "postgres_password": secrets.token_urlsafe(24),
+        "fernet_key": urlsafe_b64encode(os.urandom(32)).decode(),
+        "jwt_secret": secrets.token_urlsafe(64),
+        "api_secret": secrets.token_urlsafe(48),
+    }
 
 
 def write_private(file: Path, text: str) -> None:

@@ -110,7 +110,7 @@ def _airflow(layout: Layout, ports: Ports, secrets: Secrets) -> dict[str, str]:
             "test_connection": "Enabled",
             "execution_api_server_url": f"{ports.airflow_url}/execution/",
             "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-            "simple_auth_manager_users": "admin:admin",
+            "simple_auth_manager_users": "admin:admin,reviewer:op",
             "simple_auth_manager_passwords_file": layout.state / "passwords.json",
         },
         "database": {"sql_alchemy_conn": ports.database_url("airflow")},

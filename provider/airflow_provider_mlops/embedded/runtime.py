@@ -22,6 +22,7 @@ from airflow_provider_mlops.embedded.environment import environment, write_setti
 from airflow_provider_mlops.embedded.processes import Processes
 
 USER = "admin"
+REVIEWER = "reviewer"
 _LOCK_SECONDS = 30.0
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 # An approval by default would be a silent pass.
-_FIXED = ("options", "multiple", "defaults", "params", "fail_on_reject")
+_FIXED = ("options", "multiple", "defaults", "fail_on_reject")
 
 
 class ApproveModelOperator(ApprovalOperator):
@@ -63,7 +63,9 @@ class ApproveModelOperator(ApprovalOperator):
         for name in _FIXED:
             if name in kwargs:
                 raise ValueError(f"{name} of ApproveModelOperator is fixed: remove it.")
-        super().__init__(subject=subject, body=body, params={"reason": Param("", type="string")}, **kwargs)
+        # Airflow hands over the Dag's params too; the form asks for the reason alone.
+        kwargs["params"] = {"reason": Param("", type="string")}
+        super().__init__(subject=subject, body=body, **kwargs)
         self.defaults = [self.REJECT]
         self.model_name = model_name
         self.gate_record = gate_record

@@ -116,7 +116,10 @@ def test_secrets_are_made_once_and_for_their_owner_only(layout: Layout) -> None:
     assert Secrets.load_or_create(layout) == first
     for name in ("secrets.json", "passwords.json", "pgpass"):
         assert (layout.state / name).stat().st_mode & 0o777 == 0o600
-    assert json.loads((layout.state / "passwords.json").read_text()) == {"admin": first.admin_password}
+    assert json.loads((layout.state / "passwords.json").read_text()) == {
+        "admin": first.admin_password,
+        "reviewer": first.reviewer_password,
+    }
     assert len(first.jwt_secret) >= 80
 
 
