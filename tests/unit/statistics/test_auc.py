@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from sklearn.metrics import roc_auc_score
 
 from airflow_provider_mlops.core.gate import decide_non_inferior
@@ -57,6 +57,49 @@ def test_variance_of_the_difference_holds_the_covariance() -> None:
     ours = auc_difference(positive, first, second, 0.9)
 
     assert ours.high - ours.value == pytest.approx(stats.norm.ppf(0.95) * error, rel=1e-9)
+
+
+def test_a_published_example_is_met() -> None:
+    """Grades of 113 patients with a haemorrhage, by outcome: area and DeLong variance as pROC publishes them.
+
+    Robin and others 2011, BMC Bioinformatics 12:77: the grade of the World Federation of Neurological Surgeons.
+    """
+    poor, good = [2, 12, 1, 8, 18], [37, 20, 3, 8, 4]
+    grades = np.repeat([1.0, 2.0, 3.0, 4.0, 5.0] * 2, poor + good)
+    positive = np.arange(113) < 41
+    interval = auc_interval(positive, grades, 0.9)
+    # Undo the logit scale.
+    half = (special.logit(interval.high) - special.logit(interval.low)) / 2
+    variance = (half * interval.value * (1 - interval.value) / special.ndtri(0.95)) ** 2
+
+    assert interval.value == pytest.approx(0.823678861788618, abs=1e-12)
+    assert variance == pytest.approx(0.00146991470882363, abs=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_difference_equals_a_slow_reference_with_ties(seed: int) -> None:
+    """DeLong's variance from all pairs of a positive and a negative row, written as in the article, to 1e-10."""
+    positive, *scores = _sample(seed, 90, ties=True)
+    m, n = int(positive.sum()), int((~positive).sum())
+    kernel = [
+        [[1.0 if x > y else 0.5 if x == y else 0.0 for y in each[~positive]] for x in each[positive]] for each in scores
+    ]
+    areas = [sum(map(sum, pairs)) / (m * n) for pairs in kernel]
+    rows = [[sum(row) / n for row in pairs] for pairs in kernel]
+    columns = [[sum(column) / m for column in zip(*pairs, strict=True)] for pairs in kernel]
+
+    def covariance(values: list[list[float]], a: int, b: int) -> float:
+        products = [(x - areas[a]) * (y - areas[b]) for x, y in zip(values[a], values[b], strict=True)]
+        return sum(products) / (len(products) - 1)
+
+    variances = {
+        (a, b): covariance(rows, a, b) / m + covariance(columns, a, b) / n for a, b in ((0, 0), (1, 1), (0, 1))
+    }
+    error = math.sqrt(variances[0, 0] + variances[1, 1] - 2 * variances[0, 1])
+    difference = auc_difference(positive, scores[0], scores[1], 0.9)
+
+    assert difference.value == pytest.approx(areas[0] - areas[1], abs=1e-10)
+    assert difference.high - difference.value == pytest.approx(special.ndtri(0.95) * error, abs=1e-10)
 
 
 def test_interval_covers_the_truth_as_often_as_it_says() -> None:
