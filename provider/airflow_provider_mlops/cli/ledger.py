@@ -1,37 +1,20 @@
 """What ``airflow mlops ledger`` does: list, show and verify chains."""
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.cli.describe import describe
+from airflow_provider_mlops.cli.exit_codes import BROKEN, WRONG_CALL, exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.config import ledger_root
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MLOpsError
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
 
-BROKEN = 1
-WRONG_CALL = 2
 
-
-def _exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
-    """Turn our errors into one line and an exit code."""
-
-    @wraps(command)
-    def run(args: Namespace) -> None:
-        try:
-            command(args)
-        except MLOpsError as err:
-            say(str(err), error=True)
-            raise SystemExit(BROKEN if isinstance(err, EvidenceBroken) else WRONG_CALL) from None
-
-    return run
-
-
-@_exit_codes
+@exit_codes
 def list_chains(args: Namespace) -> None:
     """Print the chains with their number of records and the newest one, or ``broken``.
 
@@ -46,7 +29,7 @@ def list_chains(args: Namespace) -> None:
         print_table(columns, [_list_row(name, records) for name, records in found.items()])
 
 
-@_exit_codes
+@exit_codes
 def show(args: Namespace) -> None:
     """Print the records of a chain as a table, or as JSON.
 
@@ -67,7 +50,7 @@ def show(args: Namespace) -> None:
         print_table(("seq", "time", "kind", "partition", "outcome", "what"), [_show_row(record) for record in chosen])
 
 
-@_exit_codes
+@exit_codes
 def verify(args: Namespace) -> None:
     """Check chains; exit with 1 when one is not intact, naming each broken record.
 

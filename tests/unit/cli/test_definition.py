@@ -63,6 +63,22 @@ def test_show_needs_a_chain(parser: argparse.ArgumentParser) -> None:
         parser.parse_args(["mlops", "ledger", "show"])
 
 
+def test_the_policy_commands_take_what_they_need(parser: argparse.ArgumentParser) -> None:
+    """Numbers are numbers; what is left out is None."""
+
+    def parse(line: str) -> argparse.Namespace:
+        return parser.parse_args(["mlops", "policy", *line.split()])
+
+    checked = parse("check p.yaml --rows 500 --discordance 0.1 --model m --json")
+    tried = parse("backtest --policy p.yaml --model m --since 2013-02")
+
+    assert (checked.file, checked.rows, checked.discordance, checked.base_rate) == ("p.yaml", 500, 0.1, None)
+    assert (tried.policy, tried.model, tried.since, tried.until, tried.json) == ("p.yaml", "m", "2013-02", None, False)
+    assert callable(parse("schema").func)
+    with pytest.raises(SystemExit):
+        parse("backtest --policy p.yaml")
+
+
 def test_declaring_the_commands_loads_none_of_our_code() -> None:
     """Every `airflow` command pays for this import."""
     code = (

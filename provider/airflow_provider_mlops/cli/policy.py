@@ -1,0 +1,70 @@
+"""What the commands of ``airflow mlops policy`` share, and the smallest of them: the schema."""
+
+import sys
+from argparse import Namespace
+from difflib import get_close_matches
+from pathlib import Path
+
+from airflow_provider_mlops.config import ledger_root
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.rules import MetricRule
+
+MODEL_CHAIN = "model/"
+
+
+def schema(args: Namespace) -> None:  # noqa: ARG001 - how Airflow calls every command
+    """Print the JSON Schema of a gate's policy.
+
+    :param args: nothing of them is read.
+    """
+    from airflow_provider_mlops.backends.policy_file import SCHEMAS
+
+    sys.stdout.write((SCHEMAS / "policy.schema.json").read_text(encoding="utf-8"))
+
+
+def open_policy(path: str) -> Policy:
+    """Load a policy and check each rule against its metric.
+
+    :param path: the YAML file.
+    :return: the policy.
+    :raises BadInput: naming the file, the place, the value, and what is allowed; or the file that was meant.
+    """
+    from airflow_provider_mlops.backends.policy_file import load_policy
+    from airflow_provider_mlops.statistics.gate import check_rule
+
+    file = Path(path)
+    if not file.is_file():
+        beside = [found.name for found in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
+        near = get_close_matches(file.name, beside, n=1, cutoff=0.5)
+        raise BadInput(f"There is no file {path!r}.{f' Did you mean {file.parent / near[0]}?' if near else ''}")
+    policy = load_policy(file)
+    for index, rule in enumerate(policy.rules):
+        if isinstance(rule, MetricRule):
+            try:
+                check_rule(rule)
+            except BadInput as err:
+                raise BadInput(f"{path}: $.rules[{index}]: {err}") from None
+    return policy
+
+
+def model_records(model: str, root: str | None) -> list[Record]:
+    """Read the ledger of a model.
+
+    :param model: its name; the name of its chain does too.
+    :param root: folder of the ledgers, None for the configured one.
+    :return: the records, oldest first.
+    :raises BadInput: naming the models that there are, and the one that was meant.
+    :raises EvidenceBroken: when the chain is broken.
+    """
+    if root and not Path(root).is_dir():
+        raise BadInput(f"There is no folder {root!r}; --ledger-root is the folder that holds the chains.")
+    where, name = root or ledger_root(), model.removeprefix(MODEL_CHAIN)
+    known = [chain.removeprefix(MODEL_CHAIN) for chain in chains(where) if chain.startswith(MODEL_CHAIN)]
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise BadInput(f"No model {name!r} in {where}; it has: {', '.join(known) or 'none'}.{hint}")
+    return Ledger(where, f"{MODEL_CHAIN}{name}").records()
