@@ -163,6 +163,20 @@ def baseline_of(records: Sequence[Record], version: str | None, alias: str = "ch
     return None
 
 
+def golden_of(records: Iterable[Record], named: str | None, candidate: str | None) -> str | None:
+    """Find the golden version: a long-lived baseline against slow erosion.
+
+    :param records: records of the model's ledger, oldest first.
+    :param named: the version that the registry's alias names, None when it is not set.
+    :param candidate: version of the candidate, which is no baseline of itself.
+    :return: the named version, else the first one that a promotion made champion; None when there is neither.
+    """
+    first = next(
+        (record.body["version"] for record in _promotions(records) if record.body["alias"] == "champion"), None
+    )
+    return next((version for version in (named, first) if version is not None and version != candidate), None)
+
+
 def latest_promotion(records: Iterable[Record], alias: str = "champion") -> Record | None:
     """Find the newest promotion that moved an alias.
 

@@ -173,3 +173,20 @@ def test_audit_compares_with_its_own_dag(model: Ledger) -> None:
     )
     assert evidence.latest_of_run(model.records(), kind="training", partition_key="2013-02", run=run) == first
     assert evidence.latest_of_run(model.records(), kind="gate", partition_key="2013-02", run=run) is None
+
+
+def test_golden_version(model: Ledger) -> None:
+    """The alias names the golden version, else it is the first champion; the candidate is no baseline of itself."""
+    promoted = {"gate_record_hash": "g", "partition_key": "p"}
+    assert evidence.golden_of(model.records(), None, "1") is None
+    add(model, "promotion", "PASS", alias="shadow", version="9", previous_version=None, **promoted)
+    add(model, "promotion", "FAIL", alias="champion", version="1", previous_version=None, **promoted)
+    add(model, "promotion", "PASS", alias="champion", version="8", mode="dry_run", previous_version=None, **promoted)
+    add(model, "promotion", "PASS", alias="champion", version="2", previous_version=None, **promoted)
+    add(model, "promotion", "PASS", alias="champion", version="3", previous_version="2", **promoted)
+
+    assert evidence.golden_of(model.records(), None, "4") == "2"
+    assert evidence.golden_of(model.records(), None, None) == "2"
+    assert evidence.golden_of(model.records(), None, "2") is None
+    assert evidence.golden_of(model.records(), "3", "4") == "3"
+    assert evidence.golden_of(model.records(), "3", "3") == "2"
