@@ -27,6 +27,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
             "create_run",
             "log_batch",
             "log_dict",
+            "log_artifacts",
             "create_logged_model",
             "log_model_artifacts",
             "finalize_logged_model",

@@ -38,7 +38,7 @@ STEPS = {
     "register": Step(
         "trained", ("create_registered_model", "create_model_version", "set_registered_model_alias", "record")
     ),
-    "evaluate": Step("registered", ("publish", "record", "log_batch")),
+    "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
     "gate": Step("evaluated", ("record",)),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "drift": Step("drifted", ("record",)),

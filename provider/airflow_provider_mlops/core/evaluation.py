@@ -16,7 +16,6 @@ METRICS_OF: Mapping[str, tuple[str, ...]] = {
     MULTICLASS: ("multiclass_accuracy", "macro_f1", "multiclass_log_loss"),
     REGRESSION: ("rmse", "mae", "r2"),
 }
-_MEASURED = (CANDIDATE, CHAMPION, "difference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ def summary_lines(body: Mapping[str, Any]) -> Iterator[str]:
     positives = f", {body['positives']:,} of them positive" if body.get("task", BINARY) == BINARY else ""
     rows = f"{body['rows']:,} rows of {body['partition_key']}{positives}"
     yield f"Version {body[CANDIDATE]['version']} against {against} on {rows}."
-    roles = [role for role in _MEASURED if role == CANDIDATE or champion]
+    roles = [CANDIDATE, *((CHAMPION, "difference") if champion else ()), *((GOLDEN,) if golden else ())]
     cells = [["metric", *roles]]
     cells += [[name, *(_figure(found.get(role)) for role in roles)] for name, found in body["metrics"].items()]
     yield from _table(cells)

@@ -1,83 +1,99 @@
-"""Scoring models on the same test rows, and keeping the scores by hash."""
+"""Scoring every model on the same test rows, as they are and altered."""
 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.core.canonical import PREFIX
+from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.evaluation import CANDIDATE, Asked, Contender, Contenders, check_comparable
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import read_rows
+from airflow_provider_mlops.hooks.scores_store import (
+    VARIANT,
+    ScoredRows,
+    check_names,
+    read_scores,
+    score_columns,
+    score_table,
+    store_scores,
+)
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.variants import altered_rows, floats, is_number
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from airflow_provider_mlops.statistics.score_table import ScoreTable
-
-_OWN_COLUMNS = ("row_id", "label", "candidate", "champion")
+__all__ = ["ScoredRows", "load_model", "read_scores", "score_table", "score_test_rows", "store_scores"]
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredRows:
-    """Test rows with the scores of each model.
+class Scoring:
+    """What scoring has at hand, so that nothing is read or loaded twice.
 
-    :param frame: columns ``row_id``, ``label``, ``candidate``, ``champion`` (when there is one) and the slices.
-    :param unlabelled: test rows that were left out because they have no label.
+    :param scored: what is stored.
+    :param rows: all test rows, those without a label too.
+    :param labelled: the test rows that were scored.
+    :param labels: their labels, as the models know them.
+    :param estimators: the loaded models by role.
+    :param altered: by variant, in how many rows something was altered.
     """
 
-    frame: pd.DataFrame
-    unlabelled: int
+    scored: ScoredRows
+    rows: pd.DataFrame
+    labelled: pd.DataFrame
+    labels: pd.Series[Any]
+    estimators: Mapping[str, Any]
+    altered: Mapping[str, int] = field(default_factory=dict)
 
 
-def score_test_rows(
-    storage: Storage,
-    hook: MlflowHook,
-    candidate: Record,
-    champion: Record | None,
-    slices: Sequence[str],
-) -> ScoredRows:
-    """Score candidate and champion on the rows that the candidate's manifest holds out.
+def score_test_rows(storage: Storage, hook: MlflowHook, contenders: Contenders, asked: Asked, log: Any) -> Scoring:
+    """Score all models on the rows that the candidate's manifest holds out.
 
     :param storage: where the snapshots lie.
     :param hook: the MLflow connection.
-    :param candidate: training record of the candidate.
-    :param champion: training record of the champion, None when there is none.
-    :param slices: further columns to keep, as text.
+    :param contenders: the models by role; ``candidate`` is one of them.
+    :param asked: which columns to keep and which altered rows to make.
+    :param log: where progress is told.
     :return: the scored rows, in snapshot order.
-    :raises BadInput: when a column is missing or a model cannot score the rows.
+    :raises BadInput: when a column is missing, the weights are none, or a model cannot score the rows.
     :raises EvidenceBroken: when a snapshot or a model is not the recorded one.
     """
-    from airflow_provider_mlops.backends import scikit_learn as sk
-
-    manifest = candidate.body["manifest"]
-    rows = read_rows(
-        storage,
-        manifest["dataset"],
-        [manifest["test"]],
-        time_column=manifest["time_column"],
-        since=manifest["test"]["since"],
-    )
-    _check_columns(rows, [manifest["row_id"], *slices])
-    features, labels, unlabelled = sk.split_features(rows, features=manifest["features"], label=manifest["label"])
-    kept = rows.loc[features.index]
-    columns = {
-        "row_id": kept[manifest["row_id"]].astype(str).to_numpy(),
+    check_names(asked.kept)
+    check_comparable(contenders)
+    candidate = contenders[CANDIDATE]
+    rows = _test_rows(storage, candidate.manifest)
+    _check_columns(rows, [candidate.manifest["row_id"], *asked.needed])
+    features, labels, unlabelled = _split(rows, candidate)
+    labelled = rows.loc[features.index]
+    columns: dict[str, Any] = {
+        "row_id": labelled[candidate.manifest["row_id"]].astype(str).to_numpy(),
         "label": labels.to_numpy(),
-        "candidate": sk.score(load_model(hook, candidate), features),
     }
-    if champion is not None:
-        _check_columns(rows, champion.body["manifest"]["features"])
-        columns["champion"] = sk.score(load_model(hook, champion), kept[champion.body["manifest"]["features"]])
-    columns |= {name: _text(kept[name]) for name in slices if name not in _OWN_COLUMNS}
-    return ScoredRows(load("pandas", "parquet").DataFrame(columns), unlabelled)
+    estimators, scores = _score_models(hook, contenders, labelled, log)
+    for role, found in scores.items():
+        columns |= score_columns(role, found, candidate.classes)
+    if asked.weight is not None:
+        columns["weight"] = _weights(labelled[asked.weight], asked.weight)
+    altered = {}
+    for name, spec in asked.variants.items():
+        inputs = sha256_of({"candidate": candidate.manifest_hash, "spec": dict(spec)})
+        disturbed, altered[name] = altered_rows(features, name, spec, inputs)
+        found = _score(estimators[CANDIDATE], disturbed, candidate.task, f"the candidate, on the variant {name!r}")
+        log.info("Scored the variant %s: %s rows altered.", name, f"{altered[name]:,}")
+        columns |= score_columns(f"{VARIANT}:{name}", found, candidate.classes)
+    columns |= {name: _text(labelled[name]) for name in asked.kept}
+    frame = load("pandas", "parquet").DataFrame(columns)
+    scored = ScoredRows(frame, unlabelled, candidate.task, candidate.classes)
+    return Scoring(scored, rows, labelled, labels, estimators, altered)
 
 
 def load_model(hook: MlflowHook, training: Record) -> Any:
@@ -97,66 +113,87 @@ def load_model(hook: MlflowHook, training: Record) -> Any:
         return sk.read_model(path, sha256=body["archive_sha256"], trusted_types=body["manifest"]["trusted_types"])
 
 
-def store_scores(storage: Storage, model_name: str, scored: ScoredRows, facts: Mapping[str, Any]) -> tuple[str, str]:
-    """Keep per-row scores as Parquet under the hash of their content.
-
-    :param storage: where evaluations lie.
-    :param model_name: name of the registered model.
-    :param scored: the scored rows.
-    :param facts: JSON-safe facts for the manifest beside them.
-    :return: id and address of the stored scores.
-    """
-    from airflow_provider_mlops.backends.parquet import write_snapshot
-
-    with storage.staging() as folder:
-        manifest = write_snapshot([scored.frame], folder, facts)
-        return manifest["snapshot_id"], storage.publish(folder, scores_path(model_name, manifest["snapshot_id"]))
-
-
-def read_scores(storage: Storage, model_name: str, scores_id: str) -> ScoreTable:
-    """Read stored scores, proved by their hash, as the gate judges them.
-
-    :param storage: where evaluations lie.
-    :param model_name: name of the registered model.
-    :param scores_id: id of the stored scores.
-    :return: labels, scores and slices.
-    :raises EvidenceBroken: when they are missing or were changed.
-    """
-    from airflow_provider_mlops.backends.parquet import read_snapshot
-
-    with storage.open(scores_path(model_name, scores_id)) as folder:
-        return score_table(read_snapshot(folder, scores_id).to_pandas())
-
-
-def score_table(frame: pd.DataFrame) -> ScoreTable:
-    """Turn scored rows into what the gate judges.
-
-    :param frame: as `ScoredRows` holds it.
-    :return: labels, scores and slices.
-    """
-    from airflow_provider_mlops.statistics.score_table import ScoreTable
-
-    return ScoreTable(
-        labels=frame["label"].to_numpy(),
-        candidate=frame["candidate"].to_numpy(),
-        champion=frame["champion"].to_numpy() if "champion" in frame else None,
-        slices={name: frame[name].to_numpy() for name in frame.columns if name not in _OWN_COLUMNS},
+def _test_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    return read_rows(
+        storage,
+        manifest["dataset"],
+        [manifest["test"]],
+        time_column=manifest["time_column"],
+        since=manifest["test"]["since"],
     )
 
 
-def scores_path(model_name: str, scores_id: str) -> str:
-    """Return where stored scores lie below the storage root.
+def _split(rows: pd.DataFrame, candidate: Contender) -> tuple[pd.DataFrame, pd.Series[Any], int]:
+    from airflow_provider_mlops.backends import scikit_learn as sk
 
-    :param model_name: name of the registered model.
-    :param scores_id: id of the stored scores.
-    """
-    return f"evaluations/{model_name}/{scores_id.removeprefix(PREFIX)}"
+    manifest = candidate.manifest
+    return sk.split_features(
+        rows,
+        features=manifest["features"],
+        label=manifest["label"],
+        task=candidate.task,
+        classes=candidate.classes,
+    )
+
+
+def _score_models(
+    hook: MlflowHook, contenders: Contenders, labelled: pd.DataFrame, log: Any
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Load and score each model once, also where it has two roles."""
+    estimators: dict[str, Any] = {}
+    scores: dict[str, npt.NDArray[Any]] = {}
+    first: dict[str, str] = {}
+    for role, contender in contenders.items():
+        same = first.setdefault(contender.manifest_hash, role)
+        if same != role:
+            log.info("The %s, version %s, is the %s too.", same, contender.version, role)
+            estimators[role], scores[role] = estimators[same], scores[same]
+            continue
+        who = f"the {role}, version {contender.version},"
+        features = contender.manifest["features"]
+        if missing := [name for name in features if name not in labelled.columns]:
+            raise BadInput(
+                f"The test rows have no column {missing[0]!r}, which {who} was trained on; they have: "
+                f"{', '.join(map(str, labelled.columns[:40]))}."
+            )
+        started = time.monotonic()
+        estimators[role] = load_model(hook, contender.training)
+        scores[role] = _score(estimators[role], labelled[features], contender.task, who)
+        log.info("Scored %s on %s rows in %.1f s.", who, f"{len(labelled):,}", time.monotonic() - started)
+    return estimators, scores
+
+
+def _score(estimator: Any, features: pd.DataFrame, task: str, who: str) -> npt.NDArray[Any]:
+    from airflow_provider_mlops.backends import scikit_learn as sk
+
+    try:
+        return sk.score(estimator, features, task)
+    except BadInput as err:
+        raise BadInput(f"Scoring {who} failed: {err}") from err
 
 
 def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        raise BadInput(f"The test rows have no column {missing[0]!r}; they have: {', '.join(frame.columns[:40])}.")
+        raise BadInput(
+            f"The test rows have no column {missing[0]!r}; they have: {', '.join(map(str, frame.columns[:40]))}."
+        )
+
+
+def _weights(column: pd.Series[Any], name: str) -> npt.NDArray[Any]:
+    if not is_number(column):
+        raise BadInput(f"The weight column {name!r} is not numeric: {column.dtype}.")
+    numpy = load("numpy", "parquet")
+    weights: npt.NDArray[Any] = floats(column)
+    wrong = ~numpy.isfinite(weights) | (weights < 0)
+    if wrong.any():
+        raise BadInput(
+            f"The weight column {name!r} holds {weights[wrong][0]} in {int(wrong.sum()):,} of {len(weights):,} rows; "
+            "weights must be finite and not negative."
+        )
+    if not weights.any():
+        raise BadInput(f"The weight column {name!r} is 0 in all {len(weights):,} rows.")
+    return weights
 
 
 def _text(column: pd.Series[Any]) -> npt.NDArray[Any]:

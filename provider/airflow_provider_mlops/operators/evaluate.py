@@ -1,22 +1,40 @@
-"""Scoring candidate and champion on the same rows."""
+"""Scoring candidate, champion and golden version on the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.canonical import sha256_of
-from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.evaluation import (
+    CANDIDATE,
+    CHAMPION,
+    GOLDEN,
+    METRICS_OF,
+    Asked,
+    Contender,
+    Contenders,
+    models_of,
+    moment,
+    names_of,
+    summary_lines,
+)
 from airflow_provider_mlops.core.evidence import (
     baseline_of,
+    golden_of,
     latest_of_run,
     registration_by_manifest,
     registration_by_version,
     training_of,
 )
+from airflow_provider_mlops.core.manifest import BINARY
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.variants import read_variants
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
@@ -27,31 +45,65 @@ from airflow_provider_mlops.operators.base import MLOpsOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-DEFAULT_METRICS = ("roc_auc", "brier", "log_loss")
-LEVEL = 0.90
-_MEASURED = ("candidate", "champion", "difference")
+DEFAULT_METRICS = METRICS_OF[BINARY]
+AS_OF = "{{ dag_run.run_after.isoformat() }}"
+EXPLAIN = ("permutation", "shap")
+ARTIFACTS = "evaluation"
+MOST_METRICS = 20
 
 
 class EvaluateModelOperator(MLOpsOperator):
-    """Score a candidate and the champion on the same held-out rows, and keep the score of every row.
+    """Score a candidate, the champion and the golden version on the same held-out rows, and keep every row's scores.
 
-    The champion is pinned by version when the task starts. The scores are stored as Parquet under their hash, so that
-    any policy can be judged later without a model. In ``audit`` mode the recorded champion of the time is scored
-    again; scores that are not the recorded ones, bit by bit, are recorded as FAIL and fail the task.
+    The versions are pinned when the task starts. The scores are stored as Parquet under their hash, so that any
+    policy can be judged later without a model. What a policy may ask besides is measured and recorded too: leakage,
+    altered rows, how the model serves, which features it rests on. Figures and tables are logged to the candidate's
+    MLflow run, in ``live`` mode only. In ``audit`` mode the recorded versions of the time are scored again; scores that
+    are not the recorded ones, bit by bit, are recorded as FAIL and fail the task.
 
     :param model_name: name of the registered model. (templated)
     :param manifest_hash: names the candidate's training, as `TrainModelOperator` returns it. (templated)
-    :param slices: columns of the test rows that a policy slices by.
-    :param metrics: metrics to measure, with two-sided 90 % intervals.
+    :param slices: columns of the test rows that a policy slices by. (templated)
+    :param columns: further columns to keep with the scores: groups, clusters, the time. (templated)
+    :param metrics: metrics to measure, with two-sided 90 % intervals; default: those of the task. (templated)
+    :param weight_column: column with the weight of each row. (templated)
+    :param entity_column: column that says whom or what a row is about: none should be trained on and tested on.
+        (templated)
+    :param stress: by name, how the test rows are disturbed: ``{"noise": {"scale": 0.5}}``, ``{"missing": {"share":
+        0.1}}``, ``{"out_of_range": {"factor": 2}}`` (each with ``columns`` if not all), ``{"rare_category": {"column":
+        "carrier"}}``; another name says its ``kind``. (templated)
+    :param counterfactuals: by name, which fact is exchanged: ``{"sex": {"column": "sex", "values": {"f": "m", "m":
+        "f"}}}``. (templated)
+    :param golden_alias: alias of the golden version; where it is not set, the first champion is golden. None for no
+        golden version. (templated)
+    :param as_of: when the evaluation is made, ISO 8601; the age of the labels is counted up to it. (templated)
+    :param leakage: whether the training rows are read again and compared with the test rows.
+    :param infrastructure: whether the model is loaded, checked and timed in a process of its own.
+    :param explain: importance of the features by ``permutation`` or ``shap``; None for none.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots and evaluations lie; default: ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"model_name", "partition_key", "evaluation_id", "candidate_version", "champion_version", "rows",
-    "positives", "metrics", "record"}``.
+    Returns ``{"model_name", "partition_key", "evaluation_id", "candidate_version", "champion_version",
+    "golden_version", "rows", "positives", "metrics", "record"}``; of more than 20 metrics the first 20.
     """
 
-    template_fields: Sequence[str] = ("model_name", "manifest_hash", "mlflow_conn_id", "storage_root", "ledger_root")
+    template_fields: Sequence[str] = (
+        "model_name",
+        "manifest_hash",
+        "slices",
+        "columns",
+        "metrics",
+        "weight_column",
+        "entity_column",
+        "stress",
+        "counterfactuals",
+        "golden_alias",
+        "as_of",
+        "mlflow_conn_id",
+        "storage_root",
+        "ledger_root",
+    )
     operator_extra_links = (MlflowRunLink(), ModelVersionLink())
     ui_color = "#ebdef0"
 
@@ -61,7 +113,17 @@ class EvaluateModelOperator(MLOpsOperator):
         model_name: str,
         manifest_hash: str,
         slices: Sequence[str] = (),
-        metrics: Sequence[str] = DEFAULT_METRICS,
+        columns: Sequence[str] = (),
+        metrics: Sequence[str] | None = None,
+        weight_column: str | None = None,
+        entity_column: str | None = None,
+        stress: Mapping[str, Mapping[str, Any]] | None = None,
+        counterfactuals: Mapping[str, Mapping[str, Any]] | None = None,
+        golden_alias: str | None = GOLDEN,
+        as_of: str = AS_OF,
+        leakage: bool = True,
+        infrastructure: bool = True,
+        explain: str | None = EXPLAIN[0],
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
         ledger_root: str | None = None,
@@ -71,7 +133,17 @@ class EvaluateModelOperator(MLOpsOperator):
         self.model_name = model_name
         self.manifest_hash = manifest_hash
         self.slices = slices
+        self.columns = columns
         self.metrics = metrics
+        self.weight_column = weight_column
+        self.entity_column = entity_column
+        self.stress = stress
+        self.counterfactuals = counterfactuals
+        self.golden_alias = golden_alias
+        self.as_of = as_of
+        self.leakage = leakage
+        self.infrastructure = infrastructure
+        self.explain = explain
         self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
         self.ledger_root = ledger_root
@@ -80,23 +152,29 @@ class EvaluateModelOperator(MLOpsOperator):
         """Score, measure and record; or find the evaluation of the same models on the same rows."""
         ledger = model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
-        candidate = training_of(records, self.model_name, self.manifest_hash)
-        registered = registration_by_manifest(records, self.manifest_hash)
-        version = registered.body["version"] if registered else None
-        champion_version = self._champion_version(records, candidate, version, run)
-        champion = self._champion(records, champion_version)
-        self._push_links(context, candidate, version)
-        key = self.decision_key(run, self._decision(candidate, champion))
+        training = training_of(records, self.model_name, self.manifest_hash)
+        recorded = None
+        if run.mode is Mode.AUDIT:
+            partition = training.body["partition_key"]
+            recorded = latest_of_run(records, kind="evaluation", partition_key=partition, run=run)
+        contenders = self._contenders(records, training, run, recorded)
+        self._push_links(context, contenders[CANDIDATE])
+        asked = self._asked(contenders[CANDIDATE])
+        as_of = self._as_of(recorded)
+        key = self.decision_key(run, self._decision(contenders, asked, as_of))
         record = ledger.find(kind="evaluation", key=key, mode=run.mode)
         if record is None:
-            body = self._evaluate(candidate, champion, version, champion_version)
-            outcome = self._compare(records, body, run) if run.mode is Mode.AUDIT else None
+            body = self._evaluate(contenders, asked, as_of, run, recorded)
+            outcome = self._compare(recorded, body) if run.mode is Mode.AUDIT else None
             record = ledger.append(
                 kind="evaluation", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
             )
+        else:
+            self.log.info("Found the evaluation of these models on these rows: record %s.", record.hash)
         if run.mode is Mode.LIVE:
-            self._log_to_mlflow(candidate, record)
-        self._log_metrics(record)
+            self._log_to_mlflow(training, record)
+        for line in summary_lines(record.body):
+            self.log.info("%s", line)
         if record.outcome == Outcome.FAIL:
             raise Refused(
                 f"The audit of {record.body['partition_key']} does not give the recorded scores: evaluation "
@@ -104,120 +182,112 @@ class EvaluateModelOperator(MLOpsOperator):
             )
         return self._result(record)
 
-    def _champion_version(
-        self, records: Sequence[Record], candidate: Record, version: str | None, run: RunFacts
-    ) -> str | None:
+    def _contenders(
+        self, records: Sequence[Record], training: Record, run: RunFacts, recorded: Record | None
+    ) -> Contenders:
+        """Pin the versions that are scored: those of the registry now, in an audit those of the record."""
+        registered = registration_by_manifest(records, self.manifest_hash)
+        version = registered.body["version"] if registered else None
         if run.mode is Mode.AUDIT:
-            recorded = latest_of_run(records, kind="evaluation", partition_key=candidate.body["partition_key"], run=run)
-            champion = recorded.body["champion"] if recorded else None
-            return str(champion["version"]) if champion else None
+            body = recorded.body if recorded else {}
+            versions = {role: (body.get(role) or {}).get("version") for role in (CHAMPION, GOLDEN)}
+        else:
+            versions = self._versions(records, version)
+        found = {CANDIDATE: Contender(training, version)}
+        for role, other in versions.items():
+            if other is None:
+                self.log.info("Model %s has no %s.", self.model_name, f"{role} version" if role == GOLDEN else role)
+                continue
+            made = registration_by_version(records, self.model_name, str(other))
+            found[role] = Contender(training_of(records, self.model_name, made.body["manifest_hash"]), str(other))
+        return found
+
+    def _versions(self, records: Sequence[Record], candidate: str | None) -> dict[str, str | None]:
         from airflow_provider_mlops.backends import mlflow as ml
 
         with MlflowHook(self.mlflow_conn_id).session() as client:
-            current = ml.alias_version(client, self.model_name, "champion")
-        return baseline_of(records, version) if current is not None and current == version else current
+            champion = ml.alias_version(client, self.model_name, CHAMPION)
+            named = ml.alias_version(client, self.model_name, self.golden_alias) if self.golden_alias else None
+        if champion is not None and champion == candidate:
+            champion = baseline_of(records, candidate)
+        golden = golden_of(records, named, candidate) if self.golden_alias else None
+        return {CHAMPION: champion, GOLDEN: golden}
 
-    def _champion(self, records: Sequence[Record], version: str | None) -> Record | None:
-        if version is None:
-            self.log.info("Model %s has no champion yet.", self.model_name)
-            return None
-        registered = registration_by_version(records, self.model_name, version)
-        return training_of(records, self.model_name, registered.body["manifest_hash"])
+    def _asked(self, candidate: Contender) -> Asked:
+        metrics = METRICS_OF[candidate.task] if self.metrics is None else names_of(self.metrics, "metrics")
+        return Asked(
+            metrics=metrics,
+            slices=names_of(self.slices, "slices"),
+            columns=names_of(self.columns, "columns"),
+            weight=self.weight_column or None,
+            entity=self.entity_column or None,
+            variants=read_variants(self.stress, self.counterfactuals),
+        )
 
-    def _decision(self, candidate: Record, champion: Record | None) -> dict[str, Any]:
-        return {
-            "model": self.model_name,
-            "candidate": candidate.body["manifest_hash"],
-            "champion": champion.body["manifest_hash"] if champion else None,
-            "slices": list(self.slices),
-            "metrics": list(self.metrics),
-        }
+    def _as_of(self, recorded: Record | None) -> str:
+        """Return when the evaluation is made; an audit puts itself back into that time."""
+        if recorded is not None:
+            return str(recorded.body.get("as_of") or recorded.time)
+        return moment(self.as_of, "as_of")
+
+    def _decision(self, contenders: Contenders, asked: Asked, as_of: str) -> dict[str, Any]:
+        if self.explain not in (None, *EXPLAIN):
+            raise BadInput(f"explain={self.explain!r} must be None or one of: {', '.join(EXPLAIN)}.")
+        checks = {"leakage": self.leakage, "infrastructure": self.infrastructure, "explain": self.explain}
+        return {"model": self.model_name, **models_of(contenders), **asked.decision(), **checks, "as_of": as_of}
 
     def _evaluate(
-        self, candidate: Record, champion: Record | None, version: str | None, champion_version: str | None
+        self, contenders: Contenders, asked: Asked, as_of: str, run: RunFacts, recorded: Record | None
     ) -> dict[str, Any]:
-        from airflow_provider_mlops.hooks.scoring import score_table, score_test_rows, store_scores
-        from airflow_provider_mlops.statistics.gate import measure_all
+        from airflow_provider_mlops.hooks.evaluation import Checks, Evaluation
 
-        storage, test = Storage(self.storage_root), candidate.body["manifest"]["test"]
-        hook = MlflowHook(self.mlflow_conn_id)
-        scored = score_test_rows(storage, hook, candidate, champion, self.slices)
-        facts = {"kind": "scores", "model_name": self.model_name, **self._decision(candidate, champion)}
-        scores_id, uri = store_scores(storage, self.model_name, scored, facts)
-        evaluation_id = sha256_of({"scores": scores_id, **self._decision(candidate, champion)})
-        table = score_table(scored.frame)
-        return {
-            "partition_key": candidate.body["partition_key"],
-            "evaluation_id": evaluation_id,
-            "candidate": _identity(candidate, version),
-            "champion": _identity(champion, champion_version) if champion else None,
-            "test": {"snapshot_id": test["snapshot_id"], "since": test["since"]},
-            "rows": table.rows,
-            "positives": table.positives,
-            "unlabelled": scored.unlabelled,
-            "metrics": measure_all(table, self.metrics, LEVEL, evaluation_id=evaluation_id),
-            "scores_id": scores_id,
-            "scores_uri": uri,
-        }
+        audit = run.mode is Mode.AUDIT
+        checks = Checks(leakage=self.leakage, infrastructure=self.infrastructure and not audit, explain=self.explain)
+        hook, storage = MlflowHook(self.mlflow_conn_id), Storage(self.storage_root)
+        body = Evaluation(storage, hook, self.model_name, contenders, asked, self.log).run(checks, as_of)
+        if audit and recorded is not None and (measured := recorded.body.get("infrastructure")):
+            # How long an answer took then cannot be measured again.
+            body["infrastructure"] = {**measured, "from_record": recorded.hash}
+        return body
 
-    def _compare(self, records: Sequence[Record], body: dict[str, Any], run: RunFacts) -> Outcome:
-        """Put the recorded evaluation beside this one; the id is a hash over every score."""
-        recorded = latest_of_run(records, kind="evaluation", partition_key=body["partition_key"], run=run)
+    def _compare(self, recorded: Record | None, body: dict[str, Any]) -> Outcome:
+        """Put the recorded evaluation beside this one."""
+        from airflow_provider_mlops.hooks.evaluation import same_scores
+
         if recorded is None:
             body["recorded"] = None
             return Outcome.INCONCLUSIVE
         body["recorded"] = {"evaluation_id": recorded.body["evaluation_id"], "record": recorded.hash}
-        same = recorded.body["evaluation_id"] == body["evaluation_id"]
+        same = same_scores(Storage(self.storage_root), self.model_name, body, recorded.body)
         self.log.info("Audit: the scores %s the recorded ones, bit by bit.", "are" if same else "are NOT")
         return Outcome.PASS if same else Outcome.FAIL
 
-    def _push_links(self, context: Context, candidate: Record, version: str | None) -> None:
-        hook, body = MlflowHook(self.mlflow_conn_id), candidate.body
+    def _push_links(self, context: Context, candidate: Contender) -> None:
+        hook, body = MlflowHook(self.mlflow_conn_id), candidate.training.body
         push_links(
             context,
             run=hook.run_url(body["mlflow_experiment_id"], body["mlflow_run_id"]),
-            version=hook.version_url(self.model_name, version) if version else "",
+            version=hook.version_url(self.model_name, candidate.version) if candidate.version else "",
         )
 
-    def _log_to_mlflow(self, candidate: Record, record: Record) -> None:
-        """Show the candidate's metrics beside its training; the record stays the evidence."""
+    def _log_to_mlflow(self, training: Record, record: Record) -> None:
+        """Show the candidate's metrics, figures and tables beside its training; the record stays the evidence."""
         from airflow_provider_mlops.backends import mlflow as ml
+        from airflow_provider_mlops.hooks.evaluation import write_artifacts
 
+        started, run_id = time.monotonic(), training.body["mlflow_run_id"]
         measured = {name: found["candidate"] for name, found in record.body["metrics"].items()}
         metrics = {f"test_{name}": found["value"] for name, found in measured.items() if found}
-        with MlflowHook(self.mlflow_conn_id).session() as client:
-            ml.log_facts(client, candidate.body["mlflow_run_id"], metrics=metrics, params={})
-
-    def _log_metrics(self, record: Record) -> None:
-        body = record.body
-        champion = body["champion"]["version"] if body["champion"] else "(none)"
-        self.log.info(
-            "Version %s against champion %s on %s rows of %s, %s of them positive.",
-            body["candidate"]["version"],
-            champion,
-            f"{body['rows']:,}",
-            body["partition_key"],
-            f"{body['positives']:,}",
-        )
-        for name, measured in body["metrics"].items():
-            self.log.info("%s: %s", name, "; ".join(_figure(who, measured.get(who)) for who in _MEASURED))
+        with tempfile.TemporaryDirectory(prefix="mlops-evaluation-") as folder:
+            write_artifacts(Storage(self.storage_root), self.model_name, record.body, Path(folder), self.log)
+            with MlflowHook(self.mlflow_conn_id).session() as client:
+                ml.log_facts(client, run_id, metrics=metrics, params={})
+                client.log_artifacts(run_id, folder, ARTIFACTS)
+        self.log.info("Figures and tables are with MLflow run %s (%.1f s).", run_id, time.monotonic() - started)
 
     def _result(self, record: Record) -> dict[str, Any]:
         body = record.body
-        shown = {name: body[name] for name in ("partition_key", "evaluation_id", "rows", "positives", "metrics")}
-        return {
-            "model_name": self.model_name,
-            **shown,
-            "candidate_version": body["candidate"]["version"],
-            "champion_version": body["champion"]["version"] if body["champion"] else None,
-            "record": record.hash,
-        }
-
-
-def _figure(who: str, found: dict[str, Any] | None) -> str:
-    return f"{who} {found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]" if found else f"no {who}"
-
-
-def _identity(training: Record, version: str | None) -> dict[str, Any]:
-    body = training.body
-    return {"version": version, "model_digest": body["model_digest"], "manifest_hash": body["manifest_hash"]}
+        shown = {name: body[name] for name in ("partition_key", "evaluation_id", "rows", "positives")}
+        versions = {f"{role}_version": (body.get(role) or {}).get("version") for role in (CANDIDATE, CHAMPION, GOLDEN)}
+        metrics = dict(list(body["metrics"].items())[:MOST_METRICS])
+        return {"model_name": self.model_name, **shown, **versions, "metrics": metrics, "record": record.hash}

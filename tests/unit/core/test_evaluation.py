@@ -165,7 +165,12 @@ def test_summary_is_a_table() -> None:
         "rows": 12345,
         "positives": 2345,
         "metrics": {
-            "roc_auc": {"candidate": figure(0.7), "champion": figure(0.65), "difference": figure(0.05)},
+            "roc_auc": {
+                "candidate": figure(0.7),
+                "champion": figure(0.65),
+                "difference": figure(0.05),
+                "golden": figure(0.6),
+            },
             "f1": {"candidate": None, "champion": None, "difference": None, "reason": "One class only."},
         },
         "leakage": {
@@ -179,9 +184,9 @@ def test_summary_is_a_table() -> None:
     }
     assert list(summary_lines(body)) == [
         "Version 3 against champion 2 and golden version 1 on 12,345 rows of 2013-02, 2,345 of them positive.",
-        "metric   candidate                champion                 difference",
-        "roc_auc  0.7000 [0.6900, 0.7100]  0.6500 [0.6400, 0.6600]  0.0500 [0.0400, 0.0600]",
-        "f1       not measured             not measured             not measured",
+        "metric   candidate                champion                 difference               golden",
+        "roc_auc  0.7000 [0.6900, 0.7100]  0.6500 [0.6400, 0.6600]  0.0500 [0.0400, 0.0600]  0.6000 [0.5900, 0.6100]",
+        "f1       not measured             not measured             not measured             not measured",
         "f1: One class only.",
         LEAKAGE_LINE,
     ]

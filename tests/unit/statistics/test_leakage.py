@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.leakage import mean_area, number_auc, rate_auc
 
+Array = npt.NDArray[Any]
 RNG = np.random.default_rng(7)
 POSITIVE = RNG.random(4_000) < 0.3
 # The error of an area of 0.5 on 4,000 rows is below 0.011.
@@ -28,7 +29,7 @@ def test_noise_is_no_leak() -> None:
 
 
 @pytest.mark.parametrize("where", [POSITIVE, ~POSITIVE])
-def test_missing_values_can_leak(where: npt.NDArray[Any]) -> None:
+def test_missing_values_can_leak(where: Array) -> None:
     """A value that is missing for one class only gives the label away."""
     values = np.where(where, np.nan, RNG.normal(size=len(POSITIVE)))
     assert number_auc(POSITIVE, values) == 1
@@ -39,9 +40,7 @@ def test_empty_feature_says_nothing() -> None:
     assert number_auc(POSITIVE, np.full(len(POSITIVE), np.nan)) == 0.5
 
 
-def counts_of(
-    codes: npt.NDArray[Any], positive: npt.NDArray[Any], size: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def counts_of(codes: Array, positive: Array, size: int) -> tuple[Array, Array]:
     """Count rows and positive rows by category."""
     return np.bincount(codes, minlength=size), np.bincount(codes[positive], minlength=size)
 

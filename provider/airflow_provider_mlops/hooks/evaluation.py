@@ -1,0 +1,195 @@
+"""An evaluation from its models to the body of its record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.evaluation import (
+    CANDIDATE,
+    CHAMPION,
+    GOLDEN,
+    Asked,
+    Contenders,
+    models_of,
+)
+from airflow_provider_mlops.hooks.leakage import leakage_facts, time_facts
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.scores_store import read_score_frame, read_scores, score_table, store_scores
+from airflow_provider_mlops.hooks.scoring import Scoring, score_test_rows
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.statistics.gate import measure_all
+from airflow_provider_mlops.statistics.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEVEL = 0.90
+PROBE_ROWS = 1_000
+_SCORED = ("row_id", "label", CANDIDATE, CHAMPION, GOLDEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """What is looked at besides the scores.
+
+    :param leakage: whether the training rows are compared with the test rows.
+    :param infrastructure: whether the model is loaded and timed in a process of its own.
+    :param explain: ``permutation``, ``shap`` or None.
+    """
+
+    leakage: bool = True
+    infrastructure: bool = True
+    explain: str | None = None
+
+
+class Evaluation:
+    """One evaluation.
+
+    :param storage: where snapshots and evaluations lie.
+    :param hook: the MLflow connection.
+    :param model_name: name of the registered model.
+    :param contenders: the models by role.
+    :param asked: what is asked of the test rows.
+    :param log: where progress is told.
+    """
+
+    def __init__(
+        self, storage: Storage, hook: MlflowHook, model_name: str, contenders: Contenders, asked: Asked, log: Any
+    ) -> None:
+        self.storage, self.hook, self.model_name = storage, hook, model_name
+        self.contenders, self.asked, self.log = contenders, asked, log
+
+    def run(self, checks: Checks, as_of: str) -> dict[str, Any]:
+        """Score, measure and check.
+
+        :param checks: what is looked at besides the scores.
+        :param as_of: when the evaluation is made, ISO 8601.
+        :return: the body of the record.
+        """
+        scoring = score_test_rows(self.storage, self.hook, self.contenders, self.asked, self.log)
+        candidate, decision = self.contenders[CANDIDATE], self.decision()
+        facts = {"kind": "scores", **decision}
+        scores_id, uri = store_scores(self.storage, self.model_name, scoring.scored, facts)
+        evaluation_id = sha256_of({"scores": scores_id, **decision})
+        table = score_table(scoring.scored.frame, scoring.scored.facts(), self.thresholds())
+        self.log.info("Measuring %s.", ", ".join(self.asked.metrics))
+        metrics = measure_all(table, self.asked.metrics, LEVEL, evaluation_id=evaluation_id)
+        test = candidate.manifest["test"]
+        return {
+            "partition_key": candidate.training.body["partition_key"],
+            "evaluation_id": evaluation_id,
+            "task": candidate.task,
+            "classes": candidate.classes,
+            **{role: self._identity(role) for role in (CANDIDATE, CHAMPION, GOLDEN)},
+            "test": {"snapshot_id": test["snapshot_id"], "since": test["since"]},
+            "rows": table.rows,
+            "positives": table.positives,
+            "unlabelled": scoring.scored.unlabelled,
+            "metrics": metrics,
+            "scores_id": scores_id,
+            "scores_uri": uri,
+            "thresholds": self.thresholds(),
+            "slices": list(self.asked.slices),
+            "columns": {
+                "kept": list(self.asked.columns),
+                "weight": self.asked.weight,
+                "entity": self.asked.entity,
+            },
+            "variants": {
+                name: {**spec, "altered": scoring.altered[name]} for name, spec in self.asked.variants.items()
+            },
+            **time_facts(scoring.rows, scoring.labelled, candidate.manifest["time_column"]),
+            "as_of": as_of,
+            "leakage": self._leakage(scoring) if checks.leakage else None,
+            "infrastructure": self._infrastructure(scoring) if checks.infrastructure else None,
+            "importance": self._importance(scoring, checks.explain, evaluation_id) if checks.explain else None,
+        }
+
+    def decision(self) -> dict[str, Any]:
+        """Return what the scores and the metrics depend on, JSON-safe."""
+        return {"model": self.model_name, **models_of(self.contenders), **self.asked.decision()}
+
+    def thresholds(self) -> dict[str, float]:
+        """Return the operating threshold of each model that froze one."""
+        found = {role: contender.threshold for role, contender in self.contenders.items()}
+        return {role: value for role, value in found.items() if value is not None}
+
+    def _identity(self, role: str) -> dict[str, Any] | None:
+        return self.contenders[role].identity() if role in self.contenders else None
+
+    def _leakage(self, scoring: Scoring) -> dict[str, Any]:
+        started = time.monotonic()
+        candidate = self.contenders[CANDIDATE]
+        labels = scoring.labels.to_numpy()
+        found = leakage_facts(self.storage, candidate, scoring.labelled, labels, self.asked.entity)
+        rows = f"{found['train_rows']:,}"
+        self.log.info("Compared the test rows with %s training rows in %.1f s.", rows, time.monotonic() - started)
+        return found
+
+    def _infrastructure(self, scoring: Scoring) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.serving_check import check_serving
+
+        started = time.monotonic()
+        candidate = self.contenders[CANDIDATE]
+        probe = scoring.labelled[candidate.manifest["features"]].head(PROBE_ROWS)
+        found = check_serving(self.hook, candidate.training, probe)
+        self.log.info("Loaded and tried the model in a clean process in %.1f s.", time.monotonic() - started)
+        return dict(found)
+
+    def _importance(self, scoring: Scoring, method: str, evaluation_id: str) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.explain import explain
+
+        started = time.monotonic()
+        candidate, champion = self.contenders[CANDIDATE], self.contenders.get(CHAMPION)
+        found = explain(
+            scoring.estimators[CANDIDATE],
+            scoring.estimators.get(CHAMPION),
+            scoring.labelled[candidate.manifest["features"]],
+            scoring.labels.to_numpy(),
+            champion_features=scoring.labelled[champion.manifest["features"]] if champion else None,
+            task=candidate.task,
+            method=method,
+            seed=derive_seed(evaluation_id, "importance"),
+        )
+        self.log.info("Explained by %s importance in %.1f s.", method, time.monotonic() - started)
+        return found
+
+
+def same_scores(storage: Storage, model_name: str, ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Whether two evaluations gave the same scores to the same rows, bit by bit.
+
+    Other slices, metrics or altered rows may have been asked for since; the models' scores are what is compared.
+
+    :param storage: where evaluations lie.
+    :param model_name: name of the registered model.
+    :param ours: body of one evaluation's record.
+    :param recorded: body of the other's.
+    :raises EvidenceBroken: when stored scores are missing or were changed.
+    """
+    if ours["scores_id"] == recorded["scores_id"]:
+        return True
+    frames = [read_score_frame(storage, model_name, body["scores_id"])[0] for body in (ours, recorded)]
+    scored = [[name for name in frame.columns if name.split(":")[0] in _SCORED] for frame in frames]
+    return scored[0] == scored[1] and frames[0][scored[0]].equals(frames[1][scored[1]])
+
+
+def write_artifacts(storage: Storage, model_name: str, body: Mapping[str, Any], folder: Path, log: Any) -> None:
+    """Draw an evaluation's figures and write its tables.
+
+    :param storage: where evaluations lie.
+    :param model_name: name of the registered model.
+    :param body: body of its record.
+    :param folder: an empty folder.
+    :param log: where is told what could not be drawn.
+    :raises EvidenceBroken: when the scores are missing or were changed.
+    """
+    from airflow_provider_mlops.hooks.artifacts import write_evaluation_artifacts
+
+    table = read_scores(storage, model_name, body["scores_id"], body.get("thresholds"))
+    left_out = write_evaluation_artifacts(folder, body, table, model_name=model_name)
+    for name, reason in left_out.items():
+        log.info("Not drawn: %s: %s", name, reason)
