@@ -86,9 +86,15 @@ class _Units:
     def total(self) -> int:
         return sum(map(len, self.strata))
 
-    def row_weights(self, times: FloatArray, out: FloatArray) -> None:
-        """Turn the times that each unit counts into the weights of the rows."""
-        out[:] = times if self.of_row is None else times[self.of_row]
+    def row_weights(self, times: list[IntArray], out: FloatArray) -> None:
+        """Turn the times that each unit of each stratum counts into the weights of the rows."""
+        if self.of_row is not None:
+            out[:] = times[0][self.of_row]
+        elif len(times) == 1:
+            out[:] = times[0]
+        else:
+            for stratum, counts in zip(self.strata, times, strict=True):
+                out[stratum] = counts
         if self.weights is not None:
             out *= self.weights
 
@@ -115,7 +121,7 @@ def resample(
     """
     units = _units_of(plan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(statistic(_own_weights(plan, units))[0])
+        value = float(statistic(_own_weights(plan))[0])
         draws = np.concatenate([_values(statistic, weights) for weights in _drawn(plan, units)])
         acceleration = _acceleration(statistic, plan, units) if np.isfinite(draws).all() else math.nan
     return interval_of_draws(
@@ -179,10 +185,8 @@ def _units_of(plan: Plan) -> _Units:
     return _Units([np.arange(len(names))], np.asarray(of_row, dtype=np.int64), plan.weights)
 
 
-def _own_weights(plan: Plan, units: _Units) -> FloatArray:
-    own = np.empty((1, plan.n))
-    units.row_weights(np.ones(units.total), own[0])
-    return own
+def _own_weights(plan: Plan) -> FloatArray:
+    return np.ones((1, plan.n)) if plan.weights is None else plan.weights[None, :].astype(np.float64)
 
 
 def _values(statistic: Statistic, weights: FloatArray) -> FloatArray:
@@ -191,14 +195,15 @@ def _values(statistic: Statistic, weights: FloatArray) -> FloatArray:
 
 def _drawn(plan: Plan, units: _Units) -> Iterator[FloatArray]:
     random = np.random.Generator(np.random.PCG64(plan.seed))
-    times = np.zeros(units.total)
+
+    def times(units_of_stratum: int) -> IntArray:
+        drawn = random.integers(0, units_of_stratum, units_of_stratum)
+        return np.bincount(drawn, minlength=units_of_stratum)
+
     for size in _chunks(plan.draws, plan.n):
         weights = np.empty((size, plan.n))
         for row in weights:
-            for stratum in units.strata:
-                counts = np.bincount(random.integers(0, len(stratum), len(stratum)), minlength=len(stratum))
-                times[stratum] = counts
-            units.row_weights(times, row)
+            units.row_weights([times(len(stratum)) for stratum in units.strata], row)
         yield weights
 
 
@@ -206,19 +211,21 @@ def _acceleration(statistic: Statistic, plan: Plan, units: _Units) -> float:
     """Leave out one group of units after the other, whole clusters when clustered."""
     random = np.random.Generator(np.random.PCG64([plan.seed, 1]))
     most = max(2, _JACKKNIFE_GROUPS // len(units.strata))
+    # Groups are of places in a stratum.
     groups = [
         (code, group)
         for code, stratum in enumerate(units.strata)
-        for group in np.array_split(random.permutation(stratum), min(most, len(stratum)))
+        for group in np.array_split(random.permutation(len(stratum)), min(most, len(stratum)))
     ]
+    whole = [np.ones(len(stratum), dtype=np.int64) for stratum in units.strata]
     left_out: list[FloatArray] = []
+    remaining = iter(groups)
     for size in _chunks(len(groups), plan.n):
         weights = np.empty((size, plan.n))
-        start = sum(map(len, left_out))
-        for row, (_, group) in zip(weights, groups[start : start + size], strict=True):
-            times = np.ones(units.total)
-            times[group] = 0
-            units.row_weights(times, row)
+        for row, (code, group) in zip(weights, remaining, strict=False):
+            whole[code][group] = 0
+            units.row_weights(whole, row)
+            whole[code][group] = 1
         left_out.append(_values(statistic, weights))
     return acceleration_of(np.concatenate(left_out), np.array([code for code, _ in groups]))
 
