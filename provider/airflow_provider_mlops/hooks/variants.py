@@ -129,7 +129,8 @@ def _value_of(column: pd.Series[Any], texts: pd.Series[Any], new: str, where: st
     if len(found):
         return found.iloc[0]
     if is_number(column):
-        return float(new)
+        number = float(new)
+        return int(number) if column.dtype.kind in "iu" and number.is_integer() else number
     if column.dtype.kind == "b":
         if new not in ("True", "False"):
             raise BadInput(f"{where}: {new!r} must be True or False.")
