@@ -94,7 +94,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if "description" in schema:
         return str(schema["description"])
     if schema["type"] == "array":
-        return f"a list of them"
+        return "a list of them"
     if schema["type"] == "object":
         return f"a mapping with {' and '.join(schema['required'])}"
     return {"number": "a number", "string": "a text"}.get(schema["type"], str(schema["type"]))

@@ -1,252 +1,219 @@
 """The gate: measure what every rule of a policy asks for, let the bounds decide, combine.
 
 Every rule is judged at the policy's alpha without correction: all must pass, which is an intersection-union test
-(Berger 1982) and keeps the risk of a false promotion at alpha.
+(Berger 1982) and keeps the risk of a false promotion at alpha. Watched slices are a union of alarms instead, so that
+they are corrected for their number.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
-from airflow_provider_mlops.core import gate as decisions
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.measure import Interval, NotMeasurable
+from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.policy import Policy
-from airflow_provider_mlops.core.rules import Maximum, MaxLooks, MetricRule, Minimum, MinRows, NonInferior
+from airflow_provider_mlops.core.rules import (
+    CHAMPION,
+    GOLDEN,
+    BlockIfWorse,
+    DataAge,
+    Fairness,
+    FlipRate,
+    Infrastructure,
+    Leakage,
+    Maximum,
+    MaxLooks,
+    MetricRule,
+    Minimum,
+    MinRows,
+    NonInferior,
+    Rule,
+    Stress,
+    Superior,
+)
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.statistics.metrics import DEFAULT_THRESHOLD, Metric, Options, metric_named
-from airflow_provider_mlops.statistics.sample_size import rows_to_decide
+from airflow_provider_mlops.statistics.evidence_rules import judge_age, judge_looks, judge_rows, wears_out
+from airflow_provider_mlops.statistics.flips import judge_flips
+from airflow_provider_mlops.statistics.infrastructure_rule import judge_infrastructure
+from airflow_provider_mlops.statistics.leakage_rule import judge_leakage
+from airflow_provider_mlops.statistics.measurements import measure_all, measure_slices
+from airflow_provider_mlops.statistics.metric import Options
+from airflow_provider_mlops.statistics.question import Question, Releases
+from airflow_provider_mlops.statistics.rule_checks import check_rule
 from airflow_provider_mlops.statistics.score_table import ScoreTable
+from airflow_provider_mlops.statistics.scores import own_threshold, threshold_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
-from airflow_provider_mlops.statistics.wording import limit_text, non_inferior_text
+from airflow_provider_mlops.statistics.slicing import Rows, Slicer, rows_together
+from airflow_provider_mlops.statistics.watched_slices import judge_watched
+
+__all__ = ["HOLDOUT_WEARS_OUT", "NO_BASELINE", "check_rule", "judge", "measure_all", "measure_slices"]
 
 NO_BASELINE = "no_baseline"
-MAX_SLICES = 100
-NO_VALUE = "(none)"
+HOLDOUT_WEARS_OUT = "holdout_wears_out"
+NO_FACTS: Mapping[str, Any] = MappingProxyType({})
+
+_OF_SCORES = (MetricRule, Fairness, FlipRate)
+_DEMANDING = (Minimum, Maximum, NonInferior, Superior)
+"""Rules that only pass when something was proved; the other kinds pass when nothing bad was."""
 
 
-def judge(policy: Policy, table: ScoreTable, *, evaluation_id: str, looks: int) -> Verdict:
+def judge(
+    policy: Policy, table: ScoreTable, *, evaluation_id: str, looks: int, facts: Mapping[str, Any] = NO_FACTS
+) -> Verdict:
     """Judge a candidate.
 
-    Without a champion, non-inferiority rules do not apply: the verdict rests on the others and is marked
-    ``no_baseline``. A policy that then measures nothing is INCONCLUSIVE.
+    Without a champion, rules that compare with it do not apply: the verdict rests on the others and is marked
+    ``no_baseline``. A policy that then measures nothing is INCONCLUSIVE. From the third look at the same test rows on,
+    and at the last that the policy allows, it is marked ``holdout_wears_out``.
 
     :param policy: the rules.
     :param table: the test rows.
     :param evaluation_id: id of the evaluation; the seeds derive from it.
     :param looks: gates judged on these test rows, this one included.
+    :param facts: what the evaluation recorded besides the scores, as `core.gate_facts.gate_facts` gathers it.
     :return: the verdict, one result per rule and slice in the order of the policy.
-    :raises BadInput: when the policy names a metric that does not exist or a limit of the wrong direction.
+    :raises BadInput: when the policy names a metric that does not exist or is of another task, or a limit of the wrong
+        direction.
     """
-    results: list[RuleResult] = []
-    measured = False
     for rule in policy.rules:
-        if isinstance(rule, MinRows):
-            results.append(_judge_rows(rule, table))
-        elif isinstance(rule, MaxLooks):
-            results.append(_judge_looks(rule, looks))
-        elif isinstance(rule, MetricRule):
-            check_rule(rule)
-            if table.champion is None and isinstance(rule, NonInferior):
-                continue
-            measured = True
-            results.extend(_judge_metric(rule, table, policy.alpha, evaluation_id))
-        else:
-            raise BadInput(f"Rule {rule.name!r} is of the kind {rule.kind!r}, which the gate cannot judge.")
-    if not measured:
+        check_rule(rule, table.task)
+    case = _Case.of(policy, table, evaluation_id, looks, facts)
+    applying = [rule for rule in policy.rules if _applies(rule, table)]
+    results = [result for rule in applying for result in case.judge(rule)]
+    if not any(isinstance(rule, _DEMANDING) for rule in applying):
         results.append(_nothing_measured(table))
-    return Verdict.from_rules(results, marks=(NO_BASELINE,) if table.champion is None else ())
+    marks = [NO_BASELINE] if table.champion is None else []
+    allowed = [rule.value for rule in policy.rules if isinstance(rule, MaxLooks)]
+    if wears_out(looks, min(allowed, default=None)):
+        marks.append(HOLDOUT_WEARS_OUT)
+    return Verdict.from_rules(results, marks=marks)
 
 
-def measure_all(
-    table: ScoreTable, metrics: Iterable[str], level: float, *, evaluation_id: str = ""
-) -> dict[str, dict[str, Any]]:
-    """Measure what an evaluation record holds: every metric of both models and their difference.
-
-    :param table: the test rows.
-    :param metrics: names of the metrics.
-    :param level: two-sided confidence level.
-    :param evaluation_id: id of the evaluation; the seeds derive from it.
-    :return: ``{metric: {"candidate": {...} | None, "champion": ..., "difference": ...}}``; a part that cannot be
-        measured is None, and ``reason`` says why.
-    :raises BadInput: when a metric does not exist.
-    """
-    return {name: _record_of(metric_named(name), table, level, evaluation_id) for name in metrics}
-
-
-def check_rule(rule: MetricRule) -> None:
-    """Refuse a rule that contradicts its metric.
-
-    :param rule: the rule.
-    :raises BadInput: on an unknown metric, a minimum where lower is better (or the reverse), or a threshold for a
-        metric that has none.
-    """
-    metric = metric_named(rule.metric)
-    if isinstance(rule, Minimum) and not metric.higher_is_better:
-        raise BadInput(f"Rule {rule.name!r} sets a minimum for {rule.metric}, where lower is better: use a maximum.")
-    if isinstance(rule, Maximum) and metric.higher_is_better:
-        raise BadInput(f"Rule {rule.name!r} sets a maximum for {rule.metric}, where higher is better: use a minimum.")
-    if rule.threshold is not None and not metric.thresholded:
-        raise BadInput(f"Rule {rule.name!r} sets a threshold, which {rule.metric} does not have: remove it.")
-
-
-def _judge_rows(rule: MinRows, table: ScoreTable) -> RuleResult:
-    wanted = rule.positives or 0
-    outcome = decisions.decide_rows(table.rows, table.positives, min_rows=rule.rows, min_positives=wanted)
-    relation = "enough for" if outcome is Outcome.PASS else "fewer than"
-    limits = f"{rule.rows:,} and {wanted:,}" if wanted else f"{rule.rows:,}"
-    reason = (
-        f"There are {table.rows:,} test rows, {table.positives:,} of them positive, {relation} the minimum {limits}."
-    )
-    numbers = {"n": table.rows, "positives": table.positives, "rows": rule.rows, "min_positives": rule.positives}
-    return RuleResult(rule=rule.name, outcome=outcome, reason=reason, numbers=numbers)
-
-
-def _judge_looks(rule: MaxLooks, looks: int) -> RuleResult:
-    outcome = decisions.decide_looks(looks, rule.value)
-    if outcome is Outcome.PASS:
-        reason = f"This is look {looks} of {rule.value} at these test rows."
-    else:
-        reason = f"This is look {looks} at these test rows, more than the {rule.value} allowed: test on newer rows."
-    return RuleResult(rule=rule.name, outcome=outcome, reason=reason, numbers={"looks": looks, "value": rule.value})
+def _applies(rule: Rule, table: ScoreTable) -> bool:
+    """Say whether a rule applies: what compares with another version does not, while there is no champion at all."""
+    against = getattr(rule, "against", None)
+    return table.champion is not None or against is None or (against == GOLDEN and table.golden is not None)
 
 
 def _nothing_measured(table: ScoreTable) -> RuleResult:
-    missing = (
-        "there is no champion and the policy has no minimum or maximum"
-        if table.champion is None
-        else ("the policy has no rule about a metric")
-    )
+    if table.champion is None:
+        missing = "there is no champion and the policy has no minimum or maximum"
+    else:
+        missing = "the policy has no rule about a metric that must be proved: minimum, maximum, non_inferior, superior"
     return RuleResult(rule="measured", outcome=Outcome.INCONCLUSIVE, reason=f"Nothing was measured: {missing}.")
 
 
-def _judge_metric(rule: MetricRule, table: ScoreTable, alpha: float, evaluation_id: str) -> Iterator[RuleResult]:
-    """Judge a rule on all rows, or once per value of its slice column."""
-    if rule.slice is None:
-        yield _Question(rule, table, alpha, evaluation_id).judge()
-        return
-    if rule.slice not in table.slices:
-        known = ", ".join(table.slices) or "none"
-        yield _unanswered(rule, f"The test rows have no slice column {rule.slice!r}; they have: {known}.")
-        return
-    column = np.array([_slice_text(value) for value in table.slices[rule.slice]], dtype=object)
-    values = sorted(set(column))
-    if not 0 < len(values) <= MAX_SLICES:
-        limits = f"it must have 1 to {MAX_SLICES}"
-        yield _unanswered(rule, f"The slice column {rule.slice!r} has {len(values):,} values; {limits}.")
-        return
-    for value in values:
-        yield _Question(rule, table.where(column == value), alpha, evaluation_id, value).judge()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    """A candidate before the gate: everything that its rules are judged on."""
 
-
-def _slice_text(value: Any) -> str:
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return NO_VALUE if missing else str(value)
-
-
-def _unanswered(rule: MetricRule, reason: str) -> RuleResult:
-    numbers = {"metric": rule.metric, "slice": rule.slice}
-    return RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=reason, numbers=numbers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One rule on one set of rows."""
-
-    rule: MetricRule
-    table: ScoreTable
-    alpha: float
+    policy: Policy
+    slicer: Slicer
     evaluation_id: str
-    value: str | None = None
+    looks: int
+    facts: Mapping[str, Any]
+    problem: str
 
-    @property
-    def name(self) -> str:
-        return self.rule.name if self.value is None else f"{self.rule.name}[{self.value}]"
-
-    @property
-    def subject(self) -> str:
-        return self.rule.metric if self.value is None else f"{self.rule.metric} for {self.rule.slice} {self.value}"
-
-    @property
-    def options(self) -> Options:
-        where = "" if self.value is None else f"{self.rule.slice}={self.value}"
-        seed = derive_seed(self.evaluation_id, self.rule.metric, where)
-        threshold = DEFAULT_THRESHOLD if self.rule.threshold is None else self.rule.threshold
-        return Options(level=1 - 2 * self.alpha, seed=seed, threshold=threshold)
-
-    def judge(self) -> RuleResult:
-        least = self.rule.min_rows or 0
-        if self.table.rows < least:
-            reason = f"{self.subject}: {self.table.rows:,} rows, fewer than the minimum {least:,}."
-            return self._result(Outcome.INCONCLUSIVE, reason, {"min_rows": least})
+    @classmethod
+    def of(cls, policy: Policy, table: ScoreTable, evaluation_id: str, looks: int, facts: Mapping[str, Any]) -> "_Case":
+        clusters, problem = None, ""
         try:
-            return self._compare(self.rule) if isinstance(self.rule, NonInferior) else self._limit(self.rule)
+            clusters = rows_together(policy.dependence, table)
         except NotMeasurable as error:
-            return self._result(Outcome.INCONCLUSIVE, f"{self.subject} cannot be measured: {error}", {})
+            problem = str(error)
+        return cls(policy, Slicer(Rows(table, clusters)), evaluation_id, looks, facts, problem)
 
-    def _limit(self, rule: MetricRule) -> RuleResult:
-        if not isinstance(rule, Minimum | Maximum):
+    @property
+    def table(self) -> ScoreTable:
+        return self.slicer.rows.table
+
+    def judge(self, rule: Rule) -> Iterator[RuleResult]:
+        """Judge one rule by what its kind asks for."""
+        alpha = self.policy.alpha
+        if isinstance(rule, _OF_SCORES) and self.problem:
+            yield RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=self.problem)
+        elif isinstance(rule, MinRows):
+            yield judge_rows(rule, self.table)
+        elif isinstance(rule, MaxLooks):
+            yield judge_looks(rule, self.looks)
+        elif isinstance(rule, DataAge):
+            yield from judge_age(rule, self.facts)
+        elif isinstance(rule, Leakage):
+            yield judge_leakage(rule, self.facts, self.table.task)
+        elif isinstance(rule, Infrastructure):
+            yield from judge_infrastructure(rule, self.facts, alpha)
+        elif isinstance(rule, FlipRate):
+            yield judge_flips(rule, self.slicer.rows, alpha, self.evaluation_id)
+        elif isinstance(rule, Fairness):
+            yield from self._fairness(rule)
+        elif isinstance(rule, MetricRule):
+            yield from self._metric(rule)
+        else:
             raise BadInput(f"Rule {rule.name!r} is of the kind {rule.kind!r}, which the gate cannot judge.")
-        measured = metric_named(rule.metric).measure(self.table.labels, self.table.candidate, self.options)
-        minimum = isinstance(rule, Minimum)
-        decide = decisions.decide_minimum if minimum else decisions.decide_maximum
-        outcome = decide(measured, rule.value)
-        rows = None
-        if outcome is Outcome.INCONCLUSIVE:
-            rows = rows_to_decide(measured, rule.value, alpha=self.alpha)
-        subject = f"{self.subject} of the candidate"
-        reason = limit_text(outcome, subject, measured, rule.value, minimum=minimum, rows=rows)
-        found = {"candidate": measured.value, "limit": rule.value, "rows_needed": rows}
-        return self._result(outcome, reason, found, measured)
 
-    def _compare(self, rule: NonInferior) -> RuleResult:
-        metric, table, options = metric_named(rule.metric), self.table, self.options
-        if table.champion is None:
-            raise NotMeasurable("There is no champion.")
-        difference = metric.compare(table.labels, table.candidate, table.champion, options)
-        ours = metric.point(table.labels, table.candidate, options)
-        theirs = metric.point(table.labels, table.champion, options)
-        outcome = decisions.decide_non_inferior(difference, rule.margin, higher_is_better=metric.higher_is_better)
-        rows = None
-        if outcome is Outcome.INCONCLUSIVE:
-            limit = -rule.margin if metric.higher_is_better else rule.margin
-            rows = rows_to_decide(difference, limit, alpha=self.alpha, margin=rule.margin)
-        reason = non_inferior_text(outcome, self.subject, (ours, theirs), difference, rule.margin, rows)
-        found = {
-            "candidate": ours,
-            "champion": theirs,
-            "difference": difference.value,
-            "margin": rule.margin,
-            "rows_needed": rows,
-        }
-        return self._result(outcome, reason, found, difference)
+    def _metric(self, rule: MetricRule) -> Iterator[RuleResult]:
+        """Judge a rule on all rows, or once per value of its slice column."""
+        variants = (rule.variant,) if isinstance(rule, Stress) else ()
+        rows = self.slicer.rows.only((getattr(rule, "against", ""),), variants)
+        everything = self._question(rule, rows)
+        if rule.slice is None:
+            yield everything.judge()
+            return
+        try:
+            column = self.slicer.column(rule.slice)
+        except NotMeasurable as error:
+            yield everything.unanswered(str(error))
+            return
+        cut = (self._question(rule, rows.at(column.rows_of(value)), value) for value in column.values)
+        missing = sorted(set(rule.values) - set(column.values))
+        if isinstance(rule, BlockIfWorse):
+            yield judge_watched(rule, list(cut), everything, missing)
+            return
+        for question in cut:
+            yield question.judge()
+        nothing = rows.at(column.order[:0])
+        for value in missing:
+            reason = (
+                f"{rule.metric}: the test rows have no {rule.slice} {value}, which the rule wants: it fails closed."
+            )
+            yield self._question(rule, nothing, value).unanswered(reason, rows_needed=rule.min_rows)
 
-    def _result(
-        self, outcome: Outcome, reason: str, found: Mapping[str, Any], interval: Interval | None = None
-    ) -> RuleResult:
-        metric, options = metric_named(self.rule.metric), self.options
-        numbers: dict[str, Any] = {"metric": self.rule.metric, "slice": self.rule.slice, "slice_value": self.value}
-        numbers |= {"n": self.table.rows, "positives": self.table.positives, "alpha": self.alpha, **found}
-        if metric.thresholded:
-            numbers["threshold"] = options.threshold
-        if interval is not None:
-            numbers |= {"low": interval.low, "high": interval.high, "method": interval.method}
-            if metric.seeded:
-                numbers["seed"] = options.seed
-        return RuleResult(rule=self.name, outcome=outcome, reason=reason, numbers=numbers)
+    def _question(self, rule: MetricRule, rows: Rows, value: str | None = None) -> Question:
+        return Question(
+            rule=rule,
+            rows=rows,
+            alpha=self.policy.alpha,
+            evaluation_id=self.evaluation_id,
+            value=value,
+            releases=self._releases(rule),
+        )
 
+    def _releases(self, rule: MetricRule) -> Releases | None:
+        """What the releases since the golden version may have lost, by the margin that each of them was allowed."""
+        since = self.facts.get("releases_since_golden")
+        if getattr(rule, "against", None) != GOLDEN or not isinstance(since, int):
+            return None
+        for other in self.policy.rules:
+            same = isinstance(other, NonInferior) and other.against == CHAMPION and other.metric == rule.metric
+            if same and isinstance(other, NonInferior) and other.slice == rule.slice:
+                return Releases(since=since, margin=other.margin)
+        return None
 
-def _record_of(metric: Metric, table: ScoreTable, level: float, evaluation_id: str) -> dict[str, Any]:
-    options = Options(level=level, seed=derive_seed(evaluation_id, metric.name))
-    record: dict[str, Any] = {"candidate": None, "champion": None, "difference": None}
-    try:
-        record["candidate"] = metric.measure(table.labels, table.candidate, options).to_dict()
-        if table.champion is not None:
-            record["champion"] = metric.measure(table.labels, table.champion, options).to_dict()
-            record["difference"] = metric.compare(table.labels, table.candidate, table.champion, options).to_dict()
-    except NotMeasurable as error:
-        record["reason"] = str(error)
-    return record
+    def _fairness(self, rule: Fairness) -> Iterator[RuleResult]:
+        from airflow_provider_mlops.statistics.fairness_rule import judge_fairness
+
+        table, rows = self.table, self.slicer.rows
+        try:
+            operating = isinstance(rule.threshold, str)
+            options = Options(
+                level=1 - 2 * self.policy.alpha,
+                seed=derive_seed(self.evaluation_id, rule.metric),
+                threshold=own_threshold(table, "candidate") if operating else threshold_of(rule.threshold),
+                clusters=rows.clusters,
+                weights=table.weights,
+            )
+            yield from judge_fairness(rule, table, self.policy.alpha, options, evaluation_id=self.evaluation_id)
+        except NotMeasurable as error:
+            reason = f"{rule.metric} cannot be measured: {error}"
+            yield RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=reason)

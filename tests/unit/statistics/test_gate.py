@@ -10,9 +10,10 @@ from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
+from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.gate import judge, measure_all
-from airflow_provider_mlops.statistics.score_table import ScoreTable
 from airflow_provider_mlops.statistics.metrics import METRICS, Options
+from airflow_provider_mlops.statistics.score_table import ScoreTable
 
 
 def policy(*rules: dict[str, Any], alpha: float = 0.05) -> Policy:
@@ -178,23 +179,37 @@ def test_a_slice_column_with_endless_values_is_inconclusive() -> None:
     assert len(verdict.rules) == 1
 
 
+def scored(task: str, n: int = 500) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Make labels and the scores of two models for a task."""
+    if task == "binary":
+        rows = table(n)
+        return rows.labels.copy(), rows.candidate.copy(), np.array(rows.champion)
+    random = np.random.default_rng(3)
+    if task == "regression":
+        labels = random.normal(size=n)
+        return labels, labels + random.normal(size=n), labels + random.normal(size=n)
+    scores = random.dirichlet(np.ones(3), size=(2, n))
+    return random.integers(0, 3, n).astype(float), scores[0], scores[1]
+
+
 @pytest.mark.parametrize("metric", sorted(METRICS))
 @pytest.mark.parametrize("break_what", ["nan_candidate", "nan_champion", "one_class", "empty", "nan_label"])
 def test_what_cannot_be_measured_never_passes(metric: str, break_what: str) -> None:
-    """NaN, one class or no rows: INCONCLUSIVE with the cause, for every metric."""
-    rows = table(500)
-    labels, ours, theirs = rows.labels.copy(), rows.candidate.copy(), np.array(rows.champion)
+    """NaN, one class or no rows: INCONCLUSIVE with the cause, for every metric of every task."""
+    task = METRICS[metric].task
+    labels, ours, theirs = scored(task)
     if break_what == "nan_candidate":
         ours[0] = np.nan
     elif break_what == "nan_champion":
         theirs[0] = np.nan
     elif break_what == "nan_label":
         labels[0] = np.nan
-    elif break_what == "one_class":
+    elif break_what == "one_class" and task != "regression":
         labels[:] = 1
     else:
         labels, ours, theirs = labels[:0], ours[:0], theirs[:0]
-    verdict = run(policy(rule("non_inferior", metric=metric, margin=10.0)), ScoreTable(labels, ours, theirs))
+    rows = ScoreTable(labels, ours, theirs, task=task)
+    verdict = run(policy(rule("non_inferior", metric=metric, margin=10.0)), rows)
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "cannot be measured" in verdict.rules[0].reason
