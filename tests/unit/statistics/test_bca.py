@@ -10,6 +10,9 @@ from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.bca import acceleration_of, interval_of_draws
 from airflow_provider_mlops.statistics.intervals import unseen
 
+MANY = 10**13
+"""Rows of the smallest class for which no bound is widened."""
+
 
 def _left_out_means(values: np.ndarray) -> np.ndarray:
     return (values.sum() - values) / (len(values) - 1)
@@ -54,7 +57,7 @@ def test_no_acceleration_gives_percentiles(left_out: list[float]) -> None:
     """Where the jackknife has no answer, the bounds are percentiles and say so."""
     acceleration = acceleration_of(np.array(left_out))
     draws = _draws()
-    interval = interval_of_draws(0.1, draws, acceleration, 0.9, n=100, smallest=100)
+    interval = interval_of_draws(0.1, draws, acceleration, 0.9, n=100, smallest=MANY)
 
     assert math.isnan(acceleration)
     assert interval.method == "bootstrap_percentile_2000"
@@ -67,7 +70,7 @@ def test_bounds_equal_scipy_on_its_own_draws() -> None:
     theirs = stats.bootstrap((values,), np.mean, n_resamples=5_000, confidence_level=0.9, rng=4)
     draws = theirs.bootstrap_distribution
     ours = interval_of_draws(
-        float(values.mean()), draws, acceleration_of(_left_out_means(values)), 0.9, n=60, smallest=60
+        float(values.mean()), draws, acceleration_of(_left_out_means(values)), 0.9, n=60, smallest=MANY
     )
 
     assert ours.method == "bootstrap_bca_5000"
@@ -107,4 +110,15 @@ def test_a_bound_at_the_outermost_draw_leaves_room_too() -> None:
     interval = interval_of_draws(1 / 60, draws, math.nan, 0.9, n=60, smallest=30)
 
     assert interval.low == pytest.approx(-unseen(30, 0.9))
-    assert interval.high == pytest.approx(np.quantile(draws, 0.95))
+    assert 1 / 60 < interval.high < draws.max()
+
+
+@pytest.mark.parametrize(("smallest", "wider"), [(10, 1.08), (20, 1.05), (200, 1.001)])
+def test_few_rows_widen_the_tails_as_student_does(smallest: int, wider: float) -> None:
+    """Draws of a normal law: the bounds are Student's, a factor sqrt(n / (n - 1)) wider, not the normal ones."""
+    draws = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    interval = interval_of_draws(0.0, draws, 1e-9, 0.9, n=1_000, smallest=smallest)
+    student = stats.t.ppf(0.95, smallest - 1) * math.sqrt(smallest / (smallest - 1))
+
+    assert [interval.low, interval.high] == pytest.approx([-student, student], rel=1e-3)
+    assert student / stats.norm.ppf(0.95) > wider

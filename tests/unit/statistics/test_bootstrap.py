@@ -73,19 +73,36 @@ def test_tables_follow_the_law_of_drawn_rows() -> None:
     assert [tables.low, tables.high] == pytest.approx([rows.low, rows.high], abs=0.03 * (rows.high - rows.low))
 
 
-def test_intervals_of_f1_differences_cover() -> None:
-    """Of 500 samples of 300 rows, 90 % intervals of a difference of F1 hold the true one in about 90 %."""
+@pytest.mark.parametrize(("positives", "runs"), [(20, 600), (150, 500)])
+def test_intervals_of_f1_differences_cover(positives: int, runs: int) -> None:
+    """Few positives or many, 90 % intervals of a difference of F1 hold the true one in about 90 % of samples."""
     random = np.random.default_rng(8)
-    law = np.array([0.50, 0.05, 0.07, 0.08, 0.04, 0.05, 0.06, 0.15])
+    law = np.array([0.36, 0.04, 0.05, 0.05, 0.07, 0.08, 0.10, 0.25])
     truth = _f1_of_cells(law, candidate=True) - _f1_of_cells(law, candidate=False)
-    runs, held = 500, 0
+    held = 0
     for _ in range(runs):
-        code = random.choice(8, size=300, p=law)
+        negative, positive = (random.choice(4, size=positives, p=2 * part) for part in (law[:4], law[4:]))
+        code = np.concatenate([negative, positive + 4])
         seed = int(random.integers(2**40))
         interval = table_difference(_f1, code >= 4, code & 2 > 0, code & 1 > 0, 0.9, seed, draws=1_000)
         held += interval.low <= truth <= interval.high
 
     assert held / runs == pytest.approx(0.9, abs=4 * np.sqrt(0.09 / runs))
+
+
+def test_a_candidate_worse_by_the_margin_passes_at_most_at_alpha() -> None:
+    """Fifteen positives among 150 rows: a truly inferior candidate's F1 is proved better than that in about 5 %."""
+    random = np.random.default_rng(11)
+    negative, positive = np.array([0.68, 0.06, 0.08, 0.18]), np.array([0.2, 0.15, 0.2, 0.45])
+    law = np.concatenate([0.9 * negative, 0.1 * positive])
+    truth = _f1_of_cells(law, candidate=True) - _f1_of_cells(law, candidate=False)
+    runs, passed = 1_000, 0
+    for _ in range(runs):
+        code = np.concatenate([random.choice(4, 135, p=negative), 4 + random.choice(4, 15, p=positive)])
+        seed = int(random.integers(2**40))
+        passed += table_difference(_f1, code >= 4, code & 2 > 0, code & 1 > 0, 0.9, seed, draws=500).low > truth
+
+    assert passed / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
 
 
 def test_one_gained_row_does_not_prove_that_none_is_lost() -> None:
