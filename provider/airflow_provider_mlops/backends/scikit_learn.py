@@ -11,41 +11,78 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.labels import check_enough, classes_of, encode_labels
 from airflow_provider_mlops.backends.optional import load, quiet
 from airflow_provider_mlops.backends.skops_digest import canonical_digest
 from airflow_provider_mlops.core.canonical import sha256_bytes
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, REGRESSION
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
-MIN_CLASS_ROWS = 2
 _DISTRIBUTIONS = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 
 
+def class_list(frame: pd.DataFrame, label: str) -> list[str] | list[int]:
+    """List the classes of a multiclass label, sorted: numbers by size, texts by their characters.
+
+    :param frame: rows with all columns.
+    :param label: label column, null where the label is unknown.
+    :return: the classes; a label's index among them is what the model learns.
+    :raises BadInput: when the column is missing or all null, or holds neither text nor whole numbers.
+    """
+    _check_columns(frame, [label])
+    return classes_of(frame[label].dropna(), label)
+
+
 def split_features(
-    frame: pd.DataFrame, *, features: Sequence[str], label: str
+    frame: pd.DataFrame,
+    *,
+    features: Sequence[str],
+    label: str,
+    task: str = BINARY,
+    classes: Sequence[str] | Sequence[int] | None = None,
 ) -> tuple[pd.DataFrame, pd.Series[Any], int]:
     """Take the labelled rows of a frame apart into features and labels.
 
     :param frame: rows with all columns.
     :param features: feature columns, in the order the model sees them.
-    :param label: label column; 0/1 or boolean, null where the label is unknown.
-    :return: features, labels (int64) and how many rows had no label and were left out.
-    :raises BadInput: when a column is missing or all null, a label is not 0 or 1, or no row has a label.
+    :param label: label column, null where the label is unknown.
+    :param task: ``binary`` (labels 0/1 or boolean), ``multiclass`` (text or whole numbers) or ``regression`` (finite
+        numbers).
+    :param classes: the classes of a multiclass label that the model was trained on; None for those of these rows.
+    :return: features, labels (int64: 0, 1 or the index of the class; float64 for regression) and how many rows had no
+        label and were left out.
+    :raises BadInput: when a column is missing or all null, a label is not one of the task, or no row has a label.
     """
-    missing = [name for name in (*features, label) if name not in frame.columns]
-    if missing:
-        raise BadInput(f"Column {missing[0]!r} is missing; the rows have: {', '.join(map(str, frame.columns[:40]))}.")
-    empty = [name for name in (*features, label) if len(frame) and frame[name].isna().all()]
-    if empty:
-        raise BadInput(f"Column {empty[0]!r} is null in all {len(frame):,} rows.")
+    _check_columns(frame, [*features, label])
     labelled = frame[frame[label].notna()]
     if labelled.empty:
         raise BadInput(f"No row has a value in the label column {label!r}.")
-    return labelled[list(features)], _binary(labelled[label], label), len(frame) - len(labelled)
+    labels = encode_labels(labelled[label], label, task, classes)
+    return labelled[list(features)], labels, len(frame) - len(labelled)
+
+
+def newest_rows(times: pd.Series[Any] | None, rows: int, share: float) -> npt.NDArray[np.bool_]:
+    """Mark the last share of rows in the order of time; of rows of the same time the later row is the newer.
+
+    :param times: time of each row, null counts as oldest; None where the order of the rows is that of time.
+    :param rows: how many rows there are.
+    :param share: the share to mark, rounded to whole rows.
+    :return: True for the newest rows.
+    """
+    numpy = load("numpy", "parquet")
+    tail = numpy.zeros(rows, dtype=bool)
+    first = rows - round(rows * share)
+    if times is None:
+        tail[first:] = True
+    else:
+        order = times.reset_index(drop=True).sort_values(kind="stable", na_position="first").index.to_numpy()
+        tail[order[first:]] = True
+    return tail  # type: ignore[no-any-return]
 
 
 def fit(
@@ -55,21 +92,21 @@ def fit(
     *,
     seed: int,
     params: Mapping[str, Any],
+    task: str = BINARY,
 ) -> Any:
     """Call a training function with its thread count pinned to one, since thread order changes sums.
 
     :param function: ``function(features, labels, *, seed, **params)`` that returns a fitted estimator.
     :param features: feature rows, in canonical order.
-    :param labels: their labels.
+    :param labels: their labels, as `split_features` gives them.
     :param seed: seed for everything random in the training.
     :param params: further keyword arguments.
+    :param task: ``binary``, ``multiclass`` or ``regression``.
     :return: the fitted estimator.
     :raises BadInput: when a class has too few rows, the function does not take the parameters or the rows, or what
         comes back cannot predict.
     """
-    counts = labels.value_counts()
-    if len(counts) < MIN_CLASS_ROWS or counts.min() < MIN_CLASS_ROWS:
-        raise BadInput(f"The training rows hold one class only ({dict(counts)}); a classifier needs both 0 and 1.")
+    check_enough(labels, task)
     try:
         inspect.signature(function).bind(features, labels, seed=seed, **params)
     except TypeError as err:
@@ -80,28 +117,33 @@ def fit(
     except (ValueError, TypeError) as err:
         # Same rows, same seed: it would say the same again.
         raise BadInput(f"The training function refused these rows: {str(err)[:300]}") from err
-    if not hasattr(estimator, "predict_proba"):
-        raise BadInput(f"The training function returned a {type(estimator).__name__}, which has no predict_proba.")
+    method = "predict" if task == REGRESSION else "predict_proba"
+    if not hasattr(estimator, method):
+        raise BadInput(f"The training function returned a {type(estimator).__name__}, which has no {method}.")
     return estimator
 
 
-def score(estimator: Any, features: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return the probability of the positive class for each row.
+def score(estimator: Any, features: pd.DataFrame, task: str = BINARY) -> npt.NDArray[np.float64]:
+    """Return what a model says of each row.
 
-    :param estimator: fitted binary classifier.
+    :param estimator: fitted estimator of the task.
     :param features: feature rows.
-    :return: float64 array, one score a row, each within [0, 1].
+    :param task: ``binary``, ``multiclass`` or ``regression``.
+    :return: float64; the probability of the positive class (binary) or the predicted value (regression) of each row,
+        or a row of probabilities in the order of the classes (multiclass).
     :raises BadInput: when the model cannot score these columns, or a score is not a number.
     """
     numpy = load("numpy", "parquet")
     with load("threadpoolctl", "scikit-learn").threadpool_limits(1):
         try:
-            scores = numpy.asarray(estimator.predict_proba(features)[:, 1], dtype="float64")
+            answer = estimator.predict(features) if task == REGRESSION else estimator.predict_proba(features)
+            scores = numpy.asarray(answer, dtype="float64")
         except (ValueError, KeyError, TypeError) as err:
             raise BadInput(f"The model cannot score these rows: {str(err)[:300]}") from err
+    scores = _shaped(scores, estimator, len(features), task)
     if not numpy.isfinite(scores).all():
         raise BadInput(f"The model gave {int((~numpy.isfinite(scores)).sum()):,} scores that are not numbers.")
-    return scores  # type: ignore[no-any-return]
+    return scores
 
 
 def model_digest(estimator: Any) -> str:
@@ -165,15 +207,25 @@ def environment_facts() -> dict[str, Any]:
     }
 
 
-def _binary(labels: pd.Series[Any], name: str) -> pd.Series[Any]:
-    wrong = BadInput(f"Label column {name!r} has the type {labels.dtype}; it must be 0/1 or boolean.")
-    if any(isinstance(value, str) for value in labels.unique()):
-        raise wrong
-    try:
-        values = labels.astype("float64")
-    except (TypeError, ValueError):
-        raise wrong from None
-    odd = values[~values.isin((0.0, 1.0))]
-    if len(odd):
-        raise BadInput(f"Label column {name!r} holds {odd.iloc[0]!r}; only 0 and 1 (or null: unknown) are labels.")
-    return values.astype("int64")
+def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise BadInput(f"Column {missing[0]!r} is missing; the rows have: {', '.join(map(str, frame.columns[:40]))}.")
+    empty = [name for name in names if len(frame) and frame[name].isna().all()]
+    if empty:
+        raise BadInput(f"Column {empty[0]!r} is null in all {len(frame):,} rows.")
+
+
+def _shaped(answer: npt.NDArray[np.float64], estimator: Any, rows: int, task: str) -> npt.NDArray[np.float64]:
+    """Bring what an estimator answered into the form of the task; multiclass columns into the order of the classes."""
+    columns = answer.shape[1] if answer.ndim == 2 else 0
+    if task == BINARY and columns == 2:
+        return answer[:, 1]
+    if task == REGRESSION and answer.size == rows:
+        return answer.reshape(rows)
+    if task == MULTICLASS and columns:
+        known = [int(item) for item in getattr(estimator, "classes_", range(columns))]
+        if sorted(known) == list(range(columns)):
+            return answer[:, sorted(range(columns), key=known.__getitem__)]
+        raise BadInput(f"The model's classes_ are {known[:20]}; they must be the indices of the {columns} classes.")
+    raise BadInput(f"The model cannot score these rows: its answer has the shape {answer.shape} in a {task} task.")

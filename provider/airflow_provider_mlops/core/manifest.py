@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
 from airflow_provider_mlops.core.errors import BadInput
 
 SCHEMA = 1
+BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
+TASKS = (BINARY, MULTICLASS, REGRESSION)
+VALIDATION_SHARE = 0.2
 
 
 def training_manifest(
@@ -25,6 +29,8 @@ def training_manifest(
     code_files: Mapping[str, str],
     params: Mapping[str, Any],
     trusted_types: Sequence[str],
+    task: str = BINARY,
+    operating_threshold: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build the manifest of a training; its seed derives from model and rows, so that every replay has the same.
 
@@ -42,8 +48,12 @@ def training_manifest(
     :param code_files: module name to SHA-256 of the source, for the function and what it uses.
     :param params: keyword arguments of the training function; JSON-safe.
     :param trusted_types: types that the saved model may hold beyond skops' own list.
+    :param task: ``binary``, ``multiclass`` or ``regression``.
+    :param operating_threshold: how the operating threshold is chosen: ``metric``, ``params`` and
+        ``validation_share``; None to choose none.
     :return: the manifest; `manifest_hash` gives its identity.
-    :raises BadInput: when the test snapshot is trained on as a whole, or a feature gives the label away.
+    :raises BadInput: when the test snapshot is trained on as a whole, a feature gives the label away, or the task or
+        the operating threshold is not what it must be.
     """
     ids = [item["snapshot_id"] for item in train_snapshots]
     if test_since is None and test_snapshot["snapshot_id"] in ids:
@@ -65,7 +75,18 @@ def training_manifest(
         "params": dict(params),
         "seed": training_seed(model_name, ids, train_until),
         "trusted_types": sorted(trusted_types),
+        "task": reading.one_of(*TASKS)(task, "task"),
+        "operating_threshold": _threshold_plan(operating_threshold, task),
     }
+
+
+def task_of(manifest: Mapping[str, Any]) -> str:
+    """Return the task of a manifest; those of before there were tasks are binary.
+
+    :param manifest: as `training_manifest` built it.
+    :return: ``binary``, ``multiclass`` or ``regression``.
+    """
+    return str(manifest.get("task", BINARY))
 
 
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
@@ -87,3 +108,20 @@ def training_seed(model_name: str, snapshot_ids: Sequence[str], until: str | Non
     """
     digest = sha256_of({"model": model_name, "snapshots": list(snapshot_ids), "until": until})
     return int(digest.removeprefix(PREFIX)[:8], 16)
+
+
+def _threshold_plan(wanted: Any, task: str) -> dict[str, Any] | None:
+    where = "operating_threshold"
+    if wanted is None:
+        return None
+    reading.check_keys(wanted, where, allowed=("metric", "params", "validation_share"), required=("metric",))
+    if task != BINARY:
+        raise BadInput(f"Only a binary task has an {where}; the task is {task!r}. Leave it out.")
+    share = reading.share(wanted.get("validation_share", VALIDATION_SHARE), f"{where}.validation_share")
+    if not 0 < share < 1:
+        raise BadInput(f"{where}.validation_share must be between 0 and 1, both excluded, not {share!r}.")
+    return {
+        "metric": reading.text(wanted["metric"], f"{where}.metric"),
+        "params": reading.numbers(wanted.get("params") or {}, f"{where}.params"),
+        "validation_share": share,
+    }

@@ -19,14 +19,16 @@ class Level(StrEnum):
 def compare_training(record: Mapping[str, Any], replayed: Mapping[str, Any]) -> tuple[Level, list[str]]:
     """Say at which level a replay agrees with the record, and list what differs.
 
-    :param record: body of the training record: ``model_digest``, ``prediction_digest``, ``environment`` and the
-        manifest's ``code_files``.
+    :param record: body of the training record: ``model_digest``, ``prediction_digest``, ``environment``, the
+        manifest's ``code_files`` and, where one was chosen, ``operating_threshold``.
     :param replayed: the same members, as found by the replay.
     :return: the level and one sentence per difference, causes first; a difference of code or environment is listed
         even when the result agrees.
     """
     differences = _code_differences(record["manifest"]["code_files"], replayed["code_files"])
     differences += _environment_differences(record["environment"], replayed["environment"])
+    if (threshold := _threshold_difference(record, replayed)) is not None:
+        return Level.NONE, [*differences, threshold]
     if record["model_digest"] == replayed["model_digest"]:
         return Level.L0, differences
     differences.append(f"model digest: recorded {record['model_digest']}, replayed {replayed['model_digest']}")
@@ -47,12 +49,19 @@ def replay_verdict(level: Level, differences: list[str]) -> Verdict:
     outcomes = {
         Level.L0: (Outcome.PASS, "The replay gave the same model, parameter by parameter (L0)."),
         Level.L1: (Outcome.PASS, "The replay gave the same predictions bit by bit, in another artifact (L1)."),
-        Level.NONE: (Outcome.FAIL, "The replay gave another model than the record."),
+        Level.NONE: (Outcome.FAIL, "The replay gave another model or operating threshold than the record."),
         Level.NO_RECORD: (Outcome.INCONCLUSIVE, "There is no live record to compare with."),
     }
     outcome, reason = outcomes[level]
     result = RuleResult(rule="replay", outcome=outcome, reason=reason + because, numbers={"level": level.value})
     return Verdict.from_rules([result])
+
+
+def _threshold_difference(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+    before, now = (facts.get("operating_threshold") or {} for facts in (recorded, found))
+    if before == now:
+        return None
+    return f"operating threshold: recorded {before.get('value')}, replayed {now.get('value')}"
 
 
 def _code_differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

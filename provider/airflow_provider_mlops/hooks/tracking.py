@@ -104,13 +104,15 @@ def _fill_run(
 ) -> LoggedModel:
     from airflow_provider_mlops.backends import mlflow as ml
 
-    run_id = run.info.run_id
+    run_id, chosen = run.info.run_id, trained.operating_threshold
+    threshold = {} if chosen is None else {"operating_threshold": chosen["value"]}
     ml.log_facts(
         client,
         run_id,
-        metrics={"train_rows": trained.rows, "fit_seconds": trained.seconds},
+        metrics={"train_rows": trained.rows, "fit_seconds": trained.seconds, **threshold},
         params={
             **manifest["params"],
+            "task": trained.task,
             "seed": manifest["seed"],
             "function": manifest["function"],
             "train_partitions": ", ".join(item["partition_key"] for item in manifest["train"]["snapshots"]),

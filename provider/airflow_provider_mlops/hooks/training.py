@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, task_of
 from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -28,6 +30,9 @@ class Training:
     :param prediction_digest: hash of the scores on the first 1,000 training rows.
     :param environment: interpreter and library versions.
     :param seconds: wall time of the fit.
+    :param task: ``binary``, ``multiclass`` or ``regression``.
+    :param classes: the classes of a multiclass label, in the order of the scores; else None.
+    :param operating_threshold: the frozen threshold, None where none is chosen.
     """
 
     estimator: Any
@@ -38,6 +43,9 @@ class Training:
     prediction_digest: str
     environment: dict[str, Any]
     seconds: float
+    task: str = BINARY
+    classes: list[str] | list[int] | None = None
+    operating_threshold: dict[str, Any] | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what the training record holds of it."""
@@ -48,6 +56,9 @@ class Training:
             "prediction_digest": self.prediction_digest,
             "environment": self.environment,
             "fit_seconds": round(self.seconds, 3),
+            "task": self.task,
+            "classes": self.classes,
+            "operating_threshold": self.operating_threshold,
         }
 
 
@@ -66,7 +77,7 @@ def train_from_manifest(
     """
     from airflow_provider_mlops.backends import scikit_learn as sk
 
-    train = manifest["train"]
+    train, task = manifest["train"], task_of(manifest)
     frame = read_rows(
         storage,
         manifest["dataset"],
@@ -74,10 +85,15 @@ def train_from_manifest(
         time_column=manifest["time_column"],
         until=train["until"],
     )
-    features, labels, unlabelled = sk.split_features(frame, features=manifest["features"], label=manifest["label"])
+    label = manifest["label"]
+    classes = sk.class_list(frame, label) if task == MULTICLASS else None
+    features, labels, unlabelled = sk.split_features(
+        frame, features=manifest["features"], label=label, task=task, classes=classes
+    )
     log.info("Training on %s labelled rows with seed %s.", f"{len(features):,}", manifest["seed"])
+    threshold = _choose_threshold(manifest, function, frame, features, labels, log)
     started = time.monotonic()
-    estimator = sk.fit(function, features, labels, seed=manifest["seed"], params=manifest["params"])
+    estimator = sk.fit(function, features, labels, seed=manifest["seed"], params=manifest["params"], task=task)
     seconds = time.monotonic() - started
     log.info("Trained in %.1f s.", seconds)
     sample = features.head(PROBE_ROWS)
@@ -87,7 +103,43 @@ def train_from_manifest(
         rows=len(features),
         unlabelled=unlabelled,
         model_digest=sk.model_digest(estimator),
-        prediction_digest=sk.prediction_digest(sk.score(estimator, sample)),
+        prediction_digest=sk.prediction_digest(sk.score(estimator, sample, task)),
         environment=sk.environment_facts(),
         seconds=seconds,
+        task=task,
+        classes=classes,
+        operating_threshold=threshold,
     )
+
+
+def _choose_threshold(
+    manifest: Mapping[str, Any],
+    function: Callable[..., Any],
+    frame: pd.DataFrame,
+    features: pd.DataFrame,
+    labels: pd.Series[Any],
+    log: Any,
+) -> dict[str, Any] | None:
+    """Choose the operating threshold on the newest training rows, by a model that was fitted on the ones before."""
+    from airflow_provider_mlops.backends import scikit_learn as sk
+    from airflow_provider_mlops.statistics.operating_threshold import check_criterion, choose_threshold
+
+    if (plan := manifest.get("operating_threshold")) is None:
+        return None
+    check_criterion(plan["metric"], plan["params"])
+    times = frame.loc[features.index, manifest["time_column"]] if manifest["time_column"] else None
+    tail = sk.newest_rows(times, len(features), plan["validation_share"])
+    try:
+        model = sk.fit(function, features[~tail], labels[~tail], seed=manifest["seed"], params=manifest["params"])
+        scores = sk.score(model, features[tail])
+        value, achieved = choose_threshold(labels[tail].to_numpy(), scores, plan["metric"], plan["params"])
+    except BadInput as err:
+        raise BadInput(f"No operating threshold can be chosen on the newest {tail.sum():,} rows: {err}") from err
+    log.info("Operating threshold %.6g: %s is %.4f on the newest %s rows.", value, plan["metric"], achieved, tail.sum())
+    return {
+        "value": value,
+        "metric": plan["metric"],
+        "params": plan["params"],
+        "validation_rows": int(tail.sum()),
+        "achieved": achieved,
+    }

@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.code_identity import code_files, import_callabl
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run, training_window
 from airflow_provider_mlops.core.ledger import Ledger
-from airflow_provider_mlops.core.manifest import manifest_hash, training_manifest
+from airflow_provider_mlops.core.manifest import BINARY, manifest_hash, training_manifest
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
@@ -43,10 +43,12 @@ class TrainModelOperator(MLOpsOperator):
     :param model_name: name of the registered model; its ledger is ``model/<name>``. (templated)
     :param dataset: name of the dataset. (templated)
     :param train_function: import path ``package.module:function`` of
-        ``function(features, labels, *, seed, **train_params)``, which returns a fitted scikit-learn classifier.
+        ``function(features, labels, *, seed, **train_params)``, which returns a fitted scikit-learn estimator.
         (templated)
     :param features: feature columns, in the order the model sees them.
-    :param label_column: label column: 0/1 or boolean, null where the label is unknown.
+    :param label_column: label column, null where the label is unknown: 0/1 or boolean (binary), text or whole
+        numbers (multiclass; the function gets the index of the class among the sorted classes), finite numbers
+        (regression).
     :param row_id: column that names a row.
     :param time_column: column with the row's time; needed for ``holdout_days``.
     :param test_snapshot_id: accepted snapshot of the partition; default: the one in the ledger. (templated)
@@ -56,6 +58,12 @@ class TrainModelOperator(MLOpsOperator):
         out all of it.
     :param train_params: further keyword arguments of the training function. (templated)
     :param trusted_types: types that the saved model may hold beyond skops' own list.
+    :param task: ``binary`` and ``multiclass`` need an estimator with ``predict_proba``, ``regression`` one with
+        ``predict``.
+    :param operating_threshold: of a binary task, how to choose the threshold that is frozen with the model:
+        ``{"metric": "f1"}``, with ``params`` where the metric has some (``recall_at_precision``,
+        ``precision_at_recall``, ``expected_cost``) and ``validation_share``, the share of the newest training rows
+        that it is chosen on (default 0.2); None to choose none.
     :param experiment: MLflow experiment; default: that of the connection, else the model's name. (templated)
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
@@ -96,6 +104,8 @@ class TrainModelOperator(MLOpsOperator):
         holdout_days: int | None = None,
         train_params: dict[str, Any] | None = None,
         trusted_types: Sequence[str] = (),
+        task: str = BINARY,
+        operating_threshold: Mapping[str, Any] | None = None,
         experiment: str | None = None,
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
@@ -116,6 +126,8 @@ class TrainModelOperator(MLOpsOperator):
         self.holdout_days = holdout_days
         self.train_params = train_params
         self.trusted_types = trusted_types
+        self.task = task
+        self.operating_threshold = operating_threshold
         self.experiment = experiment
         self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
@@ -177,6 +189,8 @@ class TrainModelOperator(MLOpsOperator):
             code_files=code_files(function),
             params=self.train_params or {},
             trusted_types=self.trusted_types,
+            task=self.task,
+            operating_threshold=self.operating_threshold,
         )
 
     def _cutoff(self, test_id: str) -> str | None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_info
 
 from airflow_provider_mlops.backends import scikit_learn as sk
@@ -162,6 +162,112 @@ def test_rows_that_cannot_be_scored(rows: pd.DataFrame, words: str) -> None:
     """Other columns, text and nulls that the model does not take are told with its words."""
     with pytest.raises(BadInput, match=words):
         sk.score(fit(), rows)
+
+
+KINDS = pd.Series(["b", "a", "c", None] * 200)
+
+
+def kinds(**changes: Any) -> tuple[pd.DataFrame, pd.Series, int]:
+    """Split the rows with a label of three words, a quarter unknown."""
+    rows = ROWS.assign(kind=KINDS, signal=KINDS.map({"a": -2.0, "b": 0.0, "c": 2.0}).fillna(0) + ROWS["noise"] / 9)
+    return sk.split_features(rows, features=FEATURES, label="kind", task="multiclass", **changes)
+
+
+class Shuffled(LogisticRegression):
+    """A classifier that says its classes in an order of its own."""
+
+    @property
+    def classes_(self) -> Any:
+        """The classes, last first."""
+        return self._classes[::-1]
+
+    @classes_.setter
+    def classes_(self, classes: Any) -> None:
+        self._classes = classes
+
+    def predict_proba(self, features: Any) -> Any:
+        """Return the probabilities in that order."""
+        return super().predict_proba(features)[:, ::-1]
+
+
+def test_multiclass_scores_are_in_the_order_of_the_classes() -> None:
+    """The columns follow the sorted classes, in whatever order the estimator has them."""
+    features, labels, unlabelled = kinds()
+    assert (unlabelled, labels[:3].tolist()) == (200, [1, 0, 2])
+    assert sk.class_list(ROWS.assign(kind=KINDS), "kind") == ["a", "b", "c"]
+    plain, shuffled = (
+        sk.fit(
+            lambda x, y, *, seed, of=of: of(random_state=seed).fit(x, y),
+            features,
+            labels,
+            seed=1,
+            params={},
+            task="multiclass",
+        )
+        for of in (LogisticRegression, Shuffled)
+    )
+    scores = sk.score(plain, features, "multiclass")
+    assert scores.shape == (600, 3)
+    assert (scores.argmax(axis=1) == labels.to_numpy()).mean() > 0.95
+    assert np.array_equal(sk.score(shuffled, features, "multiclass"), scores)
+
+
+def test_multiclass_without_every_class_is_refused() -> None:
+    """An estimator that knows other classes than those of the training cannot be scored."""
+    features, labels, _ = kinds()
+    model = LogisticRegression().fit(features, labels + 1)
+    with pytest.raises(BadInput, match=r"classes_ are \[1, 2, 3\]; they must be the indices of the 3 classes"):
+        sk.score(model, features, "multiclass")
+
+
+def test_regression_is_scored_by_predict() -> None:
+    """The predicted value, one a row, also where the estimator answers with a column."""
+    rows = ROWS.assign(minutes=3 * ROWS["signal"] + 1)
+    features, labels, _ = sk.split_features(rows, features=FEATURES, label="minutes", task="regression")
+    for shape in (labels, labels.to_frame()):
+        model = sk.fit(
+            lambda x, y, *, seed, target=shape: LinearRegression().fit(x, target),
+            features,
+            labels,
+            seed=1,
+            params={},
+            task="regression",
+        )
+        assert np.allclose(sk.score(model, features, "regression"), labels)
+
+
+@pytest.mark.parametrize(("task", "method"), [("multiclass", "predict_proba"), ("regression", "predict")])
+def test_estimator_must_answer_the_task(task: str, method: str) -> None:
+    """A regression needs predict, a classification predict_proba."""
+    features, labels, _ = split()
+    with pytest.raises(BadInput, match=f"returned a dict, which has no {method}"):
+        sk.fit(lambda x, y, *, seed: {}, features, labels, seed=1, params={}, task=task)
+
+
+def test_answer_of_the_wrong_shape_is_refused() -> None:
+    """Three columns are no binary answer, and two values a row no regression."""
+    features, labels, _ = kinds()
+    model = LogisticRegression().fit(features, labels)
+    with pytest.raises(BadInput, match=r"its answer has the shape \(600, 3\) in a binary task"):
+        sk.score(model, features)
+    double = LinearRegression().fit(features, np.column_stack([labels, labels]))
+    with pytest.raises(BadInput, match=r"its answer has the shape \(600, 2\) in a regression task"):
+        sk.score(double, features, "regression")
+
+
+@pytest.mark.parametrize(
+    ("times", "newest"),
+    [
+        (None, [8, 9]),
+        ([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [0, 1]),
+        ([5] * 10, [8, 9]),
+        ([1, None, None, None, None, None, None, None, None, 0], [0, 9]),
+    ],
+)
+def test_newest_rows(times: Any, newest: list[int]) -> None:
+    """The last fifth in time; without a time, and among equal ones, the last rows; null is oldest."""
+    column = None if times is None else pd.to_datetime(pd.Series(times, index=range(100, 110)), unit="D")
+    assert np.flatnonzero(sk.newest_rows(column, 10, 0.2)).tolist() == newest
 
 
 def test_environment_is_told() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.manifest import manifest_hash, training_manifest, training_seed
+from airflow_provider_mlops.core.manifest import manifest_hash, task_of, training_manifest, training_seed
 
 ARGUMENTS: dict[str, Any] = {
     "model_name": "delays",
@@ -35,6 +35,8 @@ CHANGES: list[dict[str, Any]] = [
     {"code_files": {"m": "1"}},
     {"params": {"depth": 4}},
     {"trusted_types": ["a"]},
+    {"task": "regression"},
+    {"operating_threshold": {"metric": "f1"}},
 ]
 
 
@@ -73,3 +75,42 @@ def test_seed_comes_from_model_and_rows() -> None:
     assert all(0 <= seed < 2**32 for seed in seeds)
     assert training_manifest(**ARGUMENTS)["seed"] == training_manifest(**{**ARGUMENTS, "params": {}})["seed"]
     assert training_seed("m", ["a"], None) != training_seed("m", ["a"], "2013-01-01")
+
+
+def test_manifest_without_a_task_is_binary() -> None:
+    """Manifests from before there were tasks are read."""
+    manifest = training_manifest(**ARGUMENTS)
+    assert task_of(manifest) == "binary"
+    assert task_of({name: value for name, value in manifest.items() if name != "task"}) == "binary"
+    assert task_of(training_manifest(**{**ARGUMENTS, "task": "multiclass"})) == "multiclass"
+
+
+def test_operating_threshold_is_written_out() -> None:
+    """What was left out stands in the manifest with its default."""
+    found = training_manifest(**ARGUMENTS, operating_threshold={"metric": "f1"})["operating_threshold"]
+    assert found == {"metric": "f1", "params": {}, "validation_share": 0.2}
+    asked = {"metric": "recall_at_precision", "params": {"precision": 1}, "validation_share": 0.5}
+    assert training_manifest(**ARGUMENTS, operating_threshold=asked)["operating_threshold"] == asked
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"task": "ranking"}, "task must be one of: binary, multiclass, regression; not 'ranking'"),
+        ({"operating_threshold": "f1"}, "operating_threshold must be a mapping, not 'f1'"),
+        ({"operating_threshold": {}}, "operating_threshold lacks the key 'metric'"),
+        ({"operating_threshold": {"metric": "f1", "share": 0.2}}, "has the unknown key 'share'"),
+        ({"operating_threshold": {"metric": 1}}, "operating_threshold.metric must be a text"),
+        ({"operating_threshold": {"metric": "f1", "params": {"x": "1"}}}, "params.x must be a finite number"),
+        ({"operating_threshold": {"metric": "f1", "validation_share": 0}}, "must be between 0 and 1, both excluded"),
+        ({"operating_threshold": {"metric": "f1", "validation_share": 1}}, "must be between 0 and 1, both excluded"),
+        (
+            {"task": "regression", "operating_threshold": {"metric": "f1"}},
+            "Only a binary task has an operating_threshold; the task is 'regression'",
+        ),
+    ],
+)
+def test_tasks_and_thresholds_that_are_refused(change: dict[str, Any], words: str) -> None:
+    """Unknown words, keys and shares name the way out."""
+    with pytest.raises(BadInput, match=words):
+        training_manifest(**{**ARGUMENTS, **change})

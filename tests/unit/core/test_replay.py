@@ -48,6 +48,30 @@ def test_levels(changed: dict[str, Any], level: Level, words: list[str]) -> None
     assert all(word in "; ".join(differences) for word in words)
 
 
+THRESHOLD = {"value": 0.4, "metric": "f1", "params": {}, "validation_rows": 100, "achieved": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "words"),
+    [
+        (THRESHOLD, {**THRESHOLD, "value": 0.5}, "operating threshold: recorded 0.4, replayed 0.5"),
+        (THRESHOLD, None, "operating threshold: recorded 0.4, replayed None"),
+        (THRESHOLD, {**THRESHOLD, "achieved": 0.6}, "operating threshold: recorded 0.4, replayed 0.4"),
+    ],
+)
+def test_operating_threshold_is_compared(recorded: Any, replayed: Any, words: str) -> None:
+    """The same model with another threshold is not the recorded one; with the same threshold it is."""
+    record = {**RECORD, "operating_threshold": recorded}
+    level, differences = compare_training(record, {**REPLAYED, "operating_threshold": replayed})
+    assert (level, differences) == (Level.NONE, [words])
+    assert compare_training(record, {**REPLAYED, "operating_threshold": recorded}) == (Level.L0, [])
+
+
+def test_record_from_before_there_were_thresholds() -> None:
+    """It is replayed as one without."""
+    assert compare_training(RECORD, {**REPLAYED, "operating_threshold": None}) == (Level.L0, [])
+
+
 @pytest.mark.parametrize(
     ("level", "outcome"),
     [

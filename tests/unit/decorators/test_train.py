@@ -36,6 +36,19 @@ def test_call_makes_a_training_step() -> None:
     assert function(1, 2, seed=3, depth=4) == {"features": 1, "labels": 2, "seed": 3, "depth": 4, "rate": 0.1}
 
 
+def test_task_and_threshold_are_handed_through() -> None:
+    """The decorator takes every argument of the operator, `task` and `operating_threshold` too."""
+
+    @task.mlops_train(**FACTS, task="binary", operating_threshold={"metric": "f1"})
+    def choosing(features: Any, labels: Any, *, seed: int) -> Any:
+        """Return nothing."""
+
+    with DAG("d", schedule=None):
+        operator = choosing().operator
+    assert (operator.task, operator.operating_threshold) == ("binary", {"metric": "f1"})
+    assert operator_of(depth=6).task == "binary"
+
+
 def test_decorator_is_registered() -> None:
     """`@task.mlops_train` is the decorator of this provider."""
     assert train.operator_class is TrainDecoratedOperator
