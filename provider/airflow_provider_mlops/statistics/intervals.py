@@ -1,4 +1,4 @@
-"""Intervals that several metrics share: the normal quantile, Wilson's interval, the interval of a mean."""
+"""Intervals that several metrics share: the normal quantile, a proportion's interval, the interval of a mean."""
 
 import math
 
@@ -11,6 +11,10 @@ from airflow_provider_mlops.statistics.arrays import FloatArray
 
 MIN_ROWS_FOR_MEAN = 30
 """Rows below which the distribution of a mean is not taken for normal."""
+
+EXACT_BELOW = 10
+"""Cases that count, or that do not, below which a proportion has its exact interval."""
+_ROUNDING = 1e-12
 
 
 def two_sided_z(level: float) -> float:
@@ -44,6 +48,38 @@ def wilson(successes: float, n: int, level: float) -> Interval:
     return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)), n, "wilson")
 
 
+def clopper_pearson(successes: int, n: int, level: float) -> Interval:
+    """Give a proportion its exact interval (Clopper and Pearson 1934): it never covers less than its level.
+
+    :param successes: cases that count, between 0 and n.
+    :param n: all cases.
+    :param level: two-sided confidence level.
+    :return: the proportion with its interval.
+    :raises NotMeasurable: when there are no cases.
+    """
+    if n < 1:
+        raise NotMeasurable("There are no rows.")
+    two_sided_z(level)
+    low = float(special.betaincinv(successes, n - successes + 1, (1 - level) / 2)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, n - successes, (1 + level) / 2)) if successes < n else 1.0
+    return Interval(successes / n, low, high, n, "clopper_pearson")
+
+
+def proportion(successes: int, n: int, level: float) -> Interval:
+    """Give a proportion its interval: exact where few cases count, or few do not, else Wilson's.
+
+    A one-sided Wilson bound errs too often near 0 and 1, on the side that would let a rule pass.
+
+    :param successes: cases that count, between 0 and n.
+    :param n: all cases.
+    :param level: two-sided confidence level.
+    :return: the proportion with its interval.
+    :raises NotMeasurable: when there are no cases.
+    """
+    few = min(successes, n - successes) < EXACT_BELOW
+    return clopper_pearson(successes, n, level) if few else wilson(successes, n, level)
+
+
 def unseen(n: int, level: float) -> float:
     """Bound the share of cases of a kind that n cases did not show: Wilson's upper bound at zero.
 
@@ -60,7 +96,8 @@ def unseen(n: int, level: float) -> float:
 def mean_interval(values: FloatArray, level: float, *, scale: float, method: str = "student_t") -> Interval:
     """Give a mean its Student interval.
 
-    Where all values are equal, the interval is what `unseen` rows could change, each by at most ``scale``.
+    Where all values are equal, but for rounding, the interval is what `unseen` rows could change, each by at most
+    ``scale``.
 
     :param values: one independent value per row.
     :param level: two-sided confidence level.
@@ -74,5 +111,6 @@ def mean_interval(values: FloatArray, level: float, *, scale: float, method: str
         raise NotMeasurable(f"There are {n} rows; a mean needs at least {MIN_ROWS_FOR_MEAN} for its interval.")
     mean = float(np.mean(values))
     error = float(np.std(values, ddof=1)) / math.sqrt(n)
-    half = float(special.stdtrit(n - 1, (1 + level) / 2)) * error if error > 0 else unseen(n, level) * scale
+    varied = float(np.ptp(values)) > _ROUNDING * scale
+    half = float(special.stdtrit(n - 1, (1 + level) / 2)) * error if varied else unseen(n, level) * scale
     return Interval(mean, mean - half, mean + half, n, method)

@@ -1,33 +1,27 @@
-"""Losses that are a mean over rows: Brier score and log loss, alone and paired."""
-
-from collections.abc import Callable
+"""Losses of a row, whose means are metrics: Brier score, log loss, absolute error, pinball loss."""
 
 import numpy as np
 
-from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray
-from airflow_provider_mlops.statistics.intervals import mean_interval
 
 CLIP = 1e-15
-"""Scores are kept this far from 0 and 1 before a logarithm is taken."""
-
-Loss = Callable[[BoolArray, FloatArray], FloatArray]
+"""Probabilities are kept this far from 0 and 1 before a logarithm is taken."""
 
 
-def brier(positive: BoolArray, scores: FloatArray) -> FloatArray:
+def brier(positive: BoolArray | FloatArray, scores: FloatArray) -> FloatArray:
     """Compute the squared error of every row (Brier 1950).
 
-    :param positive: mask of the positive class.
+    :param positive: whether each row is of the positive class.
     :param scores: probabilities of the positive class.
     :return: one loss per row, 0 to 1.
     """
     return np.asarray(np.square(scores - positive))
 
 
-def log_loss(positive: BoolArray, scores: FloatArray) -> FloatArray:
-    """Compute the negative log-likelihood of every row, scores clipped at 1e-15.
+def log_loss(positive: BoolArray | FloatArray, scores: FloatArray) -> FloatArray:
+    """Compute the negative log-likelihood of every row, probabilities clipped at 1e-15.
 
-    :param positive: mask of the positive class.
+    :param positive: whether each row is of the positive class.
     :param scores: probabilities of the positive class.
     :return: one loss per row, in nats, 0 to 34.6.
     """
@@ -35,33 +29,34 @@ def log_loss(positive: BoolArray, scores: FloatArray) -> FloatArray:
     return np.asarray(-np.log(np.clip(right, CLIP, 1 - CLIP)))
 
 
-def loss_interval(loss: Loss, positive: BoolArray, scores: FloatArray, level: float) -> Interval:
-    """Give a mean loss its interval.
+def multiclass_log_loss(classes: FloatArray, scores: FloatArray) -> FloatArray:
+    """Compute the negative log-likelihood of every row, probabilities clipped at 1e-15.
 
-    :param loss: the loss of a row.
-    :param positive: mask of the positive class.
-    :param scores: probabilities of the positive class.
-    :param level: two-sided confidence level.
-    :return: the mean with its Student interval.
-    :raises NotMeasurable: with fewer than 30 rows.
+    :param classes: index of each row's class.
+    :param scores: probabilities of the classes, a row per row.
+    :return: one loss per row, in nats, 0 to 34.6.
     """
-    values = loss(positive, scores)
-    return mean_interval(values, level, scale=float(np.max(values, initial=0.0)))
+    right = np.take_along_axis(scores, classes.astype(np.int64)[:, None], axis=1)[:, 0]
+    return np.asarray(-np.log(np.clip(right, CLIP, 1 - CLIP)))
 
 
-def loss_difference(
-    loss: Loss, positive: BoolArray, candidate: FloatArray, champion: FloatArray, level: float
-) -> Interval:
-    """Give the mean difference of two losses on the same rows its paired interval.
+def absolute_error(truth: FloatArray, predicted: FloatArray) -> FloatArray:
+    """Compute the size of every row's error.
 
-    :param loss: the loss of a row.
-    :param positive: mask of the positive class.
-    :param candidate: probabilities from the candidate.
-    :param champion: probabilities from the champion.
-    :param level: two-sided confidence level.
-    :return: mean loss of the candidate minus mean loss of the champion.
-    :raises NotMeasurable: with fewer than 30 rows.
+    :param truth: the true values.
+    :param predicted: the predicted values.
+    :return: one loss per row.
     """
-    ours, theirs = loss(positive, candidate), loss(positive, champion)
-    scale = float(max(np.max(ours, initial=0.0), np.max(theirs, initial=0.0)))
-    return mean_interval(ours - theirs, level, scale=scale, method="student_t_paired")
+    return np.asarray(np.abs(predicted - truth))
+
+
+def pinball(truth: FloatArray, predicted: FloatArray, *, quantile: float) -> FloatArray:
+    """Compute the loss that the quantile itself minimises (Koenker and Bassett 1978).
+
+    :param truth: the true values.
+    :param predicted: the predicted quantile of each row.
+    :param quantile: which quantile, above 0 and below 1.
+    :return: one loss per row.
+    """
+    short = truth - predicted
+    return np.asarray(np.maximum(quantile * short, (quantile - 1) * short))

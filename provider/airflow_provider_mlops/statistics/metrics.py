@@ -1,255 +1,132 @@
-"""The metrics that a policy can name: their direction, their interval, and their paired difference."""
+"""The metrics that a policy can name, and how a name becomes a metric."""
 
-from abc import ABC, abstractmethod
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
-
-import numpy as np
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.measure import Interval
-from airflow_provider_mlops.statistics import auc, bootstrap, loss, precision_recall
-from airflow_provider_mlops.statistics.arrays import (
-    BoolArray,
-    FloatArray,
-    as_floats,
-    check_classes,
-    check_finite,
-    check_probabilities,
-    check_same_length,
-    positives_of,
+from airflow_provider_mlops.statistics import loss, multiclass_metrics, table_metrics
+from airflow_provider_mlops.statistics.auc import MIN_PER_CLASS
+from airflow_provider_mlops.statistics.calibration import CalibrationError
+from airflow_provider_mlops.statistics.custom_metric import custom_metric
+from airflow_provider_mlops.statistics.intervals import MIN_ROWS_FOR_MEAN
+from airflow_provider_mlops.statistics.mean_metrics import MeanLoss, MulticlassAccuracy, Recall, Share
+from airflow_provider_mlops.statistics.metric import DEFAULT_THRESHOLD, Metric, Options
+from airflow_provider_mlops.statistics.multiclass_metrics import MacroMetric
+from airflow_provider_mlops.statistics.ranking_metrics import AveragePrecision, RecallAtPrecision, RocAuc
+from airflow_provider_mlops.statistics.regression_metrics import RootMeanSquaredError, RSquared
+from airflow_provider_mlops.statistics.score_table import MULTICLASS, REGRESSION
+from airflow_provider_mlops.statistics.table_metrics import ExpectedCost, Precision, TableMetric
+
+__all__ = ["DEFAULT_THRESHOLD", "METRICS", "Metric", "Options", "metric_named"]
+
+_FEW = MIN_PER_CLASS
+_ROWS = MIN_ROWS_FOR_MEAN
+_NOT_NEGATIVE = (0.0, math.inf)
+
+_BINARY: tuple[Metric, ...] = (
+    RocAuc(name="roc_auc", least=_FEW),
+    MeanLoss(name="brier", higher_is_better=False, probabilities=True, least=1, least_rows=_ROWS, loss=loss.brier),
+    MeanLoss(
+        name="log_loss",
+        higher_is_better=False,
+        probabilities=True,
+        least=1,
+        least_rows=_ROWS,
+        within=_NOT_NEGATIVE,
+        loss=loss.log_loss,
+    ),
+    Share(name="accuracy", thresholded=True, least=1),
+    AveragePrecision(name="average_precision", seeded=True, least=_FEW),
+    TableMetric(name="f1", thresholded=True, seeded=True, least=_FEW, of=table_metrics.f1),
+    TableMetric(
+        name="balanced_accuracy", thresholded=True, seeded=True, least=_FEW, of=table_metrics.balanced_accuracy
+    ),
+    Precision(name="precision", thresholded=True, seeded=True, least=_FEW, of=table_metrics.precision),
+    Recall(name="recall", thresholded=True, least=_FEW),
+    RecallAtPrecision(name="recall_at_precision", seeded=True, least=_FEW, params={"precision": 0.9}),
+    CalibrationError(
+        name="calibration_error",
+        higher_is_better=False,
+        seeded=True,
+        probabilities=True,
+        least=1,
+        least_rows=_ROWS,
+        params={"bins": 10},
+    ),
+    ExpectedCost(
+        name="expected_cost",
+        higher_is_better=False,
+        thresholded=True,
+        seeded=True,
+        least=1,
+        least_rows=_ROWS,
+        params={"false_positive": 1, "false_negative": 1, "true_positive": 0, "true_negative": 0},
+        of=table_metrics.expected_cost,
+    ),
 )
-from airflow_provider_mlops.statistics.intervals import wilson
-from airflow_provider_mlops.statistics.paired import tango
+_MULTICLASS: tuple[Metric, ...] = (
+    MulticlassAccuracy(name="multiclass_accuracy", task=MULTICLASS),
+    MacroMetric(name="macro_f1", task=MULTICLASS, seeded=True, least=_FEW, of=multiclass_metrics.f1),
+    MacroMetric(name="macro_recall", task=MULTICLASS, seeded=True, least=_FEW, of=multiclass_metrics.recall),
+    MeanLoss(
+        name="multiclass_log_loss",
+        task=MULTICLASS,
+        higher_is_better=False,
+        probabilities=True,
+        least_rows=_ROWS,
+        within=_NOT_NEGATIVE,
+        loss=loss.multiclass_log_loss,
+    ),
+)
+_REGRESSION: tuple[Metric, ...] = (
+    RootMeanSquaredError(
+        name="rmse", task=REGRESSION, higher_is_better=False, seeded=True, least_rows=_ROWS, within=_NOT_NEGATIVE
+    ),
+    MeanLoss(
+        name="mae",
+        task=REGRESSION,
+        higher_is_better=False,
+        least_rows=_ROWS,
+        within=_NOT_NEGATIVE,
+        loss=loss.absolute_error,
+    ),
+    RSquared(name="r2", task=REGRESSION, seeded=True, least_rows=_ROWS, within=(-math.inf, 1.0)),
+    MeanLoss(
+        name="pinball",
+        task=REGRESSION,
+        higher_is_better=False,
+        least_rows=_ROWS,
+        params={"quantile": 0.5},
+        within=_NOT_NEGATIVE,
+        loss=loss.pinball,
+    ),
+)
 
-DEFAULT_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to measure.
-
-    :param level: two-sided confidence level; 1 - 2 alpha holds two one-sided bounds at alpha.
-    :param seed: seed of the draws, for metrics that draw.
-    :param threshold: scores at or above it count as positive, for metrics that need it.
-    """
-
-    level: float
-    seed: int = 0
-    threshold: float = DEFAULT_THRESHOLD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric(ABC):
-    """A metric of scores against labels.
-
-    :param name: the name in policies and records.
-    :param higher_is_better: its direction.
-    :param thresholded: whether it needs a threshold.
-    :param seeded: whether its intervals draw random numbers.
-    :param probabilities: whether scores must be within 0 and 1.
-    :param least: rows that each class must have.
-    """
-
-    name: str
-    higher_is_better: bool = True
-    thresholded: bool = False
-    seeded: bool = False
-    probabilities: bool = False
-    least: int = 0
-
-    def point(self, labels: Any, scores: Any, options: Options) -> float:
-        """Measure the value alone.
-
-        :param labels: 0 or 1 per row.
-        :param scores: one score per row.
-        :param options: how to measure.
-        :return: the value.
-        :raises NotMeasurable: when the rows cannot answer.
-        :raises BadInput: when the arrays do not pair up.
-        """
-        positive, (checked,) = self._checked(labels, scores)
-        return self._point(positive, checked, options)
-
-    def measure(self, labels: Any, scores: Any, options: Options) -> Interval:
-        """Measure the value with its interval.
-
-        :param labels: 0 or 1 per row.
-        :param scores: one score per row.
-        :param options: how to measure.
-        :return: the value with its interval.
-        :raises NotMeasurable: when the rows cannot answer.
-        :raises BadInput: when the arrays do not pair up.
-        """
-        positive, (checked,) = self._checked(labels, scores)
-        return self._interval(positive, checked, options)
-
-    def compare(self, labels: Any, candidate: Any, champion: Any, options: Options) -> Interval:
-        """Measure the difference of two models on the same rows.
-
-        :param labels: 0 or 1 per row.
-        :param candidate: one score per row.
-        :param champion: one score per row, of the same rows.
-        :param options: how to measure.
-        :return: value of the candidate minus value of the champion, with its interval.
-        :raises NotMeasurable: when the rows cannot answer.
-        :raises BadInput: when the arrays do not pair up.
-        """
-        positive, (ours, theirs) = self._checked(labels, candidate, champion)
-        return self._difference(positive, ours, theirs, options)
-
-    def _checked(self, labels: Any, *scores: Any) -> tuple[BoolArray, list[FloatArray]]:
-        arrays = [as_floats(values, "scores") for values in scores]
-        truth = as_floats(labels, "labels")
-        check_same_length(labels=truth, **{f"scores {index + 1}": array for index, array in enumerate(arrays)})
-        positive = positives_of(truth)
-        for array in arrays:
-            check_finite(array)
-            if self.probabilities:
-                check_probabilities(array)
-        check_classes(positive, self.least)
-        return positive, arrays
-
-    @abstractmethod
-    def _point(self, positive: BoolArray, scores: FloatArray, options: Options) -> float: ...
-
-    @abstractmethod
-    def _interval(self, positive: BoolArray, scores: FloatArray, options: Options) -> Interval: ...
-
-    @abstractmethod
-    def _difference(
-        self, positive: BoolArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval: ...
-
-
-class RocAuc(Metric):
-    """Area under the ROC curve, with DeLong intervals."""
-
-    def _point(self, positive: BoolArray, scores: FloatArray, options: Options) -> float:
-        return auc.auc_value(positive, scores)
-
-    def _interval(self, positive: BoolArray, scores: FloatArray, options: Options) -> Interval:
-        return auc.auc_interval(positive, scores, options.level)
-
-    def _difference(
-        self, positive: BoolArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval:
-        return auc.auc_difference(positive, candidate, champion, options.level)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeanLoss(Metric):
-    """A mean over rows, with Student intervals.
-
-    :param loss: the loss of a row.
-    """
-
-    loss: loss.Loss
-
-    def _point(self, positive: BoolArray, scores: FloatArray, options: Options) -> float:
-        return float(np.mean(self.loss(positive, scores)))
-
-    def _interval(self, positive: BoolArray, scores: FloatArray, options: Options) -> Interval:
-        return loss.loss_interval(self.loss, positive, scores, options.level)
-
-    def _difference(
-        self, positive: BoolArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval:
-        return loss.loss_difference(self.loss, positive, candidate, champion, options.level)
-
-
-class Accuracy(Metric):
-    """Share of rows predicted right, with Wilson's interval and Tango's for the difference."""
-
-    def _point(self, positive: BoolArray, scores: FloatArray, options: Options) -> float:
-        return float(np.mean((scores >= options.threshold) == positive))
-
-    def _interval(self, positive: BoolArray, scores: FloatArray, options: Options) -> Interval:
-        right = int(np.count_nonzero((scores >= options.threshold) == positive))
-        return wilson(right, len(scores), options.level)
-
-    def _difference(
-        self, positive: BoolArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval:
-        ours = (candidate >= options.threshold) == positive
-        theirs = (champion >= options.threshold) == positive
-        gained, lost = int(np.count_nonzero(ours & ~theirs)), int(np.count_nonzero(theirs & ~ours))
-        return tango(gained, lost, len(positive), options.level)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableMetric(Metric):
-    """A metric of the confusion table, with bootstrap intervals.
-
-    :param of: the metric of a table.
-    """
-
-    of: bootstrap.TableMetric
-
-    def _point(self, positive: BoolArray, scores: FloatArray, options: Options) -> float:
-        return float(self.of(bootstrap.table_of(positive, scores >= options.threshold))[0])
-
-    def _interval(self, positive: BoolArray, scores: FloatArray, options: Options) -> Interval:
-        return bootstrap.table_interval(self.of, positive, scores >= options.threshold, options.level, options.seed)
-
-    def _difference(
-        self, positive: BoolArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval:
-        ours, theirs = candidate >= options.threshold, champion >= options.threshold
-        return bootstrap.table_difference(self.of, positive, ours, theirs, options.level, options.seed)
-
-
-class AveragePrecision(Metric):
-    """Area under the precision-recall steps, with bootstrap intervals."""
-
-    def _point(self, positive: BoolArray, scores: FloatArray, options: Options) -> float:
-        return precision_recall.average_precision(positive, scores)
-
-    def _interval(self, positive: BoolArray, scores: FloatArray, options: Options) -> Interval:
-        return precision_recall.precision_interval(positive, scores, options.level, options.seed)
-
-    def _difference(
-        self, positive: BoolArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval:
-        return precision_recall.precision_difference(positive, candidate, champion, options.level, options.seed)
-
-
-def _f1(table: bootstrap.Table) -> FloatArray:
-    tp, fp, fn, _ = table
-    return 2 * tp / (2 * tp + fp + fn)
-
-
-def _balanced_accuracy(table: bootstrap.Table) -> FloatArray:
-    tp, fp, fn, tn = table
-    return (tp / (tp + fn) + tn / (tn + fp)) / 2
-
-
-_FEW = auc.MIN_PER_CLASS
 METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            RocAuc(name="roc_auc", least=_FEW),
-            MeanLoss(name="brier", higher_is_better=False, probabilities=True, least=1, loss=loss.brier),
-            MeanLoss(name="log_loss", higher_is_better=False, probabilities=True, least=1, loss=loss.log_loss),
-            Accuracy(name="accuracy", thresholded=True, least=1),
-            AveragePrecision(name="average_precision", seeded=True, least=_FEW),
-            TableMetric(name="f1", thresholded=True, seeded=True, least=_FEW, of=_f1),
-            TableMetric(name="balanced_accuracy", thresholded=True, seeded=True, least=_FEW, of=_balanced_accuracy),
-        )
-    }
+    {metric.name: metric for metric in (*_BINARY, *_MULTICLASS, *_REGRESSION)}
 )
 
 
-def metric_named(name: str) -> Metric:
-    """Look a metric up.
+def metric_named(name: str, *, higher_is_better: bool | None = None) -> Metric:
+    """Look a metric up, or import one.
 
-    :param name: its name.
+    :param name: its name, or the import path ``package.module:function`` of one's own
+        ``function(labels, scores, weights) -> float``.
+    :param higher_is_better: direction of one's own metric; the built-in ones know theirs.
     :return: the metric.
-    :raises BadInput: when there is none of this name, with the names that there are.
+    :raises BadInput: when there is none of this name, with the names that there are; when one's own has no direction
+        or cannot be imported; when a direction contradicts that of a built-in metric.
     """
+    if ":" in name:
+        if higher_is_better is None:
+            raise BadInput(f"The metric {name!r} needs its direction: say whether higher_is_better is true or false.")
+        return custom_metric(name, higher_is_better=higher_is_better)
     if name not in METRICS:
-        raise BadInput(f"There is no metric {name!r}; there are: {', '.join(METRICS)}.")
+        raise BadInput(
+            f"There is no metric {name!r}; there are: {', '.join(METRICS)}, and package.module:function for your own."
+        )
+    if higher_is_better not in {None, METRICS[name].higher_is_better}:
+        direction = "higher" if METRICS[name].higher_is_better else "lower"
+        raise BadInput(f"For {name} {direction} is better: remove higher_is_better.")
     return METRICS[name]

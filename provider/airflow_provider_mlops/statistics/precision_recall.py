@@ -1,10 +1,11 @@
-"""Average precision: the area under the precision-recall steps, alone and paired, by bootstrap."""
+"""The precision-recall steps under many sets of row weights at once: average precision, recall at a precision."""
 
 import numpy as np
 
-from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray
-from airflow_provider_mlops.statistics.bootstrap import percentile, row_weights
+from airflow_provider_mlops.statistics.weighted import ratio
+
+_ROUNDING = 1e-12
 
 
 class Ranking:
@@ -25,55 +26,26 @@ class Ranking:
         """Compute the average precision of resamples.
 
         :param weights: how often each row counts, of shape (resamples, rows), in the order the rows were given.
-        :return: one value per resample.
+        :return: one value per resample; NaN where the positive class has no weight.
         """
-        ordered = weights[:, self._order]
-        found = np.cumsum(ordered * self._positive, axis=1)[:, self._ends]
-        taken = np.cumsum(ordered, axis=1, out=ordered)[:, self._ends]
+        found, taken = self._steps(weights)
         precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
         steps = np.diff(found, axis=1, prepend=0.0)
-        return np.asarray(np.einsum("ij,ij->i", steps, precision) / found[:, -1])
+        return ratio(np.einsum("ij,ij->i", steps, precision), found[:, -1])
 
+    def recall_at(self, weights: FloatArray, precision: float) -> FloatArray:
+        """Compute the highest recall of resamples among the thresholds that keep a precision.
 
-def average_precision(positive: BoolArray, scores: FloatArray) -> float:
-    """Compute the average precision.
+        :param weights: as for `average_precision`.
+        :param precision: the precision to keep.
+        :return: one value per resample, 0 where no threshold keeps it; NaN where the positive class has no weight.
+        """
+        found, taken = self._steps(weights)
+        kept = (taken > 0) & (found >= precision * taken * (1 - _ROUNDING))
+        return ratio(np.where(kept, found, 0.0).max(axis=1), found[:, -1])
 
-    :param positive: mask of the positive class, not empty.
-    :param scores: finite scores, higher for more likely positive.
-    :return: the value, 0 to 1.
-    """
-    return float(Ranking(positive, scores).average_precision(np.ones((1, len(scores))))[0])
-
-
-def precision_interval(positive: BoolArray, scores: FloatArray, level: float, seed: int) -> Interval:
-    """Give the average precision its bootstrap interval.
-
-    :param positive: mask of the positive class, both classes present.
-    :param scores: finite scores.
-    :param level: two-sided confidence level.
-    :param seed: seed of the draws.
-    :return: the value with its interval.
-    """
-    ranking = Ranking(positive, scores)
-    draws = np.concatenate([ranking.average_precision(weights) for weights in row_weights(positive, seed)])
-    return percentile(average_precision(positive, scores), draws, positive, level)
-
-
-def precision_difference(
-    positive: BoolArray, candidate: FloatArray, champion: FloatArray, level: float, seed: int
-) -> Interval:
-    """Give the difference of two average precisions on the same rows its paired bootstrap interval.
-
-    :param positive: mask of the positive class, both classes present.
-    :param candidate: finite scores of the candidate.
-    :param champion: finite scores of the champion.
-    :param level: two-sided confidence level.
-    :param seed: seed of the draws.
-    :return: value of the candidate minus value of the champion.
-    """
-    ours, theirs = Ranking(positive, candidate), Ranking(positive, champion)
-    draws = np.concatenate(
-        [ours.average_precision(weights) - theirs.average_precision(weights) for weights in row_weights(positive, seed)]
-    )
-    value = average_precision(positive, candidate) - average_precision(positive, champion)
-    return percentile(value, draws, positive, level)
+    def _steps(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sum the weights of the positive rows, and of all rows, at or above each score."""
+        ordered = weights[:, self._order]
+        found = np.cumsum(ordered * self._positive, axis=1)[:, self._ends]
+        return found, np.cumsum(ordered, axis=1, out=ordered)[:, self._ends]

@@ -1,14 +1,11 @@
-"""Losses per row and the error rate of their paired comparison."""
+"""Losses of known rows."""
 
 import math
 
 import numpy as np
 import pytest
 
-from airflow_provider_mlops.core.gate import decide_non_inferior
-from airflow_provider_mlops.core.measure import NotMeasurable
-from airflow_provider_mlops.core.verdict import Outcome
-from airflow_provider_mlops.statistics.loss import brier, log_loss, loss_difference, loss_interval
+from airflow_provider_mlops.statistics.loss import absolute_error, brier, log_loss, multiclass_log_loss, pinball
 
 
 def test_losses_of_known_rows() -> None:
@@ -19,22 +16,17 @@ def test_losses_of_known_rows() -> None:
     assert log_loss(positive, scores) == pytest.approx([0, -math.log(1e-15), -math.log(0.75)])
 
 
-def test_a_candidate_worse_by_the_margin_passes_at_most_at_alpha() -> None:
-    """The risk of a false promotion on Brier is at most 5 % (plus three standard errors of 1,000 runs)."""
-    random = np.random.default_rng(3)
-    runs, passed, n = 1_000, 0, 500
-    for _ in range(runs):
-        truth = random.uniform(0.1, 0.9, n)
-        positive = random.random(n) < truth
-        # Adding +-0.1 to the true probability costs exactly 0.01 of Brier score.
-        worse = truth + 0.1 * random.choice([-1, 1], n)
-        difference = loss_difference(brier, positive, worse, truth, 0.9)
-        passed += decide_non_inferior(difference, 0.01, higher_is_better=False) is Outcome.PASS
+def test_log_loss_of_classes_reads_the_probability_of_the_true_one() -> None:
+    """Two classes give what the binary loss gives."""
+    classes, scores = np.array([1.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.25])
+    matrix = np.stack([1 - scores, scores], axis=1)
 
-    assert passed / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+    assert multiclass_log_loss(classes, matrix) == pytest.approx(log_loss(classes, scores))
 
 
-def test_few_rows_are_not_measurable() -> None:
-    """Ten rows have no interval for a mean loss."""
-    with pytest.raises(NotMeasurable, match="10 rows"):
-        loss_interval(brier, np.ones(10, dtype=bool), np.full(10, 0.5), 0.9)
+def test_errors_of_known_rows() -> None:
+    """A prediction too low by 2 costs the quantile times 2, one too high by 2 the rest of it times 2."""
+    truth, predicted = np.array([5.0, 5.0, 5.0]), np.array([3.0, 5.0, 7.0])
+
+    assert absolute_error(truth, predicted) == pytest.approx([2, 0, 2])
+    assert pinball(truth, predicted, quantile=0.9) == pytest.approx([1.8, 0, 0.2])
