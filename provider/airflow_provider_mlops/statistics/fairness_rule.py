@@ -8,7 +8,7 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.rules import OPERATING, Fairness
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.statistics.arrays import check_finite, check_probabilities, positives_of
+from airflow_provider_mlops.statistics.arrays import check_classes, check_finite, check_probabilities, positives_of
 from airflow_provider_mlops.statistics.fairness_compare import CALIBRATION, Comparison
 from airflow_provider_mlops.statistics.fairness_groups import MAX_GROUPS, Cells, Groups, cells_of, group_name, groups_of
 from airflow_provider_mlops.statistics.fairness_question import Question
@@ -70,6 +70,7 @@ def _question(rule: Fairness, table: ScoreTable, alpha: float, options: Options,
         known = ", ".join(table.slices) or "none"
         raise NotMeasurable(f"The test rows have no slice column {', '.join(map(repr, missing))}; they have: {known}.")
     positive = positives_of(table.labels)
+    check_classes(positive, 1)
     check_finite(table.candidate)
     if rule.metric == CALIBRATION:
         check_probabilities(table.candidate)

@@ -39,9 +39,8 @@ def fairness_table(
     missing = [column for column in columns if column not in table.slices]
     if missing or not columns:
         known = ", ".join(table.slices) or "none"
-        raise BadInput(
-            f"The test rows have no slice column {', '.join(missing) or '(none named)'}; they have: {known}."
-        )
+        named = ", ".join(map(repr, missing)) or "(none was named)"
+        raise BadInput(f"The test rows have no slice column {named}; they have: {known}.")
     positive = positives_of(table.labels)
     check_finite(table.candidate)
     if not np.isfinite(threshold):
