@@ -154,7 +154,7 @@ def _cells(positive: BoolArray, candidate: BoolArray, champion: BoolArray) -> In
 def _draw_cells(cells: IntArray, seed: int, draws: int, *, stratify: bool) -> FloatArray:
     random = np.random.Generator(np.random.PCG64(seed))
     parts = [cells[:4], cells[4:]] if stratify else [cells]
-    drawn = [random.multinomial(int(part.sum()), part / part.sum(), size=draws) for part in parts]
+    drawn = [random.multinomial(int(part.sum()), part / max(int(part.sum()), 1), size=draws) for part in parts]
     return np.asarray(np.concatenate(drawn, axis=1), dtype=np.float64)
 
 

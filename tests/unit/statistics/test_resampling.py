@@ -5,15 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
-from airflow_provider_mlops.statistics import resampling
+from airflow_provider_mlops.statistics import row_draws
 from airflow_provider_mlops.statistics.auc import auc_difference
 from airflow_provider_mlops.statistics.resampling import (
     Plan,
+    Statistic,
     clusters_of,
     resample,
-    strata_of,
     wants_more_draws,
     weight_chunks,
 )
@@ -22,7 +21,7 @@ from airflow_provider_mlops.statistics.weighted_auc import WeightedAuc
 LEVEL = 0.9
 
 
-def _mean(values: np.ndarray) -> resampling.Statistic:
+def _mean(values: np.ndarray) -> Statistic:
     return lambda weights: weights @ values / weights.sum(axis=1)
 
 
@@ -32,35 +31,6 @@ def _weights(plan: Plan) -> np.ndarray:
 
 def _coverage(intervals: list[Interval], truth: float) -> float:
     return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
-
-
-def test_a_resample_has_as_many_rows_as_the_sample() -> None:
-    """Rows are drawn with replacement: each once on average, with the variance of a binomial."""
-    weights = _weights(Plan(n=500, seed=1))
-
-    assert weights.shape == (2_000, 500)
-    assert np.all(weights.sum(axis=1) == 500)
-    assert weights.var() == pytest.approx(1 - 1 / 500, rel=0.01)
-
-
-def test_strata_keep_their_size() -> None:
-    """Few positives keep their number in every resample; many need not."""
-    few, many = np.arange(1_000) < 50, np.arange(1_000) < 500
-    strata = strata_of(few)
-
-    assert strata is not None
-    assert np.all(_weights(Plan(n=1_000, seed=2, strata=strata))[:, few].sum(axis=1) == 50)
-    assert strata_of(many) is None
-
-
-def test_clusters_are_drawn_whole() -> None:
-    """All rows of a cluster are in a resample equally often, and as many clusters as there are."""
-    clusters = np.repeat(np.arange(30) * 7, np.arange(1, 31))
-    weights = _weights(Plan(n=len(clusters), seed=3, clusters=clusters, draws=200))
-    starts = np.flatnonzero(np.diff(clusters, prepend=-1))
-
-    assert np.array_equal(weights, weights[:, np.repeat(starts, np.arange(1, 31))])
-    assert np.all(weights[:, starts].sum(axis=1) == 30)
 
 
 def test_weights_of_rows_multiply() -> None:
@@ -82,15 +52,10 @@ def test_chunks_do_not_change_the_bounds(dependence: str, monkeypatch: pytest.Mo
     codes = None if dependence == "rows" else np.arange(200) % 40 // (20 if dependence == "strata" else 1)
     plan, other = (Plan(n=200, seed=seed, **({} if codes is None else {dependence: codes})) for seed in (6, 7))
     whole = resample(_mean(values), plan, LEVEL, smallest=200)
-    monkeypatch.setattr(resampling, "_CELLS_PER_CHUNK", 1_000)
+    monkeypatch.setattr(row_draws, "_CELLS_PER_CHUNK", 1_000)
 
     assert resample(_mean(values), plan, LEVEL, smallest=200) == whole
     assert resample(_mean(values), other, LEVEL, smallest=200) != whole
-
-
-def test_a_chunk_is_bounded() -> None:
-    """With a million rows one resample is held at a time."""
-    assert next(weight_chunks(Plan(n=1_000_000, seed=8))).shape == (1, 1_000_000)
 
 
 def test_a_paired_bootstrap_of_the_area_agrees_with_delong() -> None:
@@ -170,14 +135,6 @@ def test_rows_in_time_need_a_block_bootstrap() -> None:
     assert _coverage(whole, 0) == pytest.approx(LEVEL, abs=4 * math.sqrt(0.09 / runs))
 
 
-def test_few_clusters_are_not_measurable() -> None:
-    """Nineteen customers cannot say how customers differ; the message says how many and the way out."""
-    plan = Plan(n=190, seed=14, clusters=np.arange(190) % 19)
-
-    with pytest.raises(NotMeasurable, match=r"There are 19 clusters.*at least 20.*shorter blocks"):
-        resample(_mean(np.arange(190.0)), plan, LEVEL, smallest=190)
-
-
 def test_resamples_without_a_value_are_not_measurable() -> None:
     """Precision where few rows are predicted positive: some resamples have none of them."""
     predicted = np.arange(300) < 3
@@ -197,13 +154,6 @@ def test_equal_draws_leave_what_unseen_clusters_could_change() -> None:
 
     assert independent.method == clustered.method == "unseen_smaller_class"
     assert clustered.low < independent.low < 0 < independent.high < clustered.high
-
-
-@pytest.mark.parametrize("wrong", [{"n": 0}, {"draws": 0}, {"strata": np.zeros(3)}, {"weights": np.ones((10, 1))}])
-def test_a_plan_that_does_not_fit_is_refused(wrong: dict[str, object]) -> None:
-    """No rows, no draws, or codes of other rows."""
-    with pytest.raises(BadInput):
-        Plan(**{"n": 10, "seed": 1, **wrong})
 
 
 @pytest.mark.parametrize(
