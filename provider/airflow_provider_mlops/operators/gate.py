@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.utils.skipmixin import SkipMixin
 
-from airflow_provider_mlops.core.errors import BadInput, Refused
-from airflow_provider_mlops.core.evidence import latest_of_run, looks_at
+from airflow_provider_mlops.core.code_identity import code_files, import_callable
+from airflow_provider_mlops.core.errors import FinalError, Refused
+from airflow_provider_mlops.core.evidence import latest_of_run, looks_at, training_of
+from airflow_provider_mlops.core.gate_facts import gate_facts
 from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.outcomes import Steering, steering
+from airflow_provider_mlops.core.policy import SKIP
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.links.mlflow import MlflowRunLink, ModelVersionLink, push_links
 from airflow_provider_mlops.operators.base import MLOpsOperator, bounded, bundle_file
 
 if TYPE_CHECKING:
@@ -22,20 +31,24 @@ if TYPE_CHECKING:
 
     from airflow_provider_mlops.core.policy import Policy
 
-REFUSALS = ("skip", "fail")
-
 
 class GateModelOperator(MLOpsOperator, SkipMixin):
     """Judge a candidate's evaluation by a policy: PASS, FAIL or INCONCLUSIVE, with the reason of every rule.
 
     A refusal is a normal result: the task succeeds, the steps directly after it are skipped, the verdict is a record.
-    In ``audit`` mode the recorded verdict stands beside today's; another outcome of the same policy on the same scores
-    fails the task.
+    The policy's ``outcomes`` may say otherwise, for FAIL and for INCONCLUSIVE apart: ``fail`` the task, which is not
+    retried, or ``route``: other steps run instead, for example one that asks a human (`ApproveModelOperator`).
+    A page with every rule's interval against its bound is logged to the candidate's MLflow run. In ``audit`` mode the
+    recorded verdict stands beside today's; another outcome of the same policy on the same scores fails the task.
 
     :param model_name: name of the registered model. (templated)
     :param evaluation_id: evaluation to judge, as `EvaluateModelOperator` returns it. (templated)
     :param policy: policy file, YAML, relative to the Dag bundle's root or absolute. (templated)
-    :param on_refusal: ``skip`` the steps directly after this one, or ``fail`` the task, when the verdict is not PASS.
+    :param on_refusal: ``skip`` the steps directly after this one, or ``fail`` the task, when the verdict is not PASS
+        and the policy's ``outcomes`` do not say what to do.
+    :param routes: tasks directly after this one that run instead of the others, by outcome: ``{"fail": [task ids],
+        "inconclusive": [task ids]}``. They are skipped on PASS.
+    :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where evaluations lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
@@ -43,8 +56,16 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     "record"}``.
     """
 
-    template_fields: Sequence[str] = ("model_name", "evaluation_id", "policy", "storage_root", "ledger_root")
+    template_fields: Sequence[str] = (
+        "model_name",
+        "evaluation_id",
+        "policy",
+        "mlflow_conn_id",
+        "storage_root",
+        "ledger_root",
+    )
     template_ext: Sequence[str] = ()
+    operator_extra_links = (MlflowRunLink(), ModelVersionLink())
     ui_color = "#fadbd8"
 
     def __init__(
@@ -53,7 +74,9 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         model_name: str,
         evaluation_id: str,
         policy: str,
-        on_refusal: str = "skip",
+        on_refusal: str = SKIP,
+        routes: Mapping[str, Sequence[str]] | None = None,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
         ledger_root: str | None = None,
         **kwargs: Any,
@@ -63,6 +86,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         self.evaluation_id = evaluation_id
         self.policy = policy
         self.on_refusal = on_refusal
+        self.routes = routes
+        self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
         self.ledger_root = ledger_root
 
@@ -70,13 +95,15 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         """Judge, record, and hold back what follows unless the verdict is PASS."""
         from airflow_provider_mlops.backends.policy_file import load_policy
 
-        if self.on_refusal not in REFUSALS:
-            raise BadInput(f"on_refusal={self.on_refusal!r} must be one of: {', '.join(REFUSALS)}.")
         policy = load_policy(bundle_file(context, self.policy))
+        after = steering(
+            policy.outcomes, on_refusal=self.on_refusal, routes=self.routes, after=self.downstream_task_ids
+        )
         ledger = model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         evaluation = self._evaluation(records, run)
-        key = self.decision_key(run, {"evaluation": self.evaluation_id, "policy": policy.hash})
+        decision = {"evaluation": self.evaluation_id, "policy": policy.hash, **_custom_code(policy)}
+        key = self.decision_key(run, decision)
         record = ledger.find(kind="gate", key=key, mode=run.mode)
         if record is None:
             body = self._judge(self._of_the_time(records, evaluation, run), evaluation, policy)
@@ -92,14 +119,14 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             self.policy,
         )
         self._log_rules(verdict)
+        self._show(context, records, record, evaluation, verdict, run)
         if (recorded := record.body.get("recorded")) and not recorded["agrees"]:
             raise Refused(
                 f"The audit of {record.body['partition_key']} gives {record.outcome} where the same policy on the same "
                 f"scores gave {recorded['outcome']}: the code that judges has changed."
             )
         result = self._result(record, verdict)
-        if not verdict.passed:
-            self._hold_back(context, verdict, result)
+        self._steer(context, verdict, result, after)
         return result
 
     def _evaluation(self, records: Sequence[Record], run: RunFacts) -> Record:
@@ -125,27 +152,67 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         body = evaluation.body
         table = read_scores(Storage(self.storage_root), self.model_name, body["scores_id"])
         looks = 1 + looks_at(records, body["test"]["snapshot_id"], self.evaluation_id)
-        verdict = judge(policy, table, evaluation_id=self.evaluation_id, looks=looks)
+        facts = gate_facts(records, evaluation)
+        verdict = judge(policy, table, evaluation_id=self.evaluation_id, looks=looks, facts=facts)
         return {
             "partition_key": body["partition_key"],
             "evaluation_id": self.evaluation_id,
             "candidate_version": body["candidate"]["version"],
             "model_digest": body["candidate"]["model_digest"],
             "champion_version": body["champion"]["version"] if body["champion"] else None,
+            "golden_version": body["golden"]["version"] if body.get("golden") else None,
             "policy": self.policy,
             "policy_hash": policy.hash,
             "looks": looks,
             "verdict": verdict.to_dict(),
         }
 
-    def _hold_back(self, context: Context, verdict: Verdict, result: dict[str, Any]) -> None:
-        if self.on_refusal == "fail":
+    def _steer(self, context: Context, verdict: Verdict, result: dict[str, Any], after: Steering) -> None:
+        """Let the steps that the verdict asks for run, and skip the others."""
+        if after.fails(verdict.outcome):
             raise Refused(f"The gate refuses the candidate. {verdict.summary()}")
-        self.log.info("The gate refuses the candidate: the next steps are skipped.")
-        # skip() ends the task by an exception, so that the result must be pushed before it.
+        follow = after.follow(verdict.outcome)
+        if not verdict.passed:
+            self.log.info("The gate refuses the candidate; next: %s.", ", ".join(sorted(follow)) or "nothing")
+        if follow == after.after:
+            return
+        # Skipping ends the task by an exception, so that the result must be pushed before it.
         context["ti"].xcom_push(key="return_value", value=bounded(result))
-        if context["task"].downstream_list:
+        if follow:
+            self.skip_all_except(ti=context["ti"], branch_task_ids=follow)
+        else:
             self.skip(ti=context["ti"], tasks=context["task"].downstream_list)
+
+    def _show(
+        self,
+        context: Context,
+        records: Sequence[Record],
+        record: Record,
+        evaluation: Record,
+        verdict: Verdict,
+        run: RunFacts,
+    ) -> None:
+        """Attach the verdict's page to the candidate's MLflow run; the record is the evidence, not the page."""
+        training = training_of(records, self.model_name, evaluation.body["candidate"]["manifest_hash"])
+        if run.mode is not Mode.LIVE:
+            return
+        hook, version = MlflowHook(self.mlflow_conn_id), record.body["candidate_version"]
+        experiment, run_id = training.body["mlflow_experiment_id"], training.body["mlflow_run_id"]
+        from airflow_provider_mlops.hooks.artifacts import write_gate_artifacts
+
+        try:
+            push_links(
+                context,
+                run=hook.run_url(experiment, run_id),
+                version=hook.version_url(self.model_name, version) if version else "",
+            )
+            with tempfile.TemporaryDirectory(prefix="mlops-gate-") as folder, hook.session() as client:
+                write_gate_artifacts(Path(folder), verdict, record.body, model_name=self.model_name)
+                client.log_artifacts(run_id, folder, "gate")
+        except FinalError:
+            raise
+        except Exception as err:  # noqa: BLE001 - whatever MLflow's client raises: the verdict stands without its picture
+            self.log.warning("The verdict's page could not be logged to MLflow run %s: %s", run_id, str(err)[:200])
 
     def _compare(self, records: Sequence[Record], body: dict[str, Any], run: RunFacts) -> None:
         """Put the recorded verdict beside this one; another policy or other scores may well judge otherwise."""
@@ -176,3 +243,9 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         names = ("partition_key", "evaluation_id", "candidate_version", "champion_version")
         shown = {name: record.body[name] for name in names}
         return {"model_name": self.model_name, **shown, "verdict": verdict.to_xcom(), "record": record.hash}
+
+
+def _custom_code(policy: Policy) -> dict[str, Any]:
+    """Hash the code of one's own metrics: a changed metric decides anew."""
+    paths = sorted({rule.metric for rule in policy.rules if isinstance(rule, MetricRule) and ":" in rule.metric})
+    return {"metric_code": {path: code_files(import_callable(path)) for path in paths}} if paths else {}

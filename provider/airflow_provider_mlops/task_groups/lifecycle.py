@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk import TaskGroup
+from airflow.sdk import TaskGroup, TriggerRule
 
 from airflow_provider_mlops import assets
-from airflow_provider_mlops.operators.evaluate import DEFAULT_METRICS, EvaluateModelOperator
+from airflow_provider_mlops.operators.approve import ApproveModelOperator
+from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -32,7 +33,9 @@ def model_lifecycle(
     time_column: str | None = None,
     window: int | None = None,
     slices: Sequence[str] = (),
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    approval: Mapping[str, Any] | None = None,
     **train: Any,
 ) -> TaskGroup:
     """Wire snapshot, validate, train, register, evaluate, gate and promote for the partition of the run.
@@ -49,10 +52,14 @@ def model_lifecycle(
     :param time_column: column with the row's time.
     :param window: how many partitions to train on; None for all before this one.
     :param slices: columns that the policy slices by.
-    :param metrics: metrics to measure.
+    :param metrics: metrics to measure; default: those of the task.
+    :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
+    :param approval: arguments of `ApproveModelOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the
+        gate's INCONCLUSIVE then goes to a human; None asks nobody.
     :param train: further arguments of `TrainModelOperator` (``train_params``, ``trusted_types``, ...).
     :return: the task group; what comes after the promotion goes ``group >> task``.
     """
+    judged = {"slices": slices, "metrics": metrics, **(evaluation or {})}
     with TaskGroup(group_id) as group:
         snapshot = SnapshotDatasetOperator(
             task_id="snapshot",
@@ -77,7 +84,7 @@ def model_lifecycle(
             **train,
         )
         snapshot >> validate >> training
-        _judge_and_promote(training, model_name=model_name, policy=policy, slices=slices, metrics=metrics)
+        _judge_and_promote(training, model_name=model_name, policy=policy, evaluation=judged, approval=approval)
     return group
 
 
@@ -94,7 +101,9 @@ def model_retraining(
     group_id: str = "retraining",
     window: int | None = None,
     slices: Sequence[str] = (),
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    approval: Mapping[str, Any] | None = None,
     **train: Any,
 ) -> TaskGroup:
     """Wire claim, train, register, evaluate, gate and promote for the partition of a drift verdict.
@@ -112,10 +121,14 @@ def model_retraining(
     :param group_id: id of the task group.
     :param window: how many partitions before it to train on; None for all.
     :param slices: columns that the policy slices by.
-    :param metrics: metrics to measure.
+    :param metrics: metrics to measure; default: those of the task.
+    :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
+    :param approval: arguments of `ApproveModelOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the
+        gate's INCONCLUSIVE then goes to a human; None asks nobody.
     :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
     """
+    judged = {"slices": slices, "metrics": metrics, **(evaluation or {})}
     with TaskGroup(group_id) as group:
         claim = ClaimRetrainingOperator(task_id="claim", model_name=model_name)
         training = TrainModelOperator(
@@ -131,12 +144,17 @@ def model_retraining(
             **train,
         )
         claim >> training
-        _judge_and_promote(training, model_name=model_name, policy=policy, slices=slices, metrics=metrics)
+        _judge_and_promote(training, model_name=model_name, policy=policy, evaluation=judged, approval=approval)
     return group
 
 
 def _judge_and_promote(
-    training: TrainModelOperator, *, model_name: str, policy: str, slices: Sequence[str], metrics: Sequence[str]
+    training: TrainModelOperator,
+    *,
+    model_name: str,
+    policy: str,
+    evaluation: Mapping[str, Any],
+    approval: Mapping[str, Any] | None,
 ) -> None:
     register = RegisterModelOperator(
         task_id="register",
@@ -148,14 +166,20 @@ def _judge_and_promote(
         task_id="evaluate",
         model_name=model_name,
         manifest_hash=_of(register, "manifest_hash"),
-        slices=slices,
-        metrics=metrics,
+        **evaluation,
     )
     gate = GateModelOperator(
         task_id="gate", model_name=model_name, evaluation_id=_of(evaluate, "evaluation_id"), policy=policy
     )
     promote = PromoteModelOperator(task_id="promote", model_name=model_name, gate_record=_of(gate, "record"))
     training >> register >> evaluate >> gate >> promote
+    if approval is not None:
+        approve = ApproveModelOperator(
+            task_id="approve", model_name=model_name, gate_record=_of(gate, "record"), **approval
+        )
+        gate >> approve >> promote
+        gate.routes = {"inconclusive": [approve.task_id]}
+        promote.trigger_rule = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 
 
 def _of(task: Any, name: str) -> str:
