@@ -34,6 +34,7 @@ from airflow_provider_mlops.core.rules import (
 )
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.statistics.evidence_rules import judge_age, judge_looks, judge_rows, wears_out
+from airflow_provider_mlops.statistics.fairness_rule import judge_fairness
 from airflow_provider_mlops.statistics.flips import judge_flips
 from airflow_provider_mlops.statistics.infrastructure_rule import judge_infrastructure
 from airflow_provider_mlops.statistics.leakage_rule import judge_leakage
@@ -201,8 +202,6 @@ class _Case:
         return None
 
     def _fairness(self, rule: Fairness) -> Iterator[RuleResult]:
-        from airflow_provider_mlops.statistics.fairness_rule import judge_fairness
-
         table, rows = self.table, self.slicer.rows
         try:
             operating = isinstance(rule.threshold, str)

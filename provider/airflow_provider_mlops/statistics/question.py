@@ -18,6 +18,8 @@ from airflow_provider_mlops.statistics.scores import Pair, discordant, scores_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.slicing import Rows
 
+_RESTS_ON_DISCORDANCE = ("accuracy", "multiclass_accuracy")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Releases:
@@ -232,7 +234,9 @@ class Question:
         self, outcome: Outcome, values: tuple[float, float], difference: Interval, numbers: Mapping[str, Any]
     ) -> str:
         rule, rows, count = self.rule, numbers["rows_needed"], numbers.get("discordant")
-        discordance = None if count is None else count / max(1, self.rows.table.rows)
+        discordance = None
+        if count is not None and rule.metric in _RESTS_ON_DISCORDANCE:
+            discordance = count / self.rows.table.rows
         if isinstance(rule, Superior):
             start = wording.comparison_text(self.subject, values, difference, self._other)
             return wording.superior_text(outcome, start, difference, rule.by, rows, discordance)

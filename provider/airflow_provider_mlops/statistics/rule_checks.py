@@ -2,6 +2,7 @@
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.rules import Fairness, FlipRate, Maximum, MetricRule, Minimum, Rule
+from airflow_provider_mlops.statistics.fairness_rule import check_fairness
 from airflow_provider_mlops.statistics.flips import check_flips
 from airflow_provider_mlops.statistics.metric import ANY_TASK
 from airflow_provider_mlops.statistics.metrics import METRICS, metric_named
@@ -18,8 +19,12 @@ def check_rule(rule: Rule, task: str | None = None) -> None:
     """
     if isinstance(rule, MetricRule):
         _check_metric(rule, task)
-    elif isinstance(rule, Fairness) and task not in (None, BINARY):
-        raise BadInput(f"Rule {rule.name!r} measures {rule.metric}, which is for {BINARY}; the model's task is {task}.")
+    elif isinstance(rule, Fairness):
+        check_fairness(rule)
+        if task not in (None, BINARY):
+            raise BadInput(
+                f"Rule {rule.name!r} measures {rule.metric}, which is for {BINARY}; the model's task is {task}."
+            )
     elif isinstance(rule, FlipRate) and task is not None:
         check_flips(rule, task)
 

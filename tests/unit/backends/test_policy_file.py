@@ -1,6 +1,7 @@
 """Policy files: the example of the design, and errors that name file, place, value and what is allowed."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from airflow_provider_mlops.core.drift_policy import EFFECTS, Correction
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.rules import KINDS
 from airflow_provider_mlops.statistics.metrics import METRICS
+from airflow_provider_mlops.statistics.rule_checks import check_rule
 
 GATE = """
 schema: 1
@@ -141,3 +143,17 @@ def test_schemas_know_what_the_code_knows() -> None:
     assert gate["$defs"]["minimum"]["properties"]["metric"]["anyOf"][0]["enum"] == list(METRICS)
     assert set(drift["$defs"]["thresholds"]["properties"]) == set(EFFECTS)
     assert drift["properties"]["correction"]["enum"] == [correction.value for correction in Correction]
+
+
+def test_the_examples_of_the_documentation_load(tmp_path: Path) -> None:
+    """Every block of YAML in the page on policies is a list of rules, or a part of a policy, that is read."""
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "gate-policy.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    assert len(blocks) >= 5
+    for block in blocks:
+        rules = f"schema: 1\nname: p\nrules:\n{block}"
+        text = GATE + block if block.startswith("dependence") else rules
+        policy = load_policy(write(tmp_path, text))
+        for rule in policy.rules:
+            check_rule(rule)
