@@ -5,14 +5,14 @@ cells: the intervals are those of `resampling` on independent rows without weigh
 than 200 rows of a class the classes are drawn separately, so that their shares stay.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
 from airflow_provider_mlops.statistics.bca import ANYTHING, acceleration_of, interval_of_draws
-from airflow_provider_mlops.statistics.resampling import DRAWS, STRATIFY_BELOW, Plan, strata_of, weight_chunks
+from airflow_provider_mlops.statistics.row_draws import DRAWS, STRATIFY_BELOW
 
 Table = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """True positives, false positives, false negatives, true negatives: one of each per draw."""
@@ -96,29 +96,6 @@ def table_interval(
     return _interval(
         lambda drawn: metric(_tables(drawn)[0]), cells, level, seed, draws=draws, scale=scale, within=within
     )
-
-
-def row_weights(positive: BoolArray, seed: int) -> Iterator[FloatArray]:
-    """Draw how often each row is in a resample, some resamples at a time.
-
-    :param positive: mask of the positive class, both classes present.
-    :param seed: seed of the draws.
-    :return: arrays of shape (resamples, rows), 2,000 resamples in all.
-    """
-    return weight_chunks(Plan(n=len(positive), seed=seed, strata=strata_of(positive)))
-
-
-def percentile(value: float, draws: FloatArray, positive: BoolArray, level: float) -> Interval:
-    """Cut the interval out of the draws.
-
-    :param value: the point estimate.
-    :param draws: the statistic of every resample.
-    :param positive: mask of the positive class.
-    :param level: two-sided confidence level.
-    :return: the value with its interval.
-    """
-    smallest = min(int(np.count_nonzero(positive)), int(np.count_nonzero(~positive)))
-    return interval_of_draws(value, draws, np.nan, level, n=len(positive), smallest=smallest)
 
 
 def _interval(
