@@ -1,6 +1,6 @@
 """Score intervals of two independent proportions: their difference and their ratio, for many pairs at once.
 
-The score method (Miettinen and Nurminen 1985) with the correction for skewness of Gart and Nam (1988, 1990): each of
+The score method (Miettinen and Nurminen 1985) with the Gart-Nam correction for skewness (1988, 1990): each of
 the two bounds errs at its own rate, also with few rows and near 0 and 1, which a gate needs, since it asks one bound.
 """
 

@@ -99,11 +99,13 @@ def test_the_last_step_of_holm_is_told() -> None:
     assert holm_steps(lambda error: np.array([0.001, 0.01, 0.5]) <= error, 3, ALPHA)[1] == pytest.approx(ALPHA)
 
 
-def groups_against_a_known_reference(metric: str, *, n: int, tpr: float, fpr: float, runs: int = 2_000) -> Comparison:
+def groups_against_a_known_reference(
+    metric: str, *, n: int, found: float, false_alarms: float, runs: int = 2_000
+) -> Comparison:
     """Draw many groups; the reference, of true rates 0.6 and 0.2, is so large that it has no chance in it."""
     random = np.random.default_rng(9)
     positives = random.binomial(n, BASE_RATE, runs)
-    hits, alarms = random.binomial(positives, tpr), random.binomial(n - positives, fpr)
+    hits, alarms = random.binomial(positives, found), random.binomial(n - positives, false_alarms)
     table = np.empty((runs + 1, 2, 2))
     table[:-1] = np.stack([n - positives - alarms, alarms, positives - hits, hits], axis=1).reshape(runs, 2, 2)
     table[-1] = HUGE * np.array([[0.7 * 0.8, 0.7 * 0.2], [0.3 * 0.4, 0.3 * 0.6]])
@@ -111,7 +113,7 @@ def groups_against_a_known_reference(metric: str, *, n: int, tpr: float, fpr: fl
 
 
 @pytest.mark.parametrize(
-    ("metric", "tpr", "fpr"),
+    ("metric", "found", "false_alarms"),
     [
         ("equal_opportunity_difference", 0.5, 0.2),
         ("equal_opportunity_difference", 0.7, 0.2),
@@ -121,9 +123,9 @@ def groups_against_a_known_reference(metric: str, *, n: int, tpr: float, fpr: fl
         ("demographic_parity_difference", 0.7, 0.3),
     ],
 )
-def test_a_gap_at_the_limit_is_rarely_decided(metric: str, tpr: float, fpr: float) -> None:
+def test_a_gap_at_the_limit_is_rarely_decided(metric: str, found: float, false_alarms: float) -> None:
     """Truly a tenth apart with a limit of a tenth: PASS and FAIL have at most probability alpha each."""
-    comparison = groups_against_a_known_reference(metric, n=600, tpr=tpr, fpr=fpr)
+    comparison = groups_against_a_known_reference(metric, n=600, found=found, false_alarms=false_alarms)
     passes = _kept(comparison.bounds(1 - 2 * ALPHA), 0.1)[:-1].mean()
     fails = _beyond(comparison.bounds(1 - ALPHA), 0.1)[:-1].mean()
 
@@ -136,8 +138,8 @@ def test_a_gap_at_the_limit_is_rarely_decided(metric: str, tpr: float, fpr: floa
 )
 def test_a_gap_is_proved_either_way_with_enough_rows(metric: str) -> None:
     """No gap is proved within a tenth, a gap of a fifth beyond it."""
-    alike = groups_against_a_known_reference(metric, n=3_000, tpr=0.6, fpr=0.2)
-    apart = groups_against_a_known_reference(metric, n=3_000, tpr=0.35, fpr=0.0)
+    alike = groups_against_a_known_reference(metric, n=3_000, found=0.6, false_alarms=0.2)
+    apart = groups_against_a_known_reference(metric, n=3_000, found=0.35, false_alarms=0.0)
 
     assert _kept(alike.bounds(1 - 2 * ALPHA), 0.1)[:-1].mean() > 0.95
     assert _beyond(apart.bounds(1 - ALPHA), 0.1)[:-1].mean() > 0.95
