@@ -57,7 +57,9 @@ def _judge(policy: "Policy", case: Case, storage: "Storage") -> Retried:
     body = case.evaluation.body
     model = case.evaluation.chain.rpartition("/")[2]
     try:
-        table = read_scores(storage, model, body["scores_id"])
+        table = read_scores(storage, model, body["scores_id"], body.get("thresholds"))
+        if table.task != body.get("task", table.task):
+            raise EvidenceBroken(f"The stored scores say task {table.task!r}, the record {body['task']!r}.")
         verdict = judge(policy, table, evaluation_id=body["evaluation_id"], looks=case.looks, facts=case.facts)
     except (BadInput, EvidenceBroken) as err:
         return Retried(case=case, problem=str(err))

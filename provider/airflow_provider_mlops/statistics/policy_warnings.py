@@ -91,8 +91,11 @@ def _is_required(rule: MetricRule) -> bool:
 
 
 def _nothing_measured(policy: Policy) -> Iterator[str]:
-    if not any(isinstance(rule, MetricRule) for rule in policy.rules):
-        yield "No rule is about a metric: every verdict will be INCONCLUSIVE. Add one, e.g. of the kind minimum."
+    if not any(isinstance(rule, Minimum | Maximum | NonInferior | Superior) for rule in policy.rules):
+        yield (
+            "No rule demands that a metric be proved (minimum, maximum, non_inferior, superior): every verdict will be "
+            "INCONCLUSIVE. Add one."
+        )
     elif not any(isinstance(rule, Minimum | Maximum) for rule in policy.rules):
         yield (
             "No rule is a minimum or a maximum: the first model, which has no champion to be compared with, will be "

@@ -36,7 +36,8 @@ def test_a_sound_policy_has_no_warning() -> None:
 @pytest.mark.parametrize(
     ("rules", "words"),
     [
-        ((LOOKS,), "No rule is about a metric"),
+        ((LOOKS,), "No rule demands that a metric be proved"),
+        ((LOOKS, {**without(SLICED, "kind"), "kind": "block_if_worse"}), "No rule demands that a metric be proved"),
         ((LOOKS, GOLDEN), "No rule is a minimum or a maximum: the first model"),
         ((MINIMUM,), "No rule limits the looks"),
         ((*GOOD[:3], without(SLICED, "min_rows")), "'by_origin' slices by 'origin' without min_rows"),
