@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def method(self) -> str:
-        """How the bounds are made."""
+        """How the bounds are made, where they do not say so themselves."""
         return "welch" if self.metric == CALIBRATION else METHOD
 
     @property
@@ -66,7 +66,11 @@ class Comparison:
         value = np.max([abs(bounds.value) for bounds in wide], axis=0)
         high = np.max([np.maximum(-bounds.low, bounds.high) for bounds in wide], axis=0)
         low = np.max([np.maximum(np.maximum(bounds.low, -bounds.high), 0.0) for bounds in strict], axis=0)
-        return Bounds(value, np.minimum(low, value), high)
+        larger = np.argmax([np.nan_to_num(abs(bounds.value)) for bounds in wide], axis=0)
+        methods = [bounds.methods for bounds in wide if bounds.methods]
+        return Bounds(
+            value, np.minimum(low, value), high, tuple(methods[at][i] for i, at in enumerate(larger) if methods)
+        )
 
     def part(self, index: int, level: float) -> Bounds:
         """Give one of the compared rates, or the calibration gap, its interval.

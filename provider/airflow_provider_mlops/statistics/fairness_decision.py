@@ -45,7 +45,8 @@ def decide(comparison: Comparison, groups: IntArray, limit: float, alpha: float)
 
     def at(level: float) -> Bounds:
         found = comparison.bounds(level)
-        return Bounds(found.value[groups], found.low[groups], found.high[groups])
+        methods = tuple(found.methods[group] for group in groups) if found.methods else ()
+        return Bounds(found.value[groups], found.low[groups], found.high[groups], methods)
 
     bounds = at(1 - 2 * alpha)
     refused, share = holm_steps(lambda error: violated(at(1 - error), limit), len(groups), alpha)

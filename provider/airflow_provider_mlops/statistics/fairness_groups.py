@@ -129,6 +129,26 @@ def cells_of(groups: Groups, positive: BoolArray, scores: FloatArray, threshold:
     return sums_of(groups, positive, scores >= threshold, gap, squares=squares)
 
 
+def effective_cells(
+    groups: Groups, positive: BoolArray, selected: BoolArray, gap: FloatArray, weights: FloatArray
+) -> Cells:
+    """Add weights up, scaled to the number of equal rows that would be as precise (Kish 1965).
+
+    :param groups: the groups.
+    :param positive: mask of the positive class.
+    :param selected: mask of the rows that the model decides for.
+    :param gap: score minus label.
+    :param weights: one weight per row.
+    :return: the sums; a group without weight has none.
+    """
+    size = len(groups.names)
+    squares = np.bincount(groups.codes, weights=weights * gap * gap, minlength=size)
+    sums = sums_of(groups, positive, selected, gap, weights=weights, squares=squares)
+    spread = np.bincount(groups.codes, weights=weights * weights, minlength=size)
+    scale = sums.rows / np.where(spread > 0, spread, np.inf)
+    return Cells(sums.table * scale[:, None, None], sums.gaps * scale, sums.squares * scale)
+
+
 def sums_of(
     groups: Groups,
     positive: BoolArray,

@@ -41,11 +41,13 @@ class Bounds:
     :param value: the point estimates.
     :param low: lower bounds.
     :param high: upper bounds.
+    :param methods: how each was made, where that differs from group to group.
     """
 
     value: FloatArray
     low: FloatArray
     high: FloatArray
+    methods: tuple[str, ...] = ()
 
 
 def wilson_bounds(shares: Shares, level: float) -> Bounds:

@@ -67,8 +67,7 @@ class Question:
             comparison = more_draws(comparison, MORE_DRAWS)
             decision = decide(comparison, groups, self.rule.value, self.alpha)
         return {
-            index: self._result(index, place, decision, method=comparison.method, compared=len(compared))
-            for place, index in enumerate(compared)
+            index: self._result(index, place, decision, compared=len(compared)) for place, index in enumerate(compared)
         }
 
     def _is_close(self, decision: Decision) -> bool:
@@ -79,9 +78,10 @@ class Question:
         gaps = [abs(bound - limit) for bound in (bounds.low, bounds.high) for limit in limits]
         return bool(np.any(np.min(gaps, axis=0) <= error))
 
-    def _result(self, index: int, place: int, decision: Decision, *, method: str, compared: int) -> RuleResult:
+    def _result(self, index: int, place: int, decision: Decision, *, compared: int) -> RuleResult:
         rule, bounds, cells = self.rule, decision.bounds, self.comparison.cells
         outcome, n = decision.outcomes[place], int(cells.rows[index])
+        method = bounds.methods[place] if bounds.methods else self.comparison.method
         rows = None
         if outcome is Outcome.INCONCLUSIVE:
             rows = rows_at_observed(rule.metric, decision, place, n, rule.value, self.alpha)

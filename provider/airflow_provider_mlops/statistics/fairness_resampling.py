@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
 from airflow_provider_mlops.statistics.bca import acceleration_of, interval_of_draws
 from airflow_provider_mlops.statistics.fairness_compare import CALIBRATION, RATES, RATIO, Comparison
@@ -86,12 +86,6 @@ class Resampled(Comparison):
     left_out: FloatArray
 
     @property
-    def method(self) -> str:
-        """How the bounds are made."""
-        name = "bootstrap" if self.rows.plan.clusters is None else "cluster_bootstrap"
-        return f"{name}_bca_{len(self.draws)}"
-
-    @property
     def weighted(self) -> Cells:
         """The counts, as the rows weigh."""
         return self.rows.sums(self.rows.weights)
@@ -105,26 +99,28 @@ class Resampled(Comparison):
         """
         value = _values(self.metric, self.weighted, self.reference)[index]
         low, high = np.full_like(value, np.nan), np.full_like(value, np.nan)
+        methods = [""] * len(value)
         for group in range(len(value)):
             try:
-                low[group], high[group] = self._interval(float(value[group]), index, group, level)
+                found = self._interval(float(value[group]), index, group, level)
+                low[group], high[group], methods[group] = found.low, found.high, found.method
             except NotMeasurable:
                 value[group] = np.nan
-        return Bounds(value, low, high)
+        return Bounds(value, low, high, tuple(methods))
 
-    def _interval(self, value: float, index: int, group: int, level: float) -> tuple[float, float]:
+    def _interval(self, value: float, index: int, group: int, level: float) -> Interval:
         rate = float(self.cells.selected.share[self.reference])
-        found = interval_of_draws(
+        return interval_of_draws(
             value,
             self.draws[:, index, group],
             acceleration_of(self.left_out[:, index, group]),
             level,
             n=self.rows.plan.n,
             smallest=self._smallest(index, group),
+            name="bootstrap" if self.rows.plan.clusters is None else "cluster_bootstrap",
             scale=1 / rate if self.metric == RATIO and rate > 0 else 1.0,
             within=(0.0, np.inf) if self.metric == RATIO else (-1.0, 1.0),
         )
-        return found.low, found.high
 
     def _smallest(self, index: int, group: int) -> int:
         """Rows, or clusters if fewer, of the smaller side of a comparison."""

@@ -7,9 +7,9 @@ import numpy as np
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
-from airflow_provider_mlops.statistics.arrays import check_finite, positives_of
+from airflow_provider_mlops.statistics.arrays import FloatArray, check_finite, positives_of
 from airflow_provider_mlops.statistics.fairness_compare import CALIBRATION, RATIO, Comparison, calibration_of
-from airflow_provider_mlops.statistics.fairness_groups import Cells, cells_of, groups_of
+from airflow_provider_mlops.statistics.fairness_groups import MAX_GROUPS, Cells, cells_of, effective_cells, groups_of
 from airflow_provider_mlops.statistics.fairness_intervals import Bounds, Shares, difference_bounds, wilson_bounds
 from airflow_provider_mlops.statistics.score_table import BINARY, ScoreTable
 
@@ -22,8 +22,8 @@ def fairness_table(
 ) -> list[dict[str, Any]]:
     """Measure every group, and compare it with the reference group.
 
-    The intervals are of one group each, not corrected for their number, and take rows for independent and of equal
-    weight: a table to look at, not to judge by.
+    The intervals are of one group each, not corrected for their number, and take rows for independent; weighted rows
+    count as many as would be as precise (Kish 1965). A table to look at, not to judge by.
 
     :param table: the test rows of a binary task.
     :param columns: slice columns; several give their intersections.
@@ -46,9 +46,15 @@ def fairness_table(
     if not np.isfinite(threshold):
         raise NotMeasurable(f"The threshold is {threshold}.")
     groups = groups_of({column: table.slices[column] for column in columns})
+    if len(groups.names) > MAX_GROUPS:
+        raise NotMeasurable(f"There are {len(groups.names):,} groups; there must be at most {MAX_GROUPS}.")
     cells = cells_of(groups, positive, table.candidate, threshold)
     compared_with = int(np.argmax(cells.rows)) if reference is None else _index(groups.names, reference)
-    return _rows(groups.names, cells, compared_with, level)
+    counts = (cells.rows, cells.positives)
+    if table.weights is not None:
+        gap = table.candidate - positive
+        cells = effective_cells(groups, positive, table.candidate >= threshold, gap, table.weights)
+    return _rows(groups.names, cells, counts, compared_with, level)
 
 
 def _index(names: tuple[str, ...], reference: str) -> int:
@@ -57,7 +63,9 @@ def _index(names: tuple[str, ...], reference: str) -> int:
     return names.index(reference)
 
 
-def _rows(names: tuple[str, ...], cells: Cells, reference: int, level: float) -> list[dict[str, Any]]:
+def _rows(
+    names: tuple[str, ...], cells: Cells, counts: tuple[FloatArray, FloatArray], reference: int, level: float
+) -> list[dict[str, Any]]:
     size = len(names)
     rates = (cells.selected, cells.true_positives, cells.false_positives)
     # One call for all three measures: what costs time is the number of calls.
@@ -78,7 +86,7 @@ def _rows(names: tuple[str, ...], cells: Cells, reference: int, level: float) ->
     rows = []
     for index, name in enumerate(names):
         row: dict[str, Any] = {"group": name, "reference": names[reference]}
-        row |= {"n": int(cells.rows[index]), "positives": int(cells.positives[index])}
+        row |= {"n": int(counts[0][index]), "positives": int(counts[1][index])}
         for column, bounds in columns.items():
             compares = index == reference and column in (*_DIFFERENCES, RATIO, CALIBRATION)
             row |= _cell(column, bounds, index, empty=compares)

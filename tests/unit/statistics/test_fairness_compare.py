@@ -78,3 +78,22 @@ def test_a_group_without_positives_has_no_interval(metric: str) -> None:
     cells = Cells(np.array([[[50.0, 20], [10, 20]], [[30, 10], [0, 0]]]), np.zeros(2), np.zeros(2))
 
     assert np.isnan(Comparison(metric, cells, 0).bounds(0.9).value[1])
+
+
+def test_calibration_bounds_err_at_their_rate() -> None:
+    """2,000 groups of equally calibrated scores against one: each bound excludes the truth 0.05 of the time."""
+    random, runs, n = np.random.default_rng(7), 2_000, 200
+    chance = random.beta(2, 5, (runs, n))
+    gap = chance - (random.random((runs, n)) < chance)
+    sums, squares = gap.sum(axis=1), (gap**2).sum(axis=1)
+    # The reference is so large that it has no chance in it.
+    huge, spread = 1e9, float((chance * (1 - chance)).mean())
+    cells = Cells(
+        np.append(np.full(runs, n / 4), huge / 4)[:, None, None] * np.ones((1, 2, 2)),
+        np.append(sums, 0.0),
+        np.append(squares, huge * spread),
+    )
+    bounds = calibration_bounds(cells, runs, 0.9)
+
+    for misses in (bounds.low[:-1] > 0, bounds.high[:-1] < 0):
+        assert misses.mean() == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / runs))

@@ -105,3 +105,29 @@ def test_what_is_no_binary_table_with_that_column_is_refused() -> None:
         fairness_table(rows, ["origin"], float("nan"), 0.9)
     with pytest.raises(NotMeasurable, match="NaN"):
         fairness_table(ScoreTable(rows.labels, rows.candidate * np.nan, None, rows.slices), ["origin"], 0.5, 0.9)
+
+
+def test_weighted_rows_have_weighted_rates() -> None:
+    """Equal weights change nothing; unequal ones give the weighted rate and a wider interval."""
+    rows = table()
+    same = ScoreTable(rows.labels, rows.candidate, None, rows.slices, weights=np.full(rows.rows, 2.0))
+    mass = np.random.default_rng(2).choice([0.2, 3.0], rows.rows)
+    weighted = fairness_table(
+        ScoreTable(rows.labels, rows.candidate, None, rows.slices, weights=mass), ["origin"], 0.5, 0.9
+    )
+    plain, mine = fairness_table(rows, ["origin"], 0.5, 0.9), rows.slices["origin"] == "EWR"
+
+    assert fairness_table(same, ["origin"], 0.5, 0.9)[0] == pytest.approx(plain[0])
+    assert weighted[0]["selection_rate"] == pytest.approx(np.average(rows.candidate[mine] >= 0.5, weights=mass[mine]))
+    assert weighted[0]["n"] == plain[0]["n"]
+    width = [row["selection_rate_high"] - row["selection_rate_low"] for row in (plain[0], weighted[0])]
+    assert width[1] > 1.2 * width[0]
+
+
+def test_too_many_groups_are_no_table() -> None:
+    """A row id is no group."""
+    rows = table()
+    ids = ScoreTable(rows.labels, rows.candidate, None, {"id": np.arange(1_000).astype(str)})
+
+    with pytest.raises(NotMeasurable, match="1,000 groups"):
+        fairness_table(ids, ["id"], 0.5, 0.9)
