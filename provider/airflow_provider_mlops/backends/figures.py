@@ -191,16 +191,13 @@ def legend(axes: Axes, **options: Any) -> None:
         axes.legend(**settings)
 
 
-def legend_below(sheet: Sheet, axes: Axes, columns: int) -> None:
-    """Draw the legend below everything else, where it hides nothing.
+def legend_above(axes: Axes, columns: int) -> None:
+    """Draw a legend above the axes, where it hides nothing.
 
-    :param sheet: the figure.
-    :param axes: the axes whose entries it shows.
+    :param axes: the axes.
     :param columns: entries side by side.
     """
-    handles, labels = axes.get_legend_handles_labels()
-    place = {"loc": "outside lower center", "ncols": columns}
-    sheet.figure.legend(handles, labels, fontsize=8.5, frameon=False, labelcolor=INK, **place)
+    legend(axes, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, frameon=False, borderaxespad=0.2)
 
 
 def plain(text: Any, longest: int = _LONGEST, *, middle: bool = True) -> str:

@@ -16,7 +16,7 @@ from airflow_provider_mlops.backends.figures import (
     dress,
     interval_text,
     legend,
-    legend_below,
+    legend_above,
     plain,
     sentence,
 )
@@ -97,7 +97,7 @@ def draw_slices(path: Path, slices: SliceRows, caption: Caption, *, word: str, h
     axes.set_yticks(range(len(shown)), [f"{plain(row.name)}  (n {row.n:,})" for row in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    legend_below(sheet, axes, columns=3)
+    legend_above(axes, columns=3)
     sheet.save(path)
 
 
@@ -133,7 +133,7 @@ def _slice_finding(shown: Sequence[SliceRow], caption: Caption, word: str, *, hi
     measured = [(row, found) for row in shown if (found := row.models.get("candidate")) is not None]
     name = caption.names["candidate"]
     if not measured:
-        return f"No slice has enough rows for the {word} of {name}"
+        return f"{word} of {name} cannot be measured on any slice"
     ordered = sorted(measured, key=lambda item: item[1].value if higher_is_better else -item[1].value)
     (worst, low), (best, high) = ordered[0], ordered[-1]
     text = f"{word} of {name}: worst for {plain(worst.name)}, {interval_text(low.to_dict())}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.backends.figures import FAINT, INK, SOFT, Sheet, dress, legend_below, plain
+from airflow_provider_mlops.backends.figures import FAINT, INK, SOFT, Sheet, dress, legend_above, plain
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.statistics.rule_lines import RuleLine, expanded, line_of, worst_first
 
@@ -53,7 +53,7 @@ def draw_rules(path: Path, verdict: Verdict, *, title: str, footer: str) -> int:
     axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["", "worse", "bound", "better", ""])
     axes.set(xlim=(-_EDGE, _EDGE), ylim=(len(shown) - 0.4, -0.6))
     axes.grid(visible=False)
-    _legend(sheet, axes, shown)
+    _legend(axes, shown)
     sheet.save(path)
     return more
 
@@ -118,12 +118,12 @@ def _letters(shown: Sequence[RuleResult]) -> int:
     """Return how many letters of a sentence fit between the names and the remarks."""
     names = max((len(plain(result.rule, _NAME)) for result in shown), default=0)
     remarks = max((len(_remark(result, line_of(result))) for result in shown), default=0)
-    return max(20, int((_WIDTH - 0.7 - 0.078 * names - 0.075 * remarks) / 0.066))
+    return max(20, int((_WIDTH - 0.7 - 0.078 * names - 0.075 * remarks) / 0.061))
 
 
-def _legend(sheet: Sheet, axes: Any, shown: Sequence[RuleResult]) -> None:
+def _legend(axes: Any, shown: Sequence[RuleResult]) -> None:
     counts = Counter(result.outcome for result in shown)
     for outcome, number in counts.items():
         style: dict[str, Any] = {"color": OUTCOME_COLOURS[outcome], "marker": OUTCOME_MARKERS[outcome]}
         axes.plot([], [], linewidth=2.2, label=f"{outcome.value}: {number}", **style)
-    legend_below(sheet, axes, columns=3)
+    legend_above(axes, columns=3)

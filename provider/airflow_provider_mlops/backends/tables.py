@@ -6,7 +6,6 @@ import base64
 import csv
 import html
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,11 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
+    def filled(self) -> Table:
+        """Return the table without the columns that are empty in every row."""
+        kept = [i for i in range(len(self.columns)) if any(row[i] not in {None, ""} for row in self.rows)]
+        return Table([self.columns[i] for i in kept], [[row[i] for i in kept] for row in self.rows])
+
 
 @dataclass(slots=True)
 class Page:
@@ -66,8 +70,10 @@ class Page:
     def table(self, table: Table) -> None:
         """Add a table; of a long one the first rows.
 
-        :param table: the table.
+        :param table: the table; one without rows is left out.
         """
+        if not table.rows:
+            return
         head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
         lines = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in table.rows[:MAX_PAGE_ROWS])
         self.parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>")
@@ -108,24 +114,6 @@ def write_csv(path: Path, table: Table) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.columns)
         writer.writerows([_csv(value) for value in row] for row in table.rows)
-
-
-def read_csv(path: Path) -> Table:
-    """Read a table that `write_csv` wrote.
-
-    :param path: the file.
-    :return: the table; what reads as a number is one.
-    """
-    with path.open(encoding="utf-8", newline="") as file:
-        columns, *rows = csv.reader(file)
-    return Table(columns, [[_value(text) for text in row] for row in rows])
-
-
-def _value(text: str) -> str | int | float:
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def _csv(value: Any) -> Any:

@@ -5,7 +5,7 @@ They show what a record holds and decide nothing. What cannot be drawn is left o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +37,13 @@ def write_evaluation_artifacts(
 
     folder.mkdir(parents=True, exist_ok=True)
     caption = caption_of(body, table, model_name)
-    left_out = {}
+    tables, left_out = {}, {}
     for name, write in parts_of(folder, body, table, caption).items():
-        if (reason := _tried(write)) is not None:
-            left_out[name] = reason
-    write_evaluation_page(folder, body, caption, left_out, model_name)
+        try:
+            tables[name] = write()
+        except NotMeasurable as err:
+            left_out[name] = str(err)
+    write_evaluation_page(folder, body, caption, tables, left_out, model_name)
     return left_out
 
 
@@ -108,12 +110,3 @@ def footer_of(body: Mapping[str, Any], model_name: str, *, rows: int | None = No
         f"evaluation {evaluation}" if evaluation else "",
     )
     return "  ·  ".join(part for part in parts if part)
-
-
-def _tried(write: Callable[[], None]) -> str | None:
-    """Write a part; return why it cannot be written."""
-    try:
-        write()
-    except NotMeasurable as err:
-        return str(err)
-    return None

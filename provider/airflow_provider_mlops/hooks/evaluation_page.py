@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends.figures import Caption, interval_text, sentence
-from airflow_provider_mlops.backends.tables import Page, Table, read_csv
+from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.evaluation_facts import facts_of
 
 FIGURES: Mapping[str, str] = {
@@ -35,17 +35,23 @@ _EXPLANATIONS: Mapping[str, str] = {
     "importance.png": "How much each feature matters to the predictions. It explains the model, not the world: of two "
     "features that say the same, either may get the credit.",
 }
-_TABLES = {"slices.png": "slices.csv", "importance.png": "importance.csv", "calibration.png": "calibration.csv"}
+_WITH_TABLE = ("calibration.png", "slices.png", "importance.png")
 
 
 def write_evaluation_page(
-    folder: Path, body: Mapping[str, Any], caption: Caption, left_out: Mapping[str, str], model_name: str
+    folder: Path,
+    body: Mapping[str, Any],
+    caption: Caption,
+    tables: Mapping[str, Table | None],
+    left_out: Mapping[str, str],
+    model_name: str,
 ) -> None:
     """Write ``index.html`` around the figures and tables of a folder.
 
     :param folder: the folder, with what was written before.
     :param body: body of the evaluation's record.
     :param caption: names and measurements.
+    :param tables: the table of each part that was written, by file name.
     :param left_out: what could not be written, with the reason, by file name.
     :param model_name: name of the registered model.
     """
@@ -62,27 +68,38 @@ def write_evaluation_page(
         if name in left_out:
             page.heading(heading)
             page.text(f"Left out: {left_out[name]}")
-        elif (folder / name).exists():
+        elif name in tables:
             page.heading(heading)
             page.text(_EXPLANATIONS[name], kind="note")
             page.figure(folder / name, f"{heading}. {_EXPLANATIONS[name]}")
-            if (table := folder / _TABLES.get(name, "-")).exists():
-                page.table(read_csv(table))
+            if name in _WITH_TABLE and (table := tables[name]):
+                page.table(table.filled())
     page.save(folder / "index.html")
 
 
 def _metrics(body: Mapping[str, Any], caption: Caption) -> Table:
     measured = body.get("metrics") or {}
-    parts = list(dict.fromkeys(part for found in measured.values() for part in found if part != "reason"))
-    heads = [sentence(caption.names.get(part, part.replace("_", " "))) for part in parts]
+    parts = list(dict.fromkeys(part for found in measured.values() for part, item in found.items() if _is(item)))
     rows = []
     for name, found in measured.items():
         cells = [_figure(found.get(part), sign="difference" in part) for part in parts]
         higher = caption.direction.get(name)
         direction = "" if higher is None else "higher" if higher else "lower"
         rows.append([name, direction, *cells, found.get("reason", "")])
-    return Table(("Metric", "Better", *heads, "Remark"), rows)
+    return Table(("Metric", "Better", *(_head(part, caption) for part in parts), "Remark"), rows).filled()
+
+
+def _head(part: str, caption: Caption) -> str:
+    """Return the head of a column; a difference says from which model."""
+    if "difference" in part:
+        other = "golden" if "golden" in part else "champion"
+        return f"Difference from {caption.names.get(other, other)}"
+    return sentence(caption.names.get(part, part))
+
+
+def _is(item: Any) -> bool:
+    return isinstance(item, Mapping) and "value" in item
 
 
 def _figure(found: Any, *, sign: bool) -> str:
-    return interval_text(found, sign=sign) if isinstance(found, Mapping) and "value" in found else "not measured"
+    return interval_text(found, sign=sign) if _is(found) else "not measured"

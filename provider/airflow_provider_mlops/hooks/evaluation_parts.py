@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics import curves
 from airflow_provider_mlops.statistics.metrics import metric_named
 from airflow_provider_mlops.statistics.score_table import BINARY, MULTICLASS
-from airflow_provider_mlops.statistics.slice_rows import SliceRows, measure_by_slice
+from airflow_provider_mlops.statistics.slice_rows import measure_by_slice
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.statistics.score_table import ScoreTable
 
-Parts = dict[str, Callable[[], None]]
+Parts = dict[str, Callable[[], Table | None]]
 SLICE_METRICS: Mapping[str, tuple[str, ...]] = {
     "binary": ("roc_auc", "brier", "log_loss", "accuracy"),
     "multiclass": ("multiclass_accuracy", "multiclass_log_loss"),
@@ -42,7 +42,7 @@ def parts_of(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: 
     :param body: body of the evaluation's record.
     :param table: the scores that it is about.
     :param caption: what every figure says about itself.
-    :return: by file name, a function that writes the part or raises NotMeasurable.
+    :return: by file name, a function that writes the part and returns its table, or raises NotMeasurable.
     """
     parts: Parts = {"metrics.csv": partial(_metrics, folder, body)}
     if table.task == BINARY:
@@ -63,14 +63,14 @@ def parts_of(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: 
     return parts
 
 
-def _metrics(folder: Path, body: Mapping[str, Any]) -> None:
+def _metrics(folder: Path, body: Mapping[str, Any]) -> Table:
     rows = [
         [metric, role, *(found.get(name) for name in ("value", "low", "high", "n", "method"))]
         for metric, measured in (body.get("metrics") or {}).items()
         for role, found in measured.items()
         if isinstance(found, Mapping)
     ]
-    write_csv(folder / "metrics.csv", Table(("metric", "model", "value", "low", "high", "n", "method"), rows))
+    return _written(folder / "metrics.csv", ("metric", "model", "value", "low", "high", "n", "method"), rows)
 
 
 def _each(table: ScoreTable, caption: Caption) -> dict[str, Any]:
@@ -78,20 +78,19 @@ def _each(table: ScoreTable, caption: Caption) -> dict[str, Any]:
     return {role: table.scores_of(role) for role in caption.names}
 
 
-def _roc(folder: Path, table: ScoreTable, caption: Caption, thresholds: Mapping[str, float]) -> None:
+def _roc(folder: Path, table: ScoreTable, caption: Caption, thresholds: Mapping[str, float]) -> Table:
     found = {
         role: curves.roc_curve(table.labels, scores, table.weights) for role, scores in _each(table, caption).items()
     }
-    _curve_csv(folder / "roc.csv", found, ("false_positive_rate", "true_positive_rate"))
     figures_curves.draw_roc(folder / "roc.png", found, caption, thresholds)
+    return _curve_csv(folder / "roc.csv", found, ("false_positive_rate", "true_positive_rate"))
 
 
-def _precision_recall(folder: Path, table: ScoreTable, caption: Caption, thresholds: Mapping[str, float]) -> None:
+def _precision_recall(folder: Path, table: ScoreTable, caption: Caption, thresholds: Mapping[str, float]) -> Table:
     found = {
         role: curves.precision_recall_curve(table.labels, scores, table.weights)
         for role, scores in _each(table, caption).items()
     }
-    _curve_csv(folder / "precision_recall.csv", found, ("recall", "precision"))
     figures_curves.draw_precision_recall(
         folder / "precision_recall.png",
         found,
@@ -100,9 +99,10 @@ def _precision_recall(folder: Path, table: ScoreTable, caption: Caption, thresho
         averages={role: curves.area_in_steps(curve) for role, curve in found.items()},
         thresholds=thresholds,
     )
+    return _curve_csv(folder / "precision_recall.csv", found, ("recall", "precision"))
 
 
-def _calibration(folder: Path, table: ScoreTable, caption: Caption) -> None:
+def _calibration(folder: Path, table: ScoreTable, caption: Caption) -> Table:
     """Of a multiclass model, the probability of the class that it predicts."""
     pairs = {}
     for role, scores in _each(table, caption).items():
@@ -115,18 +115,14 @@ def _calibration(folder: Path, table: ScoreTable, caption: Caption) -> None:
         if said.min(initial=0) < 0 or said.max(initial=0) > 1:
             raise NotMeasurable("The scores are no probabilities: some are outside of 0 to 1.")
     bins = {role: curves.calibration_bins(*pair, caption.level, weights=table.weights) for role, pair in pairs.items()}
-    rows = [
-        [role, item.mean, item.value, item.low, item.high, item.n] for role, found in bins.items() for item in found
-    ]
-    columns = ("model", "predicted", "observed", "low", "high", "n")
-    write_csv(folder / "calibration.csv", Table(columns, rows))
     edges = [cell / _CELLS for cell in range(_CELLS + 1)]
     shares = {role: curves.histogram(pair[1], edges) for role, pair in pairs.items()}
     of = "positive" if table.task == BINARY else "of the predicted class"
     figures_curves.draw_calibration(folder / "calibration.png", bins, shares, edges, caption, of=of)
+    return _bins_csv(folder / "calibration.csv", bins, "observed")
 
 
-def _confusion(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: Caption) -> None:
+def _confusion(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: Caption) -> Table:
     classes = table.candidate.shape[1]
     names = [str(name) for name in body.get("classes") or range(classes)]
     if len(names) != classes:
@@ -139,8 +135,8 @@ def _confusion(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption
         for said, count in enumerate(line)
         if count
     ]
-    write_csv(folder / "confusion.csv", Table(("model", "true_class", "predicted_class", "n"), rows))
     figures_values.draw_confusion(folder / "confusion.png", found, names, caption)
+    return _written(folder / "confusion.csv", ("model", "true_class", "predicted_class", "n"), rows)
 
 
 def _predicted(folder: Path, table: ScoreTable, caption: Caption) -> None:
@@ -151,34 +147,23 @@ def _predicted(folder: Path, table: ScoreTable, caption: Caption) -> None:
     figures_values.draw_predicted(folder / "predicted.png", grids, found["candidate"][1], caption)
 
 
-def _residuals(folder: Path, table: ScoreTable, caption: Caption) -> None:
+def _residuals(folder: Path, table: ScoreTable, caption: Caption) -> Table:
     bins = {
         role: curves.residual_bins(table.labels, scores, caption.level)
         for role, scores in _each(table, caption).items()
     }
-    rows = [
-        [role, item.mean, item.value, item.low, item.high, item.n] for role, found in bins.items() for item in found
-    ]
-    write_csv(folder / "residuals.csv", Table(("model", "predicted", "residual", "low", "high", "n"), rows))
     figures_values.draw_residuals(folder / "residuals.png", bins, caption)
+    return _bins_csv(folder / "residuals.csv", bins, "residual")
 
 
-def _slices(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: Caption) -> None:
+def _slices(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: Caption) -> Table:
     measured = body.get("metrics") or {}
     choices = SLICE_METRICS[table.task]
     metric = next((name for name in choices if name in measured), choices[0])
     found = measure_by_slice(table, metric, caption.level, evaluation_id=str(body.get("evaluation_id", "")))
-    write_csv(folder / "slices.csv", slice_table(found))
     higher = metric_named(metric).higher_is_better
     word = WORDS.get(metric, metric.replace("_", " "))
     figures_bars.draw_slices(folder / "slices.png", found, caption, word=word, higher_is_better=higher)
-
-
-def slice_table(found: SliceRows) -> Table:
-    """Turn slices into a table: a line for each slice and model.
-
-    :param found: the slices.
-    """
     rows = [
         [row.column, row.value, row.n, found.metric, role]
         + ([item.value, item.low, item.high, item.method, ""] if item else [None, None, None, None, row.reason])
@@ -186,23 +171,36 @@ def slice_table(found: SliceRows) -> Table:
         for role, item in row.models.items()
     ]
     columns = ("column", "value", "n", "metric", "model", "measured", "low", "high", "method", "reason")
-    return Table(columns, rows)
+    return _written(folder / "slices.csv", columns, rows)
 
 
-def _importance(folder: Path, importance: Mapping[str, Any], caption: Caption) -> None:
+def _importance(folder: Path, importance: Mapping[str, Any], caption: Caption) -> Table:
     ours, theirs = importance["candidate"], importance.get("champion") or {}
     change = importance.get("change") or {}
     names = list(dict.fromkeys((*ours, *theirs)))
     rows = [[name, *ours.get(name, (None, None)), *theirs.get(name, (None, None)), change.get(name)] for name in names]
     columns = ("feature", "candidate", "candidate_sd", "champion", "champion_sd", "change")
-    write_csv(folder / "importance.csv", Table(columns, rows))
     figures_bars.draw_importance(folder / "importance.png", importance, caption)
+    return _written(folder / "importance.csv", columns, rows)
 
 
-def _curve_csv(path: Path, found: Mapping[str, curves.Curve], axes: tuple[str, str]) -> None:
+def _curve_csv(path: Path, found: Mapping[str, curves.Curve], axes: tuple[str, str]) -> Table:
     rows = [
         [role, float(x), float(y), float(threshold)]
         for role, curve in found.items()
         for x, y, threshold in zip(curve.x, curve.y, curve.thresholds, strict=True)
     ]
-    write_csv(path, Table(("model", *axes, "threshold"), rows))
+    return _written(path, ("model", *axes, "threshold"), rows)
+
+
+def _bins_csv(path: Path, bins: Mapping[str, Sequence[curves.Bin]], value: str) -> Table:
+    rows = [
+        [role, item.mean, item.value, item.low, item.high, item.n] for role, found in bins.items() for item in found
+    ]
+    return _written(path, ("model", "predicted", value, "low", "high", "n"), rows)
+
+
+def _written(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    table = Table(columns, rows)
+    write_csv(path, table)
+    return table

@@ -58,7 +58,7 @@ def write_verdict_page(folder: Path, verdict: Verdict, body: Mapping[str, Any], 
     page.text(MEANING[verdict.outcome])
     for mark in verdict.marks:
         page.text(_MARKS.get(mark, f"Mark: {mark}."))
-    page.table(Table(("", ""), [item for item in _facts(body) if item[1] is not None]))
+    page.table(Table(("", ""), _facts(body)))
     _add_reasons(page, verdict)
     if verdict.rules:
         draw_rules(folder / "rules.png", verdict, title=title, footer=footer)
@@ -66,7 +66,7 @@ def write_verdict_page(folder: Path, verdict: Verdict, body: Mapping[str, Any], 
         page.text("A rule passes when its whole interval is on the better side of its bound.", kind="note")
         page.figure(folder / "rules.png", title)
     page.heading("All numbers")
-    page.table(rules_table(verdict))
+    page.table(rules_table(verdict).filled())
     page.save(folder / "verdict.html")
 
 
@@ -118,7 +118,7 @@ def _add_reasons(page: Page, verdict: Verdict) -> None:
 
 
 def _facts(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [
+    facts = (
         ("Partition", body.get("partition_key")),
         ("Version of the candidate", body.get("candidate_version")),
         ("Version of the champion", body.get("champion_version")),
@@ -126,7 +126,8 @@ def _facts(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Hash of the policy", body.get("policy_hash")),
         ("Looks at these test rows, this one included", body.get("looks")),
         ("Evaluation", body.get("evaluation_id")),
-    ]
+    )
+    return [(name, value) for name, value in facts if value is not None]
 
 
 def _policy(body: Mapping[str, Any]) -> str:

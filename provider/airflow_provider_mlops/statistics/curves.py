@@ -222,6 +222,8 @@ def confusion(labels: Any, scores: Any, classes: int) -> FloatArray:
     truth, matrix = as_floats(labels, "labels"), as_matrix(scores, "scores")
     check_same_length(labels=truth, scores=matrix)
     _check_rows(truth)
+    if matrix.shape[1] != classes:
+        raise NotMeasurable(f"The model has scores for {matrix.shape[1]} classes, not for {classes}.")
     bad = int(np.count_nonzero(~np.isfinite(matrix).all(axis=1)))
     if bad:
         raise NotMeasurable(f"{bad} of {len(matrix)} rows have scores that are NaN or infinite.")

@@ -1,0 +1,92 @@
+"""Tests of tables and pages: whole numbers, nothing that runs, nothing from the network."""
+
+import csv
+from html.parser import HTMLParser
+from pathlib import Path
+
+from airflow_provider_mlops.backends.tables import MAX_PAGE_ROWS, Page, Table, write_csv
+
+HOSTILE = "<script>alert('x')</script><img src=http://evil/ onerror=y>"
+
+
+class Seen(HTMLParser):
+    """What a browser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep a tag."""
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        """Keep a text."""
+        self.text += data
+
+
+def page(tmp_path: Path, build: object) -> Seen:
+    """Save a page and read it."""
+    made = Page(HOSTILE)
+    build(made)  # type: ignore[operator]
+    made.save(tmp_path / "page.html")
+    return Seen((tmp_path / "page.html").read_text(encoding="utf-8"))
+
+
+def test_texts_of_anyone_are_text(tmp_path: Path) -> None:
+    """In titles, headings, paragraphs, cells, heads and descriptions."""
+    (tmp_path / "i.png").write_bytes(b"png")
+
+    def build(made: Page) -> None:
+        made.heading(HOSTILE)
+        made.text(HOSTILE, kind='"><script>')
+        made.table(Table([HOSTILE], [[HOSTILE], [None], [1_234], [0.5]]))
+        made.figure(tmp_path / "i.png", HOSTILE + '"')
+
+    seen = page(tmp_path, build)
+
+    assert "script" not in seen.tags
+    assert seen.tags.count("img") == 1
+    assert seen.text.count(HOSTILE) == 6
+    assert "1,234" in seen.text
+    assert not [name for name, _ in seen.attributes if name.startswith("on")]
+    assert [value for name, value in seen.attributes if name == "src"] == ["data:image/png;base64,cG5n"]
+
+
+def test_a_page_may_load_nothing(tmp_path: Path) -> None:
+    """Its policy forbids every source but the images within."""
+    seen = page(tmp_path, lambda made: None)
+
+    assert ("content", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in seen.attributes
+
+
+def test_a_long_table_says_what_it_leaves_out(tmp_path: Path) -> None:
+    """The CSV file has every row."""
+    table = Table(["n"], [[i] for i in range(MAX_PAGE_ROWS + 5)])
+
+    seen = page(tmp_path, lambda made: made.table(table))
+    write_csv(tmp_path / "t.csv", table)
+
+    assert seen.tags.count("tr") == MAX_PAGE_ROWS + 1
+    assert "And 5 more rows" in seen.text
+    assert len((tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()) == MAX_PAGE_ROWS + 6
+
+
+def test_csv_keeps_numbers_whole_and_disarms_formulas(tmp_path: Path) -> None:
+    """A spreadsheet computes nothing; negative numbers stay numbers."""
+    write_csv(tmp_path / "t.csv", Table(["a", "b"], [["=1+1", -0.1 - 0.2], ["@x", None], ['q"\n', 1]]))
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+
+    assert rows == [["a", "b"], ["'=1+1", "-0.30000000000000004"], ["'@x", ""], ['q"\n', "1"]]
+
+
+def test_empty_columns_go(tmp_path: Path) -> None:
+    """A page shows what there is; zero and False are something."""
+    found = Table(["a", "b", "c"], [[None, 0, ""], ["", False, "x"]]).filled()
+
+    assert (list(found.columns), list(found.rows)) == (["b", "c"], [[0, ""], [False, "x"]])
