@@ -125,7 +125,7 @@ def _shown(slices: SliceRows, *, higher_is_better: bool) -> tuple[list[SliceRow]
     columns = list(dict.fromkeys(row.column for row in slices.rows))
     kept = sorted(slices.rows, key=badness)[:MAX_SLICES]
     shown = sorted(kept, key=lambda row: (columns.index(row.column), badness(row)))
-    left_out = len(slices.rows) - len(shown) + sum(slices.left_out.values())
+    left_out = len(slices.rows) - len(shown)
     return shown, f" The worst {len(shown)} are drawn, {left_out:,} more are not." if left_out else ""
 
 

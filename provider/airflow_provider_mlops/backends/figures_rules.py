@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_mlops.backends.figures import FAINT, INK, SOFT, Sheet, dress, legend_above, plain
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.statistics.rule_lines import RuleLine, expanded, line_of, worst_first
+from airflow_provider_mlops.statistics.rule_lines import RATIO, RuleLine, expanded, line_of, worst_first
 
 MAX_LINES = 60
 OUTCOME_COLOURS = {Outcome.PASS: "#0072b2", Outcome.FAIL: "#d55e00", Outcome.INCONCLUSIVE: "#8a6d00"}
@@ -32,14 +32,16 @@ def draw_rules(path: Path, verdict: Verdict, *, title: str, footer: str) -> int:
     lines = expanded(verdict.rules)
     shown = _chosen(lines)
     more = len(lines) - len(shown)
-    watched = " A watched slice fails only when it is proved worse." if len(lines) > len(verdict.rules) else ""
+    notes = " A watched slice fails only when it is proved worse." if len(lines) > len(verdict.rules) else ""
+    if any(result.numbers.get("metric") == RATIO for result in lines):
+        notes += " A ratio fails when it is beyond its bound and its interval is beyond 1."
     left_out = f" The worst {len(shown)} rules are drawn, and {more:,} more are not." if more else ""
     sheet = Sheet(
         0.95 + _ROW * max(3, len(shown)),
         width=_WIDTH,
         title=title,
         subtitle="Each rule on a scale of its own: an interval right of the bound passes, left of it fails, across it "
-        f"cannot decide. The small tick is where both models are equal.{watched}{left_out}",
+        f"cannot decide. The small tick is where both models are equal.{notes}{left_out}",
         footer=footer,
     )
     axes = sheet.axes()

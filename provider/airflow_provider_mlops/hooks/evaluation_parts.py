@@ -46,7 +46,8 @@ def parts_of(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: 
     """
     parts: Parts = {"metrics.csv": partial(_metrics, folder, body)}
     if table.task == BINARY:
-        thresholds = {**table.thresholds, **(body.get("thresholds") or {})}
+        frozen = {**table.thresholds, **(body.get("thresholds") or {})}
+        thresholds = {role: value for role, value in frozen.items() if value is not None}
         parts["roc.png"] = partial(_roc, folder, table, caption, thresholds)
         parts["precision_recall.png"] = partial(_precision_recall, folder, table, caption, thresholds)
         parts["calibration.png"] = partial(_calibration, folder, table, caption)
@@ -56,8 +57,10 @@ def parts_of(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: 
     else:
         parts["predicted.png"] = partial(_predicted, folder, table, caption)
         parts["residuals.png"] = partial(_residuals, folder, table, caption)
-    if table.slices:
-        parts["slices.png"] = partial(_slices, folder, body, table, caption)
+    # Columns that are kept for other ends, such as clusters, are not slices; old records do not tell them apart.
+    columns = [name for name in body.get("slices", table.slices) if name in table.slices]
+    if columns:
+        parts["slices.png"] = partial(_slices, folder, body, table, columns, caption)
     if body.get("importance"):
         parts["importance.png"] = partial(_importance, folder, body["importance"], caption)
     return parts
@@ -156,11 +159,14 @@ def _residuals(folder: Path, table: ScoreTable, caption: Caption) -> Table:
     return _bins_csv(folder / "residuals.csv", bins, "residual")
 
 
-def _slices(folder: Path, body: Mapping[str, Any], table: ScoreTable, caption: Caption) -> Table:
+def _slices(
+    folder: Path, body: Mapping[str, Any], table: ScoreTable, columns: Sequence[str], caption: Caption
+) -> Table:
     measured = body.get("metrics") or {}
     choices = SLICE_METRICS[table.task]
     metric = next((name for name in choices if name in measured), choices[0])
-    found = measure_by_slice(table, metric, caption.level, evaluation_id=str(body.get("evaluation_id", "")))
+    evaluation_id = str(body.get("evaluation_id", ""))
+    found = measure_by_slice(table, metric, columns, caption.level, evaluation_id=evaluation_id)
     higher = metric_named(metric).higher_is_better
     word = WORDS.get(metric, metric.replace("_", " "))
     figures_bars.draw_slices(folder / "slices.png", found, caption, word=word, higher_is_better=higher)

@@ -13,6 +13,7 @@ from airflow_provider_mlops.core.rules import FAIRNESS_METRICS
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.statistics.metrics import METRICS
 
+RATIO = "demographic_parity_ratio"
 _ESTIMATES = ("difference", "estimate", "measured", "candidate", "value")
 _ORDER = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
 
@@ -63,10 +64,10 @@ def line_of(result: RuleResult) -> RuleLine | None:
     :return: the line; None for a rule about facts, or one that could not be measured.
     """
     numbers = result.numbers
-    low, high, value = _number(numbers.get("low")), _number(numbers.get("high")), _estimate(numbers)
-    found = _bound(numbers, higher=_direction(result))
-    if low is None or high is None or value is None or found is None:
+    interval, found = _interval(result), _bound(numbers, higher=_direction(result))
+    if interval is None or found is None:
         return None
+    value, low, high = interval
     bound, higher = found
     return RuleLine(
         result=result,
@@ -121,6 +122,24 @@ def _slices_of(result: RuleResult) -> list[RuleResult]:
     ]
 
 
+def _interval(result: RuleResult) -> tuple[float, float, float] | None:
+    """Return estimate and bounds; a measure of fairness, which has two sides, is folded onto its worse one."""
+    numbers = result.numbers
+    low, high, value = _number(numbers.get("low")), _number(numbers.get("high")), _estimate(numbers)
+    if low is None or high is None or value is None:
+        return None
+    if numbers.get("metric") not in FAIRNESS_METRICS:
+        return value, low, high
+    if result.outcome is Outcome.INCONCLUSIVE:
+        # The wider bounds, corrected for the number of groups, are those that could not refuse.
+        corrected = _number(numbers.get("corrected_low")), _number(numbers.get("corrected_high"))
+        low, high = (wide if wide is not None else narrow for wide, narrow in zip(corrected, (low, high), strict=True))
+    if numbers["metric"] == RATIO:
+        return (value, low, high) if value <= 1 or low <= 0 else (1 / value, 1 / high, 1 / low)
+    nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return abs(value), nearest, max(abs(low), abs(high))
+
+
 def _estimate(numbers: Mapping[str, Any]) -> float | None:
     return next((found for name in _ESTIMATES if (found := _number(numbers.get(name))) is not None), None)
 
@@ -147,7 +166,7 @@ def _direction(result: RuleResult) -> bool | None:
     if metric in METRICS:
         return METRICS[metric].higher_is_better
     if metric in FAIRNESS_METRICS:
-        return metric == "demographic_parity_ratio"
+        return metric == RATIO
     return _from_outcome(result)
 
 

@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,17 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Sheet]:
     save = Sheet.save
 
     def keep(self: Sheet, path: Path) -> None:
-        save(self, path)
+        with pytest.MonkeyPatch.context() as patch:
+            # Drawn once only, when its texts are read: laying a figure out is what takes the time.
+            patch.setattr(self.figure, "savefig", lambda *args, **options: None)
+            save(self, path)
         sheets.append(self)
 
     monkeypatch.setattr(Sheet, "save", keep)
     return sheets
 
 
+@cache
 def drawn_texts(sheet: Sheet) -> list[Any]:
     """Return every text that is really drawn: the labels of ticks beyond the axes are not."""
     found: list[Any] = []
@@ -189,7 +194,7 @@ def slices(count: int, name: Callable[[int], str]) -> SliceRows:
         found = {role: Interval(value, value - 0.05, value + 0.05, 100, "delong") for role in NAMES}
         rows.append(SliceRow("carrier", name(i), 100 + i, dict(found)))
     rows.append(SliceRow("carrier", "tiny", 3, dict.fromkeys(NAMES), "There are 2 positive rows among 3."))
-    return SliceRows("m", tuple(rows), {})
+    return SliceRows("m", tuple(rows))
 
 
 @pytest.mark.parametrize("count", [1, 19, 90])

@@ -156,6 +156,15 @@ def test_what_cannot_be_drawn_is_left_out_with_its_reason(
     assert page(tmp_path).count(f"Left out: {reason}") == 3
 
 
+def test_columns_that_are_kept_for_other_ends_are_no_slices(tmp_path: Path) -> None:
+    """The record says by which columns to slice."""
+    rows = table()
+
+    write_evaluation_artifacts(tmp_path, {"slices": []}, rows)
+
+    assert not (tmp_path / "slices.png").exists()
+
+
 def test_scores_that_are_no_probabilities_have_no_calibration(tmp_path: Path) -> None:
     """They can still be ranked."""
     rows = ScoreTable(table().labels, table().candidate * 10)

@@ -90,6 +90,46 @@ def test_equal_models_stand_a_margin_right_of_the_bound() -> None:
 
 
 @pytest.mark.parametrize(
+    ("outcome", "interval", "places"),
+    [
+        (Outcome.PASS, (-0.02, 0.01), "right"),
+        (Outcome.FAIL, (-0.3, -0.2), "left"),
+        (Outcome.FAIL, (0.2, 0.3), "left"),
+        (Outcome.INCONCLUSIVE, (-0.2, 0.02), "across"),
+    ],
+)
+def test_a_difference_of_groups_has_two_sides(outcome: Outcome, interval: tuple[float, float], places: str) -> None:
+    """More and less than the reference group count alike."""
+    low, high = interval
+    numbers = {"low": low, "high": high, "value": (low + high) / 2, "limit": 0.1}
+
+    line = line_of(result(outcome, metric="demographic_parity_difference", **numbers))
+
+    assert line is not None
+    left, _, right = line.places
+    assert places == ("right" if left >= 0 else "left" if right <= 0 else "across")
+
+
+def test_an_open_rule_about_groups_shows_the_bounds_that_could_not_refuse() -> None:
+    """Those corrected for the number of groups."""
+    numbers = {"low": 0.12, "high": 0.2, "value": 0.16, "corrected_low": 0.05, "corrected_high": 0.27, "limit": 0.1}
+
+    line = line_of(result(Outcome.INCONCLUSIVE, metric="equal_opportunity_difference", **numbers))
+
+    assert line is not None
+    assert (line.low, line.high) == (0.05, 0.27)
+
+
+def test_a_ratio_above_one_is_that_of_the_reference() -> None:
+    """The reference is then the group worse off."""
+    line = line_of(result(Outcome.FAIL, metric="demographic_parity_ratio", value=2.0, low=1.6, high=2.5, limit=0.8))
+
+    assert line is not None
+    assert (line.low, line.value, line.high) == (0.4, 0.5, 0.625)
+    assert line.places[2] < 0
+
+
+@pytest.mark.parametrize(
     "numbers",
     [
         {},

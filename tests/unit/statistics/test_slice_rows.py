@@ -5,7 +5,7 @@ import pytest
 
 from airflow_provider_mlops.statistics.auc import auc_interval
 from airflow_provider_mlops.statistics.score_table import ScoreTable
-from airflow_provider_mlops.statistics.slice_rows import MAX_VALUES, measure_by_slice
+from airflow_provider_mlops.statistics.slice_rows import measure_by_slice
 
 RANDOM = np.random.default_rng(4)
 N = 3_000
@@ -24,7 +24,7 @@ def test_each_slice_is_measured_on_its_own_rows() -> None:
     """The interval is that of the slice alone, for each model."""
     column = np.where(np.arange(N) < 1_000, "small", "large").astype(object)
 
-    found = measure_by_slice(table(column), "roc_auc", 0.9)
+    found = measure_by_slice(table(column), "roc_auc", ["column"], 0.9)
 
     assert [(row.name, row.n) for row in found.rows] == [("column large", 2_000), ("column small", 1_000)]
     expected = auc_interval(LABELS[:1_000] == 1, SCORES[:1_000], 0.9)
@@ -36,7 +36,7 @@ def test_a_slice_that_cannot_be_measured_stays_with_its_reason() -> None:
     """Three rows have no ROC-AUC."""
     column = ["tiny"] * 3 + ["rest"] * (N - 3)
 
-    found = measure_by_slice(table(column, champion=False), "roc_auc", 0.9)
+    found = measure_by_slice(table(column, champion=False), "roc_auc", ["column"], 0.9)
 
     assert found.rows[1].models == {"candidate": None}
     assert "positive rows" in found.rows[1].reason
@@ -46,26 +46,25 @@ def test_nulls_are_a_slice_and_values_that_read_the_same_are_one() -> None:
     """None and NaN are both no value; 1 and "1" are one text."""
     column = [None, float("nan"), 1, "1", "x"] * (N // 5)
 
-    found = measure_by_slice(table(column), "brier", 0.9)
+    found = measure_by_slice(table(column), "brier", ["column"], 0.9)
 
     assert {row.value: row.n for row in found.rows} == {"(none)": N // 5 * 2, "1": N // 5 * 2, "x": N // 5}
 
 
-def test_too_many_values_are_counted() -> None:
-    """Those with the most rows are measured."""
-    column = ["often"] * 1_000 + [f"v{i % 150}" for i in range(N - 1_000)]
+def test_a_column_of_too_many_values_says_so() -> None:
+    """It is one line without a value, and nothing is measured."""
+    (row,) = measure_by_slice(table([f"v{i}" for i in range(N)]), "brier", ["column"], 0.9).rows
 
-    found = measure_by_slice(table(column), "brier", 0.9)
-
-    assert len(found.rows) == MAX_VALUES
-    assert found.rows[0].value == "often"
-    assert found.left_out == {"column": 51}
+    assert (row.name, row.models) == ("column", {"candidate": None, "champion": None})
+    assert "values" in row.reason
 
 
 def test_a_bootstrap_repeats_itself() -> None:
     """The seed derives from the evaluation and the slice."""
     rows = table(["a", "b", "c"] * (N // 3))
-    first, again, other = (measure_by_slice(rows, "f1", 0.9, evaluation_id=name) for name in ("e", "e", "f"))
+    first, again, other = (
+        measure_by_slice(rows, "f1", ["column"], 0.9, evaluation_id=name) for name in ("e", "e", "f")
+    )
 
     assert first == again
     assert first != other
