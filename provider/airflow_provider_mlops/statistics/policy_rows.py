@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scipy import special
@@ -123,7 +123,10 @@ def need_of(rule: Rule, policy: Policy, assumed: Assumptions) -> Need:
     """
     for kind, needed in _NEEDS.items():
         if isinstance(rule, kind):
-            return needed(rule, policy.alpha, assumed)
+            need: Need = needed(rule, policy.alpha, assumed)
+            formula = need.variance is not None and assumed.source not in need.given
+            # A measured interval was as wide as the dependence of its rows made it.
+            return replace(need, given=f"{need.given}, for independent rows") if formula and policy.dependence else need
     return Need(given="the number of test rows does not matter")
 
 

@@ -49,7 +49,8 @@ def test_every_rule_is_said_with_its_rows(policy: Path, capsys: pytest.CaptureFi
         "not_worse (non_inferior)\n"
         "    The candidate's accuracy must not be lower than the champion's by 0.01 or more, judged on the 95 % bound "
         "of the paired difference.\n"
-        "    Rows: 3,092 test rows, if both models are truly equal, and 5 % of the rows are decided differently.\n"
+        "    Rows: 3,092 test rows, if both models are truly equal, and 5 % of the rows are decided differently, for "
+        "independent rows.\n"
     ) in out
     assert "The numbers without a measured spread are for independent rows" in out
     assert "No rule limits the looks" in out

@@ -134,6 +134,16 @@ def test_a_threshold_of_its_own_was_not_measured() -> None:
     assert "decided differently" in found.given
 
 
+def test_dependent_rows_are_counted_as_independent_and_it_is_said() -> None:
+    """A formula does not know what belongs together; a measured interval does."""
+    rule = {"name": "r", "kind": "non_inferior", "metric": "brier", "margin": 0.002}
+    found = policy(rule, dependence={"cluster": "customer"})
+    measured = Assumptions(measured=MEASURED, source="the evaluation of 2013-04")
+
+    assert need_of(found.rules[0], found, Assumptions()).given.endswith(", for independent rows")
+    assert "independent" not in need_of(found.rules[0], found, measured).given
+
+
 def test_a_metric_without_a_formula_asks_for_an_evaluation() -> None:
     """F1 has no spread that could be assumed."""
     found = need("non_inferior", metric="f1", margin=0.01)
