@@ -133,7 +133,8 @@ class _Case:
         """Judge one rule by what its kind asks for."""
         alpha = self.policy.alpha
         if isinstance(rule, _OF_SCORES) and self.problem:
-            yield RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=self.problem)
+            numbers = {"metric": getattr(rule, "metric", rule.kind), "n": self.table.rows, "alpha": alpha}
+            yield RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=self.problem, numbers=numbers)
         elif isinstance(rule, MinRows):
             yield judge_rows(rule, self.table)
         elif isinstance(rule, MaxLooks):

@@ -9,6 +9,7 @@ from airflow_provider_mlops.core.rules import Infrastructure
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.statistics.leakage_rule import number_of
 from airflow_provider_mlops.statistics.quantiles import quantile_interval
+from airflow_provider_mlops.statistics.sample_size import rows_to_decide
 
 _CHECKS: Mapping[str, tuple[str, str]] = {
     "loads": ("loads in a clean process", "does not load in a clean process"),
@@ -74,7 +75,12 @@ def _latency(name: str, found: Mapping[str, Any], limit: float, alpha: float) ->
     elif outcome is Outcome.FAIL:
         reason = f"{start}, at least {measured.low:.3g} ms, above the limit {limit:g} ms."
     else:
-        reason = f"{start}: the interval reaches past the limit {limit:g} ms; {len(values):,} calls cannot decide."
+        rows = rows_to_decide(measured, limit, alpha=alpha)
+        numbers["rows_needed"] = rows
+        way = f"about {rows:,} would" if rows else "and more would hardly help: it is too close to the limit"
+        reason = (
+            f"{start}: the interval reaches past the limit {limit:g} ms; {len(values):,} calls cannot decide, {way}."
+        )
     return RuleResult(rule=name, outcome=outcome, reason=reason, numbers=numbers)
 
 

@@ -23,7 +23,7 @@ from airflow_provider_mlops.statistics.wording import listed
 
 _SHOWN = ("slice_value", "n", "positives", "low", "high", "method", "draws", "seed")
 _DRAWS_IN_TAIL = 10
-"""Draws beyond a bound below which 2,000 are too few to place it."""
+"""Draws beyond a bound, below which harm that they prove is drawn again with more."""
 
 
 def proved_by_holm(measure: Callable[[int, int], Interval], count: int, margin: float, *, higher: bool) -> list[int]:
@@ -56,23 +56,32 @@ class _Watched:
     limit: float
     alpha: float
     last: tuple[Interval, Options]
+    problem: str = ""
 
     @classmethod
     def of(cls, question: Question, alpha: float, limit: float, among: int) -> "_Watched":
         pair = question.pair()
-        return cls(question, pair, limit, alpha, _measured(question, pair, alpha, limit, among))
+        return cls(question, pair, limit, alpha, question.difference(pair, 1 - 2 * alpha / among, limit))
 
     def measure(self, among: int) -> Interval:
         """Measure at the level of a step; an estimate that is not beyond the limit is not proved so at any level."""
         level = 1 - 2 * self.alpha / among
-        if self.beyond and not math.isclose(level, self.last[1].level):
-            self.last = _measured(self.question, self.pair, self.alpha, self.limit, among)
+        if self._beyond(self.last[0].value) and not math.isclose(level, self.last[1].level):
+            self._again(level, DRAWS)
+        few = self.last[1].draws * self.alpha / among < _DRAWS_IN_TAIL
+        better = self.last[0].high if self.question.metric.higher_is_better else self.last[0].low
+        if few and self._beyond(better) and self.last[1].draws < MORE_DRAWS:
+            self._again(level, MORE_DRAWS)
         return self.last[0]
 
-    @property
-    def beyond(self) -> bool:
-        value, higher = self.last[0].value, self.question.metric.higher_is_better
-        return value < self.limit if higher else value > self.limit
+    def _again(self, level: float, draws: int) -> None:
+        try:
+            self.last = self.question.difference(self.pair, level, self.limit, draws)
+        except NotMeasurable as error:  # one of the further draws gave no value
+            self.problem = str(error)
+
+    def _beyond(self, value: float) -> bool:
+        return value < self.limit if self.question.metric.higher_is_better else value > self.limit
 
     def row(self, *, harmed: bool) -> dict[str, Any]:
         """What the numbers show of the slice; the rows are those that would prove what is now only an estimate."""
@@ -82,14 +91,9 @@ class _Watched:
         row = {name: shown[name] for name in _SHOWN}
         row |= {"candidate": ours, getattr(self.question.rule, "against", CHAMPION): theirs}
         row |= {"difference": difference.value, "level": options.level, "worse": harmed, "rows_needed": None}
-        if self.beyond and not harmed:
+        if self._beyond(difference.value) and not harmed:
             row["rows_needed"] = rows_to_decide(difference, self.limit, alpha=(1 - options.level) / 2)
         return row
-
-
-def _measured(question: Question, pair: Pair, alpha: float, limit: float, among: int) -> tuple[Interval, Options]:
-    draws = DRAWS if DRAWS * alpha / among >= _DRAWS_IN_TAIL else MORE_DRAWS
-    return question.difference(pair, 1 - 2 * alpha / among, limit, draws)
 
 
 def judge_watched(
@@ -119,6 +123,7 @@ def judge_watched(
         lambda number, among: watched[number].measure(among), len(watched), rule.margin, higher=higher
     )
     names = [str(watched[number].question.value) for number in harmed]
+    broken |= {str(one.question.value): one.problem for one in watched if one.problem}
     outcome, reason = _verdict(rule, names, len(watched), small, broken, missing)
     sizes = {str(question.value): question.rows.table.rows for question in questions}
     numbers = {

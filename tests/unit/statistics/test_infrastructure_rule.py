@@ -89,3 +89,13 @@ def test_peak_memory_keeps_its_limit(peak: float | None, outcome: Outcome) -> No
 def test_limits_that_are_not_set_are_not_judged() -> None:
     """Only the checks that are always demanded."""
     assert outcomes(SERVES, Infrastructure(name="s")) == {"s": Outcome.PASS}
+
+
+def test_an_undecided_latency_says_how_many_calls_would_decide() -> None:
+    """Ninety of a hundred calls are fast: more of them would tell."""
+    values = [10.0] * 94 + [40.0] * 4 + [80.0] * 2
+    (_, latency, _) = judge_infrastructure(RULE, {"infrastructure": SERVES | {"latency_ms": values}}, 0.05)
+
+    assert latency.outcome is Outcome.INCONCLUSIVE
+    assert "100 calls cannot decide, " in latency.reason
+    assert "rows_needed" in latency.numbers

@@ -82,6 +82,16 @@ def test_metrics_that_draw_are_watched_too() -> None:
     assert all(one["draws"] in (2_000, 10_000) and one["seed"] > 0 for one in result.numbers["slices"])
 
 
+def test_far_out_bounds_of_harm_are_drawn_with_ten_thousand() -> None:
+    """With twelve slices a bound lies at 0.4 %: eight of two thousand draws are too few to place it."""
+    rows = table(300, harmed="UA", harm=0.5)
+    spread = np.array([f"{name}{i % 3}" for i, name in enumerate(rows.slices["carrier"])], dtype=object)
+    result = run(ScoreTable(rows.labels, rows.candidate, rows.champion, {"carrier": spread}), metric="f1")
+
+    assert {one["draws"] for one in result.numbers["slices"] if one["worse"]} == {10_000}
+    assert {one["slice_value"] for one in result.numbers["slices"] if one["worse"]} == {"UA0", "UA1", "UA2"}
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
