@@ -102,6 +102,10 @@ class Lab:
 
     def enter(self, monkeypatch: "pytest.MonkeyPatch") -> None:
         """Make this the lab of the process: MLflow on SQLite keeps artifacts below the working directory."""
+        from mlflow.tracking._tracking_service import utils
+
+        # MLflow remembers where the artifacts of a run are, which is in the lab that this one was copied from.
+        utils._artifact_repos_cache.clear()
         for name, value in self.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(self.root)

@@ -194,7 +194,7 @@ def _leakage_line(leakage: Mapping[str, Any]) -> str:
     if leakage["entity_column"] is not None:
         parts.append(f"{leakage['entity_overlap']:,} values of {leakage['entity_column']} too")
     if leakage["time_ordered"] is not None:
-        parts.append("all of them older" if leakage["time_ordered"] else "training rows are NOT all older")
+        parts.append(f"training rows are {'' if leakage['time_ordered'] else 'NOT '}all older")
     if (best := leakage["single_feature"]) is not None:
         parts.append(f"best feature alone {best['feature']} with ROC-AUC {best['auc']:.3f}")
     return f"Leakage: {'; '.join(parts)}."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.evaluation import (
     CANDIDATE,
     CHAMPION,
@@ -22,13 +23,13 @@ from airflow_provider_mlops.hooks.scores_store import read_score_frame, read_sco
 from airflow_provider_mlops.hooks.scoring import Scoring, score_test_rows
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.statistics.gate import measure_all
+from airflow_provider_mlops.statistics.metrics import metric_named
 from airflow_provider_mlops.statistics.seeds import derive_seed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LEVEL = 0.90
-PROBE_ROWS = 1_000
 _SCORED = ("row_id", "label", CANDIDATE, CHAMPION, GOLDEN)
 
 
@@ -70,6 +71,7 @@ class Evaluation:
         :param as_of: when the evaluation is made, ISO 8601.
         :return: the body of the record.
         """
+        check_metrics(self.asked.metrics, self.contenders[CANDIDATE].task)
         scoring = score_test_rows(self.storage, self.hook, self.contenders, self.asked, self.log)
         candidate, decision = self.contenders[CANDIDATE], self.decision()
         facts = {"kind": "scores", **decision}
@@ -105,7 +107,7 @@ class Evaluation:
             **time_facts(scoring.rows, scoring.labelled, candidate.manifest["time_column"]),
             "as_of": as_of,
             "leakage": self._leakage(scoring) if checks.leakage else None,
-            "infrastructure": self._infrastructure(scoring) if checks.infrastructure else None,
+            "infrastructure": self._infrastructure() if checks.infrastructure else None,
             "importance": self._importance(scoring, checks.explain, evaluation_id) if checks.explain else None,
         }
 
@@ -130,15 +132,19 @@ class Evaluation:
         self.log.info("Compared the test rows with %s training rows in %.1f s.", rows, time.monotonic() - started)
         return found
 
-    def _infrastructure(self, scoring: Scoring) -> dict[str, Any]:
+    def _infrastructure(self) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.serving_check import check_serving
+        from airflow_provider_mlops.hooks.training import probe_rows
 
         started = time.monotonic()
         candidate = self.contenders[CANDIDATE]
-        probe = scoring.labelled[candidate.manifest["features"]].head(PROBE_ROWS)
-        found = check_serving(self.hook, candidate.training, probe)
-        self.log.info("Loaded and tried the model in a clean process in %.1f s.", time.monotonic() - started)
-        return dict(found)
+        found = check_serving(self.hook, candidate.training, probe_rows(self.storage, candidate.manifest))
+        seconds = time.monotonic() - started
+        if found["error"] is not None:
+            self.log.warning("The model does not serve in a clean process (%.1f s): %s", seconds, found["error"])
+        else:
+            self.log.info("Loaded the model in a clean process and asked it for predictions in %.1f s.", seconds)
+        return found
 
     def _importance(self, scoring: Scoring, method: str, evaluation_id: str) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.explain import explain
@@ -157,6 +163,23 @@ class Evaluation:
         )
         self.log.info("Explained by %s importance in %.1f s.", method, time.monotonic() - started)
         return found
+
+
+def check_metrics(names: Iterable[str], task: str) -> None:
+    """Refuse metrics that cannot be measured, before anything is scored.
+
+    :param names: names of the metrics.
+    :param task: task of the models.
+    :raises BadInput: when there is no metric of a name, it belongs to another task, or it is one's own.
+    """
+    for name in names:
+        if ":" in name:
+            raise BadInput(
+                f"The metric {name!r} is one's own: put it into the policy, which states its direction; the gate "
+                "measures it from the stored scores."
+            )
+        if (found := metric_named(name).task) != task:
+            raise BadInput(f"The metric {name!r} is of the task {found}, the models are of the task {task}.")
 
 
 def same_scores(storage: Storage, model_name: str, ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
