@@ -7,7 +7,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 
 # Bodies are sorted by name; a reader wants the ranking first.
-_METRICS_FIRST = ("roc_auc", "average_precision")
+_METRICS_FIRST = ("roc_auc", "average_precision", "multiclass_accuracy", "rmse")
 _MOST_PARTITIONS = 3
 _NOT_REGISTERED = "not registered"
 
@@ -63,7 +63,7 @@ def registration(body: Mapping[str, Any]) -> str:
 
 
 def evaluation(body: Mapping[str, Any]) -> str:
-    """Return one metric of the candidate beside that of the champion."""
+    """Return one metric of the candidate beside that of the champion, and what was found besides."""
     metrics, champion = body["metrics"], body["champion"]
     order = [name for name in _METRICS_FIRST if name in metrics]
     order += [name for name in metrics if name not in order]
@@ -74,8 +74,8 @@ def evaluation(body: Mapping[str, Any]) -> str:
         if ours is None:
             continue
         if champion is None or theirs is None:
-            return f"{name} {ours} ({candidate})"
-        return f"{name} {ours} vs {theirs} ({candidate} vs {champion['version']})"
+            return f"{name} {ours} ({candidate}){_found_besides(body)}"
+        return f"{name} {ours} vs {theirs} ({candidate} vs {champion['version']}){_found_besides(body)}"
     return first_reason(body)
 
 
@@ -85,6 +85,12 @@ def gate(body: Mapping[str, Any]) -> str:
     marks = f" [{', '.join(verdict.marks)}]" if verdict.marks else ""
     every = "all " if len(verdict.rules) > 1 else ""
     return f"{every}{_hold(verdict)}{marks}" if verdict.passed else first_reason(body)
+
+
+def approval(body: Mapping[str, Any]) -> str:
+    """Return who answered what about which version, and why."""
+    why = f": {body['reason']}" if body.get("reason") else ""
+    return f"version {body['version']} {body['decision']} by {body['approver']}{why}"
 
 
 def promotion(body: Mapping[str, Any]) -> str:
@@ -125,6 +131,15 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def _found_besides(body: Mapping[str, Any]) -> str:
+    """Name what speaks against a candidate before any policy does."""
+    leakage, serving = body.get("leakage") or {}, body.get("infrastructure") or {}
+    found = [f"{count(leakage['row_overlap'], 'row')} of the training"] if leakage.get("row_overlap") else []
+    found += ["trained on later rows"] if leakage.get("time_ordered") is False else []
+    found += ["does not load"] if serving.get("loads") is False else []
+    return f"; {', '.join(found)}" if found else ""
+
+
 def _verdict(body: Mapping[str, Any]) -> Verdict:
     return Verdict.from_dict(body["verdict"])
 
@@ -152,6 +167,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         registration,
         evaluation,
         gate,
+        approval,
         promotion,
         drift,
         retrain_claim,

@@ -66,9 +66,29 @@ MOVED: dict[str, Any] = {"alias": "champion", "version": "2", "previous_version"
         ("evaluation", evaluated(0.6547, brier=0.1), "brier 0.100 vs 0.655 (version 2 vs 1)"),
         ("evaluation", evaluated(None, brier=0.1, roc_auc=None), "brier 0.100 (version 2)"),
         ("evaluation", {**evaluated(None, brier=0.1), "candidate": {"version": None}}, "brier 0.100 (not registered)"),
+        (
+            "evaluation",
+            {**evaluated(None, rmse=0.1, mae=0.2), "leakage": {"row_overlap": 7, "time_ordered": False}},
+            "rmse 0.100 (version 2); 7 rows of the training, trained on later rows",
+        ),
+        (
+            "evaluation",
+            {**evaluated(0.6, roc_auc=0.7), "leakage": {"row_overlap": 0}, "infrastructure": {"loads": False}},
+            "roc_auc 0.700 vs 0.600 (version 2 vs 1); does not load",
+        ),
         ("gate", judged("PASS", "PASS"), "all 2 rules hold"),
         ("gate", judged("PASS", marks=("no_baseline",)), "1 rule holds [no_baseline]"),
         ("gate", judged("PASS", "INCONCLUSIVE", "FAIL"), "reason 1"),
+        (
+            "approval",
+            {"version": "3", "decision": "approved", "approver": "ada", "reason": "seen"},
+            "version 3 approved by ada: seen",
+        ),
+        (
+            "approval",
+            {"version": "3", "decision": "rejected", "approver": "ada", "reason": ""},
+            "version 3 rejected by ada",
+        ),
         ("promotion", judged("PASS", **MOVED), "champion: version 1 -> 2"),
         ("promotion", judged("PASS", **{**MOVED, "previous_version": None}), "champion: version 2"),
         ("promotion", judged("PASS", **{**MOVED, "version": None}), "champion: version 1 -> not registered"),
@@ -90,8 +110,8 @@ def test_each_kind_says_what_it_is_about(kind: str, body: dict[str, Any], text: 
 
 def test_an_unknown_kind_says_its_first_reason() -> None:
     """A newer version may write kinds that this one does not know."""
-    assert describe(record("approval", judged("PASS", "FAIL"))) == "reason 1"
-    assert describe(record("approval", {"who": "me"})) == ""
+    assert describe(record("erasure", judged("PASS", "FAIL"))) == "reason 1"
+    assert describe(record("erasure", {"who": "me"})) == ""
 
 
 KINDS = (
@@ -106,6 +126,7 @@ KINDS = (
     "retrain_claim",
     "replay",
     "approval",
+    "erasure",
 )
 
 
