@@ -19,6 +19,9 @@ from airflow_provider_mlops.statistics.intervals import MIN_ROWS_FOR_MEAN
 from airflow_provider_mlops.statistics.resampling import Plan, weight_chunks
 
 _JACKKNIFE_GROUPS = 200
+_FIGURES = 5
+"""Sums of one group: four cells and the gaps."""
+_MOST_CELLS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,16 +63,33 @@ class Rows:
 
     def resamples(self) -> Iterator[Cells]:
         """Yield the sums of every resample."""
-        return (self.sums(weights) for chunk in weight_chunks(self.plan) for weights in chunk)
+        units = self.units
+        total = int(units.max()) + 1
+        if self.plan.clusters is None or total * _FIGURES * len(self.groups.names) > _MOST_CELLS:
+            yield from (self.sums(weights) for chunk in weight_chunks(self.plan) for weights in chunk)
+            return
+        # A cluster always counts as a whole, so its rows are added up once. The draws are those of the rows.
+        by_cluster = self._sums_by(units, total)
+        plan = replace(self.plan, n=total, clusters=np.arange(total), weights=None)
+        for chunk in weight_chunks(plan):
+            yield from map(_cells, chunk @ by_cluster)
 
     def jackknife(self) -> Iterator[Cells]:
         """Yield the sums without one part of the clusters, or of the rows, after the other."""
-        units, own = self.units, self.weights
+        units = self.units
         total = int(units.max()) + 1
         parts = min(_JACKKNIFE_GROUPS, total)
         random = np.random.Generator(np.random.PCG64([self.plan.seed, 1]))
-        part = random.permutation(np.arange(total) % parts)[units]
-        return (self.sums(np.where(part == index, 0.0, own)) for index in range(parts))
+        by_part = self._sums_by(random.permutation(np.arange(total) % parts)[units], parts)
+        return map(_cells, by_part.sum(axis=0) - by_part)
+
+    def _sums_by(self, codes: IntArray, size: int) -> FloatArray:
+        """Return one line of sums per code: the cells of all groups, then the gaps."""
+        groups, own = len(self.groups.names), self.weights
+        cell = (self.groups.codes << 2) + 2 * self.positive + self.selected
+        table = np.bincount(codes * (4 * groups) + cell, weights=own, minlength=size * 4 * groups)
+        gaps = np.bincount(codes * groups + self.groups.codes, weights=own * self.gap, minlength=size * groups)
+        return np.hstack([table.reshape(size, 4 * groups), gaps.reshape(size, groups)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,18 +97,22 @@ class Resampled(Comparison):
     """Every group against the reference, by one measure, from resamples; made by `resampled`.
 
     :param rows: the rows.
+    :param own: the sums of the rows as they weigh.
+    :param units: how many clusters, or rows, there are to draw from.
     :param draws: the compared values of every resample, of shape (resamples, rates, groups).
     :param left_out: the same of every part of the jackknife.
     """
 
     rows: Rows
+    own: Cells
+    units: int
     draws: FloatArray
     left_out: FloatArray
 
     @property
     def weighted(self) -> Cells:
         """The counts, as the rows weigh."""
-        return self.rows.sums(self.rows.weights)
+        return self.own
 
     def part(self, index: int, level: float) -> Bounds:
         """Give one of the compared rates, or the calibration gap, its interval.
@@ -128,7 +152,7 @@ class Resampled(Comparison):
         smallest = int(min(counts[group], counts[self.reference]))
         if self.metric == CALIBRATION and smallest < MIN_ROWS_FOR_MEAN:
             raise NotMeasurable(f"There are {smallest} rows.")
-        return smallest if self.rows.plan.clusters is None else min(smallest, int(self.rows.units.max()) + 1)
+        return min(smallest, self.units)
 
 
 def resampled(metric: str, cells: Cells, reference: int, rows: Rows) -> Resampled:
@@ -143,7 +167,9 @@ def resampled(metric: str, cells: Cells, reference: int, rows: Rows) -> Resample
     """
     draws = np.array([_values(metric, drawn, reference) for drawn in rows.resamples()])
     left_out = np.array([_values(metric, others, reference) for others in rows.jackknife()])
-    return Resampled(metric, cells, reference, rows, draws, left_out)
+    return Resampled(
+        metric, cells, reference, rows, rows.sums(rows.weights), int(rows.units.max()) + 1, draws, left_out
+    )
 
 
 def more_draws(comparison: Resampled, draws: int) -> Resampled:
@@ -155,6 +181,11 @@ def more_draws(comparison: Resampled, draws: int) -> Resampled:
     """
     rows = replace(comparison.rows, plan=replace(comparison.rows.plan, draws=draws))
     return resampled(comparison.metric, comparison.cells, comparison.reference, rows)
+
+
+def _cells(line: FloatArray) -> Cells:
+    groups = len(line) // _FIGURES
+    return Cells(line[: 4 * groups].reshape(groups, 2, 2), line[4 * groups :], np.full(groups, np.nan))
 
 
 def _values(metric: str, cells: Cells, reference: int) -> FloatArray:

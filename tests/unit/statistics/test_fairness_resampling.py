@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.statistics import fairness_resampling
 from airflow_provider_mlops.statistics.fairness_compare import CALIBRATION, RATES, Comparison
 from airflow_provider_mlops.statistics.fairness_groups import Cells, cells_of, groups_of
 from airflow_provider_mlops.statistics.fairness_resampling import Rows, more_draws, resampled
@@ -95,3 +96,22 @@ def test_draws_without_a_value_leave_no_interval() -> None:
     few = Rows(rows.groups, positive, rows.selected, rows.gap, rows.plan)
 
     assert np.isnan(resampled("equal_opportunity_difference", cells, 0, few).bounds(0.9).value[1])
+
+
+def test_clusters_added_up_give_the_draws_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short way is the long way, to rounding."""
+    cells, rows = data(200, repeats=REPEATS, clusters=True, weights=True)
+    short = resampled("calibration_gap", cells, 0, rows)
+    monkeypatch.setattr(fairness_resampling, "_MOST_CELLS", 0)
+    long = resampled("calibration_gap", cells, 0, rows)
+
+    assert short.draws == pytest.approx(long.draws, abs=1e-12)
+
+
+def test_the_jackknife_leaves_out_each_row_once() -> None:
+    """As many parts as there are rows, up to 200; together they leave out everything once."""
+    _, rows = data(150)
+    left_out = [cells.table for cells in rows.jackknife()]
+
+    assert len(left_out) == 150
+    assert np.sum([rows.sums(rows.weights).table - table for table in left_out]) == pytest.approx(150)
