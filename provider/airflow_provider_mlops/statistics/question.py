@@ -162,6 +162,7 @@ class Question:
         table, metric = self.rows.table, self.metric
         numbers: dict[str, Any] = {"metric": self.rule.metric, "slice": self.rule.slice, "slice_value": self.value}
         numbers |= {"n": table.rows, "positives": table.positives, "alpha": self.alpha}
+        numbers["higher_is_better"] = metric.higher_is_better
         params = {**metric.params, **self.rule.params}
         if params:
             numbers["params"] = params

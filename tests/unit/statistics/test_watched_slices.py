@@ -1,15 +1,19 @@
 """Watched slices: harm that is proved blocks, too few rows are listed, and what cannot be measured never passes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from airflow_provider_mlops.core.measure import Interval
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.statistics.gate import judge
+from airflow_provider_mlops.statistics.metric import Options
+from airflow_provider_mlops.statistics.question import Question
 from airflow_provider_mlops.statistics.score_table import ScoreTable
+from airflow_provider_mlops.statistics.scores import Pair
 from airflow_provider_mlops.statistics.watched_slices import proved_by_holm
 
 CARRIERS = ("AA", "B6", "DL", "UA")
@@ -144,3 +148,23 @@ def test_each_step_asks_less_of_the_rest() -> None:
 def test_nothing_is_proved_of_nothing() -> None:
     """No slice, no step."""
     assert proved_by_holm(lambda number, among: pytest.fail("asked"), 0, 0.0, higher=True) == []
+
+
+def test_harm_that_more_draws_cannot_measure_never_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of ten thousand draws without a value: neither proved nor passed by."""
+    measure = Question.difference
+
+    def fragile(self: Question, pair: Pair, level: float, limit: float, draws: int = 2_000) -> tuple[Interval, Options]:
+        if draws > 2_000:
+            raise NotMeasurable("a resample gives no value")
+        difference, options = measure(self, pair, level, limit, draws)
+        high = -1e-9 if self.value == "UA" else 1.0
+        return replace(difference, value=difference.low, high=max(high, difference.low)), options
+
+    monkeypatch.setattr(Question, "difference", fragile)
+    rows = table(300)
+    spread = np.array([name if name == "UA" else f"{name}{i // 2 % 4}" for i, name in enumerate(rows.slices["carrier"])])
+    result = run(ScoreTable(rows.labels, rows.candidate, rows.champion, {"carrier": spread}))
+
+    assert result.outcome is not Outcome.PASS
+    assert result.numbers["not_measurable"] == [{"slice_value": "UA", "reason": "a resample gives no value"}]
