@@ -28,7 +28,7 @@ COLOURS: Mapping[str, str] = {"candidate": "#0072b2", "champion": "#d55e00", "go
 LINES: Mapping[str, str] = {"candidate": "-", "champion": "--", "golden": ":"}
 MARKERS: Mapping[str, str] = {"candidate": "o", "champion": "D", "golden": "^"}
 _TITLE, _SUBTITLE, _LINE = 0.23, 0.19, 0.30
-_LONGEST = 32
+_LONGEST, _SENTENCE, _SHORTEST = 32, 300, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +214,34 @@ def plain(text: Any, longest: int = _LONGEST, *, middle: bool = True) -> str:
         end = (longest - 1) // 3 if middle else 0
         shown = f"{shown[: longest - 1 - end]}…{shown[len(shown) - end :]}"
     return shown.replace("$", r"\$")
+
+
+def fitted(text: Any, inches: float, size: float) -> str:
+    """Make a sentence of anyone's fit into a width, as `plain` does.
+
+    :param text: the sentence.
+    :param inches: the width.
+    :param size: of the letters, in points.
+    :return: what to draw; the end of what does not fit is left out.
+    """
+    longest = _SENTENCE
+    while True:
+        shown = plain(text, longest, middle=False)
+        width = width_of(shown, size)
+        if width <= inches or longest <= _SHORTEST:
+            return shown
+        longest = max(_SHORTEST, min(longest - 1, int(len(shown) * inches / width)))
+
+
+def width_of(text: str, size: float) -> float:
+    """Return the width of a text in inches.
+
+    :param text: the text, as `plain` gives it.
+    :param size: of the letters, in points.
+    """
+    font = load("matplotlib.font_manager", EXTRA).FontProperties(family="DejaVu Sans", size=size)
+    measure = load("matplotlib.textpath", EXTRA).text_to_path.get_text_width_height_descent
+    return float(measure(text.replace(r"\$", "$"), font, False)[0]) / 72
 
 
 def sentence(text: str) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.backends.figures import FAINT, INK, SOFT, Sheet, dress, legend_above, plain
+from airflow_provider_mlops.backends.figures import (
+    FAINT,
+    INK,
+    SOFT,
+    Sheet,
+    dress,
+    fitted,
+    legend_above,
+    plain,
+    width_of,
+)
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.statistics.rule_lines import RATIO, RuleLine, expanded, line_of, worst_first
 
@@ -18,6 +27,7 @@ _ROW = 0.27
 _EDGE = 1.12
 _WIDTH = 11.0
 _NAME = 40
+_NAMES, _REMARKS, _SENTENCES = 8.5, 8.0, 7.5
 
 
 def draw_rules(path: Path, verdict: Verdict, *, title: str, footer: str) -> int:
@@ -47,7 +57,7 @@ def draw_rules(path: Path, verdict: Verdict, *, title: str, footer: str) -> int:
     axes = sheet.axes()
     axes.axvspan(-_EDGE, 0, color="#f6f6f6", zorder=0)
     axes.axvline(0, color=INK, linewidth=1.0, zorder=1)
-    room = _letters(shown)
+    room = _room(shown)
     for place, result in enumerate(shown):
         _draw_rule(axes, place, result, room)
     dress(axes, x="distance to the bound, each rule on a scale of its own", y="")
@@ -66,7 +76,7 @@ def _chosen(results: Sequence[RuleResult]) -> list[RuleResult]:
     return [result for result in results if id(result) in worst]
 
 
-def _draw_rule(axes: Any, place: int, result: RuleResult, room: int) -> None:
+def _draw_rule(axes: Any, place: int, result: RuleResult, room: float) -> None:
     line = line_of(result)
     colour = OUTCOME_COLOURS[result.outcome]
     axes.axhline(place + 0.5, color=FAINT, linewidth=0.5, zorder=0)
@@ -75,16 +85,16 @@ def _draw_rule(axes: Any, place: int, result: RuleResult, room: int) -> None:
         place,
         _remark(result, line),
         transform=axes.get_yaxis_transform(),
-        fontsize=8,
+        fontsize=_REMARKS,
         color=colour,
         va="center",
         ha="left",
         fontweight="bold" if result.outcome is not Outcome.PASS else "normal",
     )
     if line is None:
-        style: dict[str, Any] = {"fontsize": 7.5, "color": SOFT, "va": "center", "ha": "left"}
+        style: dict[str, Any] = {"fontsize": _SENTENCES, "color": SOFT, "va": "center", "ha": "left"}
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axes.text(-_EDGE + 0.03, place, plain(result.reason, room, middle=False), bbox=box, **style)
+        axes.text(-_EDGE + 0.03, place, fitted(result.reason, room, _SENTENCES), bbox=box, **style)
         return
     low, value, high = line.places
     axes.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3)
@@ -112,20 +122,21 @@ def _remark(result: RuleResult, line: RuleLine | None) -> str:
     if line.watched:
         wanted = f"fails if proved {'<' if line.higher_is_better else '>'}"
     else:
-        wanted = f"must be {'≥' if line.higher_is_better else '≤'}"
+        above, below = (">", "<") if line.paired else ("≥", "≤")
+        wanted = f"must be {above if line.higher_is_better else below}"
     return f"{result.outcome.value}  {value} [{low}, {high}], {wanted} {line.bound:.3g}"
 
 
-def _letters(shown: Sequence[RuleResult]) -> int:
-    """Return how many letters of a sentence fit between the names and the remarks."""
-    names = max((len(plain(result.rule, _NAME)) for result in shown), default=0)
-    remarks = max((len(_remark(result, line_of(result))) for result in shown), default=0)
-    return max(20, int((_WIDTH - 0.7 - 0.078 * names - 0.075 * remarks) / 0.061))
+def _room(shown: Sequence[RuleResult]) -> float:
+    """Return the inches between the names and the remarks, where a sentence may stand."""
+    names = max((width_of(plain(result.rule, _NAME), _NAMES) for result in shown), default=0.0)
+    # What did not pass is written in bold, which is wider.
+    remarks = max((1.15 * width_of(_remark(result, line_of(result)), _REMARKS) for result in shown), default=0.0)
+    return max(1.0, _WIDTH - 0.9 - names - remarks)
 
 
 def _legend(axes: Any, shown: Sequence[RuleResult]) -> None:
-    counts = Counter(result.outcome for result in shown)
-    for outcome, number in counts.items():
+    for outcome in dict.fromkeys(result.outcome for result in shown):
         style: dict[str, Any] = {"color": OUTCOME_COLOURS[outcome], "marker": OUTCOME_MARKERS[outcome]}
-        axes.plot([], [], linewidth=2.2, label=f"{outcome.value}: {number}", **style)
+        axes.plot([], [], linewidth=2.2, label=outcome.value, **style)
     legend_above(axes, columns=3)

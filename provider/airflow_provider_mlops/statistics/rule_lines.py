@@ -85,11 +85,15 @@ def expanded(results: Iterable[RuleResult]) -> list[RuleResult]:
     """Put a line per slice in the place of a rule that watches many slices in one.
 
     :param results: the rules of a verdict.
-    :return: the same rules, each watched slice with an outcome of its own: FAIL where it is proved worse.
+    :return: the same rules, each watched slice with an outcome of its own: FAIL where it is proved worse. A rule whose
+        outcome is none of its slices', such as for a slice that is missing, keeps a line of its own.
     """
     found = []
     for result in results:
-        found += _slices_of(result) or [result]
+        slices = _slices_of(result)
+        if result.outcome not in {one.outcome for one in slices}:
+            found.append(result)
+        found += slices
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.text import Text
 
 from airflow_provider_mlops.backends import figures, figures_bars, figures_curves, figures_rules, figures_values
-from airflow_provider_mlops.backends.figures import Caption, Sheet, interval_text, plain
+from airflow_provider_mlops.backends.figures import Caption, Sheet, fitted, interval_text, plain, width_of
 from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.statistics import curves
@@ -140,6 +140,16 @@ def test_names_of_anyone_become_drawable() -> None:
     assert "日" not in shown
     assert len(shown.replace(r"\$", "$")) == 32
     assert plain("a sentence that is much too long", 12, middle=False) == "a sentence …"
+
+
+@pytest.mark.parametrize("text", ["W" * 200, "i" * 200, NASTY, "$" * 100], ids=["wide", "narrow", "nasty", "dollars"])
+def test_a_sentence_is_cut_to_its_width(text: str) -> None:
+    """By the width of its letters, not by their number."""
+    shown = fitted(text, 2.0, 8)
+
+    assert 1.5 < width_of(shown, 8) <= 2.0
+    assert shown.endswith("…")
+    assert fitted("short", 2.0, 8) == "short"
 
 
 def curve_figures(folder: Path, rows: int) -> None:

@@ -163,6 +163,15 @@ def test_a_watching_rule_has_a_line_for_each_slice() -> None:
     assert [line.watched for line in lines if line] == [True, True]
 
 
+def test_a_watching_rule_that_is_open_is_not_hidden_by_its_slices() -> None:
+    """A missing slice has no line of its own, and the rule still cannot pass."""
+    slices = [{"slice_value": "UA", "difference": 0.0, "low": -0.01, "high": 0.01, "worse": False}]
+
+    found = expanded([result(Outcome.INCONCLUSIVE, rule="watched", metric="roc_auc", limit=0.0, slices=slices)])
+
+    assert [(one.rule, one.outcome.value) for one in found] == [("watched", "INCONCLUSIVE"), ("watched[UA]", "PASS")]
+
+
 def test_the_worst_come_first() -> None:
     """FAIL, then INCONCLUSIVE, then the narrowest PASS; facts before figures of the same outcome."""
     close, far = limit(Outcome.PASS, 0.61, 0.7, metric="roc_auc"), limit(Outcome.PASS, 0.8, 0.9, metric="roc_auc")
