@@ -1,7 +1,7 @@
 """Rules that contradict their metric or the task of the test rows: refused before anything is measured."""
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.rules import Fairness, FlipRate, Maximum, MetricRule, Minimum, Rule
+from airflow_provider_mlops.core.rules import Fairness, FlipRate, Maximum, MetricRule, Minimum, MinRows, Rule
 from airflow_provider_mlops.statistics.fairness_rule import check_fairness
 from airflow_provider_mlops.statistics.flips import check_flips
 from airflow_provider_mlops.statistics.metric import ANY_TASK
@@ -10,7 +10,7 @@ from airflow_provider_mlops.statistics.score_table import BINARY
 
 
 def check_rule(rule: Rule, task: str | None = None) -> None:
-    """Refuse a rule that contradicts its metric.
+    """Refuse a rule that contradicts its metric or the task.
 
     :param rule: the rule.
     :param task: task of the test rows; None when only the rule itself is checked.
@@ -27,6 +27,8 @@ def check_rule(rule: Rule, task: str | None = None) -> None:
             )
     elif isinstance(rule, FlipRate) and task is not None:
         check_flips(rule, task)
+    elif isinstance(rule, MinRows) and rule.positives is not None and task not in (None, BINARY):
+        raise BadInput(f"Rule {rule.name!r} counts positives, which a {task} task does not have: remove them.")
 
 
 def _check_metric(rule: MetricRule, task: str | None) -> None:

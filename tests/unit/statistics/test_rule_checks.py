@@ -40,6 +40,12 @@ def rule(kind: str, **keys: Any) -> Rule:
             "calibration_gap, which is for binary; the model's task is regression",
         ),
         (rule("flip_rate", variant="v", value=0.1), "regression", "give a threshold"),
+        (
+            rule("min_rows", rows=1, positives=1),
+            "multiclass",
+            "counts positives, which a multiclass task does not have",
+        ),
+        (rule("fairness", metric="calibration_gap", value=1.0, group="sex"), None, "nothing or everything keeps"),
     ],
 )
 def test_a_contradiction_is_refused_by_name(found: Rule, task: str | None, message: str) -> None:

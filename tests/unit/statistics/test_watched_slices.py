@@ -163,7 +163,8 @@ def test_harm_that_more_draws_cannot_measure_never_passes(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Question, "difference", fragile)
     rows = table(300)
-    spread = np.array([name if name == "UA" else f"{name}{i // 2 % 4}" for i, name in enumerate(rows.slices["carrier"])])
+    parts = [f"{name}{i // 2 % 4}" for i, name in enumerate(rows.slices["carrier"])]
+    spread = np.where(rows.slices["carrier"] == "UA", "UA", np.array(parts))
     result = run(ScoreTable(rows.labels, rows.candidate, rows.champion, {"carrier": spread}))
 
     assert result.outcome is not Outcome.PASS
