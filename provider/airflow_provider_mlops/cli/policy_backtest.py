@@ -51,7 +51,7 @@ def backtest(args: Namespace) -> None:
 
 def _judge(policy: "Policy", case: Case, storage: "Storage") -> Retried:
     """Judge one evaluation; scores that are gone or changed are a finding, not the end."""
-    from airflow_provider_mlops.hooks.scoring import read_scores
+    from airflow_provider_mlops.hooks.scores_store import read_scores
     from airflow_provider_mlops.statistics.gate import judge
 
     body = case.evaluation.body

@@ -100,14 +100,14 @@ class PolicyTarget:
             return None if path is None else self._judge(policy_file.load_policy(path), self.table, self.facts)
 
     def _on_file(self, attack: Attack) -> Verdict:
-        from airflow_provider_mlops.hooks import scoring
+        from airflow_provider_mlops.hooks import scores_store
         from airflow_provider_mlops.hooks.storage import Storage
         from airflow_provider_mlops.testing.scratch import store_spoilt
 
         with tempfile.TemporaryDirectory(prefix="mlops-attack-") as folder:
             storage = Storage(folder)
             scores_id = store_spoilt(storage, MODEL, self.table, attack)
-            found = scoring.read_scores(storage, MODEL, scores_id, self.table.thresholds)
+            found = scores_store.read_scores(storage, MODEL, scores_id, self.table.thresholds)
             return self._judge(self.policy, found, self.facts)
 
     @staticmethod

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_mlops.backends import policy_file
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.hooks import scoring
+from airflow_provider_mlops.hooks import scores_store
 from airflow_provider_mlops.statistics import gate
 from airflow_provider_mlops.statistics.score_table import ScoreTable
 from airflow_provider_mlops.testing import GateOpen, attack_policy, attacks
@@ -85,7 +85,7 @@ def test_a_reader_that_checks_nothing_is_found_by_every_attack_on_files(
 ) -> None:
     """The rows would pass; that they are not the recorded ones, only the reader can know."""
     table = honest_table(policy_file.load_policy(policy))
-    monkeypatch.setattr(scoring, "read_scores", lambda *_: table)
+    monkeypatch.setattr(scores_store, "read_scores", lambda *_: table)
 
     assert passed(policy, attacks=[*OF_FILES, "nan_scores", "missing_limit"]) == OF_FILES
 
@@ -107,7 +107,7 @@ def test_a_gate_that_is_broken_throughout_is_found_by_every_attack(
     loaded = policy_file.load_policy(policy)
     table = honest_table(loaded)
     monkeypatch.setattr(gate, "judge", lambda *_, **__: PASSES)
-    monkeypatch.setattr(scoring, "read_scores", lambda *_: table)
+    monkeypatch.setattr(scores_store, "read_scores", lambda *_: table)
     monkeypatch.setattr(policy_file, "load_policy", lambda _: loaded)
     report = attack_policy(policy)
 
