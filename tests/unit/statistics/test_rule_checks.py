@@ -43,7 +43,7 @@ def rule(kind: str, **keys: Any) -> Rule:
         (
             rule("min_rows", rows=1, positives=1),
             "multiclass",
-            "counts positives, which a multiclass task does not have",
+            "counts positives, which a multiclass task does not",
         ),
         (rule("fairness", metric="calibration_gap", value=1.0, group="sex"), None, "nothing or everything keeps"),
     ],
