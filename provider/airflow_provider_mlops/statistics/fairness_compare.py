@@ -14,6 +14,7 @@ from airflow_provider_mlops.statistics.intervals import MIN_ROWS_FOR_MEAN, unsee
 RATIO = "demographic_parity_ratio"
 CALIBRATION = "calibration_gap"
 EQUALIZED_ODDS = "equalized_odds_difference"
+_ROUNDING = 1e-12
 
 Rate = Callable[[Cells], Shares]
 
@@ -120,7 +121,9 @@ def _gaps(cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return rows, mean gap and squared standard error of each group, NaN where a mean is not taken for normal."""
     n = np.where(cells.rows >= MIN_ROWS_FOR_MEAN, cells.rows, np.nan)
     mean = cells.gaps / n
-    return n, mean, np.maximum(cells.squares / n - mean * mean, 0.0) / (n - 1)
+    variance = cells.squares / n - mean * mean
+    # What is left of equal gaps is rounding, no variance.
+    return n, mean, np.where(variance <= _ROUNDING, np.where(np.isnan(n), np.nan, 0.0), variance) / (n - 1)
 
 
 def _student(value: FloatArray, squared: FloatArray, freedom: FloatArray, n: FloatArray, level: float) -> Bounds:

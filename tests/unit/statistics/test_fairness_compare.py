@@ -6,7 +6,7 @@ from scipy import stats
 
 from airflow_provider_mlops.statistics.fairness_compare import RATES, Comparison, calibration_bounds, calibration_of
 from airflow_provider_mlops.statistics.fairness_groups import Cells, cells_of, groups_of
-from airflow_provider_mlops.statistics.intervals import mean_interval, unseen
+from airflow_provider_mlops.statistics.intervals import unseen
 
 
 def data(n: int = 900, seed: int = 1) -> tuple[Cells, np.ndarray, np.ndarray]:
@@ -29,9 +29,10 @@ def test_calibration_gap_equals_welch() -> None:
 def test_calibration_of_a_group_equals_student() -> None:
     """The interval of one mean."""
     cells, codes, gap = data()
-    ours, theirs = calibration_of(cells, 0.9), mean_interval(gap[codes == 1], 0.9, scale=1)
+    ours, mine = calibration_of(cells, 0.9), gap[codes == 1]
+    theirs = stats.t.interval(0.9, len(mine) - 1, loc=mine.mean(), scale=stats.sem(mine))
 
-    assert (ours.low[1], ours.high[1]) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert (ours.low[1], ours.high[1]) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_calibration_of_few_rows_is_not_measured() -> None:
@@ -42,9 +43,10 @@ def test_calibration_of_few_rows_is_not_measured() -> None:
 
 
 def test_no_variance_is_no_certainty() -> None:
-    """Scores that equal the labels leave room for what unseen rows could hold."""
-    cells = Cells(np.array([[[50.0, 0], [0, 50]], [[30, 0], [0, 10]]]), np.zeros(2), np.zeros(2))
-    bounds = calibration_bounds(cells, 0, 0.9)
+    """Scores that are all as far from the labels leave room for what unseen rows could hold, whatever the rounding."""
+    table, rows = np.array([[[50.0, 0], [0, 50]], [[30, 0], [0, 10]]]), np.array([100, 40])
+    sums = [(np.full(n, 0.1).sum(), (np.full(n, 0.1) ** 2).sum()) for n in rows]
+    bounds = calibration_bounds(Cells(table, *(np.array(figures) for figures in zip(*sums, strict=True))), 0, 0.9)
 
     assert bounds.high[1] == pytest.approx(unseen(40, 0.9))
 
