@@ -22,6 +22,8 @@ from airflow_provider_mlops.backends.figures import (
 if TYPE_CHECKING:
     from airflow_provider_mlops.statistics.curves import Bin, Curve
 
+_RARE = 0.001
+
 
 def draw_roc(
     path: Path, curves: Mapping[str, Curve], caption: Caption, thresholds: Mapping[str, float] | None = None
@@ -91,7 +93,7 @@ def draw_precision_recall(
         axes.plot(curve.x[begun], curve.y[begun], drawstyle="steps-pre", **style)
         _mark(axes, role, curve, thresholds)
     dress(
-        axes, x="recall (share of the positives that are found)", y="precision (share of the found that are positive)"
+        axes, x="recall (share of the positives that are found)", y="precision (share of the picked that are positive)"
     )
     axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02))
     legend(axes, loc="upper right")
@@ -125,8 +127,7 @@ def draw_calibration(
         footer=caption.footer,
     )
     upper, lower = sheet.axes(2, 1, height_ratios=(4, 1), sharex=True)
-    most = max((item.high for found in bins.values() for item in found), default=1.0)
-    largest = min(1.0, max([most, *(item.mean for found in bins.values() for item in found)]) * 1.08)
+    largest = _reach(bins, histograms, edges)
     upper.plot(
         [0, largest], [0, largest], color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)), label="perfectly calibrated"
     )
@@ -140,8 +141,19 @@ def draw_calibration(
     dress(upper, x="", y=f"share of rows that are {of}")
     dress(lower, x="predicted probability (mean of the bin)", y="share of rows")
     upper.set(xlim=(0, largest), ylim=(0, largest))
-    legend(upper, loc="upper left")
+    legend(upper, loc="best")
     sheet.save(path)
+
+
+def _reach(
+    bins: Mapping[str, Sequence[Bin]], histograms: Mapping[str, Sequence[float]], edges: Sequence[float]
+) -> float:
+    """Return where the axes end: every point is inside, and all but the rarest scores."""
+    points = [1.05 * max(item.high, item.mean) for found in bins.values() for item in found]
+    scores = [
+        edge for found in histograms.values() for edge, share in zip(edges[1:], found, strict=True) if share > _RARE
+    ]
+    return min(1.03, max(points + scores, default=1.0))
 
 
 def _calibration_finding(bins: Mapping[str, Sequence[Bin]], caption: Caption, of: str) -> str:
@@ -158,8 +170,8 @@ def _calibration_finding(bins: Mapping[str, Sequence[Bin]], caption: Caption, of
 def _precision_finding(averages: Mapping[str, float], caption: Caption) -> str:
     if caption.measured("average_precision", "candidate"):
         return caption.finding("average_precision", "average precision")
-    parts = [f"of {caption.names[role]} {value:.3f}" for role, value in averages.items()]
-    return f"Average precision {', '.join(parts)}"
+    parts = [f"{value:.3f} for {caption.names[role]}" for role, value in averages.items()]
+    return f"Average precision is {', '.join(parts)}"
 
 
 def _mark(axes: Any, role: str, curve: Curve, thresholds: Mapping[str, float] | None) -> None:
