@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.metric_params import check_params
 from airflow_provider_mlops.statistics.metric_rows import Rows, checked_rows
-from airflow_provider_mlops.statistics.resampling import DRAWS, STRATIFY_BELOW, Plan, resample
+from airflow_provider_mlops.statistics.resampling import DRAWS, Plan, resample
 from airflow_provider_mlops.statistics.score_table import BINARY
 
 DEFAULT_THRESHOLD = 0.5
@@ -65,6 +65,8 @@ class Metric(ABC):
     :param probabilities: whether scores must be probabilities.
     :param least: rows that each class must have.
     :param least_rows: rows that an interval needs.
+    :param strata_below: classes are drawn separately where one has fewer rows: few where the metric depends on how
+        frequent the classes are, so that this frequency is drawn too; 0 where it needs no class.
     :param params: names of the further numbers that it takes, with their defaults.
     :param within: what its value can be at all.
     """
@@ -77,6 +79,7 @@ class Metric(ABC):
     probabilities: bool = False
     least: int = 0
     least_rows: int = 1
+    strata_below: int = 0
     params: Mapping[str, float] = field(default_factory=dict)
     within: tuple[float, float] = (0.0, 1.0)
 
@@ -225,14 +228,12 @@ class Metric(ABC):
             )
 
     def _resampled(self, rows: Rows, statistic: Statistic, within: tuple[float, float], options: Options) -> Interval:
-        strata = None
-        if self.least and rows.classes is not None and options.clusters is None and rows.smallest < STRATIFY_BELOW:
-            strata = rows.classes
+        apart = options.clusters is None and rows.smallest < self.strata_below
         plan = Plan(
             n=len(rows.truth),
             seed=options.seed,
             draws=options.draws,
-            strata=strata,
+            strata=rows.classes if apart else None,
             clusters=options.clusters,
             weights=options.weights,
         )

@@ -15,17 +15,21 @@ from airflow_provider_mlops.statistics.metric import DEFAULT_THRESHOLD, Metric, 
 from airflow_provider_mlops.statistics.multiclass_metrics import MacroMetric
 from airflow_provider_mlops.statistics.ranking_metrics import AveragePrecision, RecallAtPrecision, RocAuc
 from airflow_provider_mlops.statistics.regression_metrics import RootMeanSquaredError, RSquared
+from airflow_provider_mlops.statistics.resampling import STRATIFY_BELOW
 from airflow_provider_mlops.statistics.score_table import MULTICLASS, REGRESSION
 from airflow_provider_mlops.statistics.table_metrics import ExpectedCost, Precision, TableMetric
 
 __all__ = ["DEFAULT_THRESHOLD", "METRICS", "Metric", "Options", "metric_named"]
 
 _FEW = MIN_PER_CLASS
+_APART = STRATIFY_BELOW
+_TINY = 30
+"""Rows below which a class might be missing from a resample."""
 _ROWS = MIN_ROWS_FOR_MEAN
 _NOT_NEGATIVE = (0.0, math.inf)
 
 _BINARY: tuple[Metric, ...] = (
-    RocAuc(name="roc_auc", least=_FEW),
+    RocAuc(name="roc_auc", least=_FEW, strata_below=_APART),
     MeanLoss(name="brier", higher_is_better=False, probabilities=True, least=1, least_rows=_ROWS, loss=loss.brier),
     MeanLoss(
         name="log_loss",
@@ -37,14 +41,23 @@ _BINARY: tuple[Metric, ...] = (
         loss=loss.log_loss,
     ),
     Share(name="accuracy", thresholded=True, least=1),
-    AveragePrecision(name="average_precision", seeded=True, least=_FEW),
-    TableMetric(name="f1", thresholded=True, seeded=True, least=_FEW, of=table_metrics.f1),
+    AveragePrecision(name="average_precision", seeded=True, least=_FEW, strata_below=_TINY),
+    TableMetric(name="f1", thresholded=True, seeded=True, least=_FEW, strata_below=_TINY, of=table_metrics.f1),
     TableMetric(
-        name="balanced_accuracy", thresholded=True, seeded=True, least=_FEW, of=table_metrics.balanced_accuracy
+        name="balanced_accuracy",
+        thresholded=True,
+        seeded=True,
+        least=_FEW,
+        strata_below=_APART,
+        of=table_metrics.balanced_accuracy,
     ),
-    Precision(name="precision", thresholded=True, seeded=True, least=_FEW, of=table_metrics.precision),
-    Recall(name="recall", thresholded=True, least=_FEW),
-    RecallAtPrecision(name="recall_at_precision", seeded=True, least=_FEW, params={"precision": 0.9}),
+    Precision(
+        name="precision", thresholded=True, seeded=True, least=_FEW, strata_below=_TINY, of=table_metrics.precision
+    ),
+    Recall(name="recall", thresholded=True, least=_FEW, strata_below=_APART),
+    RecallAtPrecision(
+        name="recall_at_precision", seeded=True, least=_FEW, strata_below=_TINY, params={"precision": 0.9}
+    ),
     CalibrationError(
         name="calibration_error",
         higher_is_better=False,
@@ -67,8 +80,12 @@ _BINARY: tuple[Metric, ...] = (
 )
 _MULTICLASS: tuple[Metric, ...] = (
     MulticlassAccuracy(name="multiclass_accuracy", task=MULTICLASS),
-    MacroMetric(name="macro_f1", task=MULTICLASS, seeded=True, least=_FEW, of=multiclass_metrics.f1),
-    MacroMetric(name="macro_recall", task=MULTICLASS, seeded=True, least=_FEW, of=multiclass_metrics.recall),
+    MacroMetric(
+        name="macro_f1", task=MULTICLASS, seeded=True, least=_FEW, strata_below=_TINY, of=multiclass_metrics.f1
+    ),
+    MacroMetric(
+        name="macro_recall", task=MULTICLASS, seeded=True, least=_FEW, strata_below=_APART, of=multiclass_metrics.recall
+    ),
     MeanLoss(
         name="multiclass_log_loss",
         task=MULTICLASS,

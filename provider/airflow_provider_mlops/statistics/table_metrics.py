@@ -42,7 +42,14 @@ class TableMetric(Metric):
     def _of(self, options: Options) -> bootstrap.TableMetric:
         return partial(self.of, **self._params(options))
 
+    def _by_cell(self, truth: FloatArray) -> bool:
+        """Say whether tables are drawn as the metric asks: they keep the classes apart where one is rare."""
+        positives = int(np.count_nonzero(truth))
+        return min(positives, len(truth) - positives) >= STRATIFY_BELOW or self.strata_below == STRATIFY_BELOW
+
     def _interval(self, truth: FloatArray, scores: FloatArray, options: Options) -> Interval | None:
+        if not self._by_cell(truth):
+            return None
         return bootstrap.table_interval(
             self._of(options),
             truth == 1,
@@ -57,6 +64,8 @@ class TableMetric(Metric):
     def _difference(
         self, truth: FloatArray, candidate: FloatArray, champion: FloatArray, options: Options
     ) -> Interval | None:
+        if not self._by_cell(truth):
+            return None
         low, high = self._within(options)
         return bootstrap.table_difference(
             self._of(options),
@@ -95,24 +104,13 @@ class Precision(TableMetric):
 
 
 class ExpectedCost(TableMetric):
-    """Mean cost of a row by a cost matrix.
-
-    A cost depends on how frequent the classes are, so they are never drawn separately.
-    """
+    """Mean cost of a row by a cost matrix."""
 
     def check_params(self, params: Mapping[str, float]) -> None:
         """Refuse costs that do not differ; see `Metric.check_params`."""
         super().check_params(params)
         if len({*{**self.params, **params}.values()}) == 1:
             raise BadInput(f"The costs of {self.name} are all the same, so that every model costs as much.")
-
-    def _interval(self, truth: FloatArray, scores: FloatArray, options: Options) -> Interval | None:
-        return super()._interval(truth, scores, options) if _both_frequent(truth) else None
-
-    def _difference(
-        self, truth: FloatArray, candidate: FloatArray, champion: FloatArray, options: Options
-    ) -> Interval | None:
-        return super()._difference(truth, candidate, champion, options) if _both_frequent(truth) else None
 
     def _scale(self, truth: FloatArray, scores: tuple[FloatArray, ...], options: Options) -> float:
         low, high = self._within(options)
@@ -153,8 +151,3 @@ def expected_cost(
     tp, fp, fn, tn = table
     cost = tp * true_positive + fp * false_positive + fn * false_negative + tn * true_negative
     return ratio(cost, tp + fp + fn + tn)
-
-
-def _both_frequent(truth: FloatArray) -> bool:
-    positives = int(np.count_nonzero(truth))
-    return min(positives, len(truth) - positives) >= STRATIFY_BELOW

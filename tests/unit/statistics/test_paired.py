@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.gate import decide_non_inferior
@@ -24,6 +25,14 @@ def test_mcnemar_is_exact_for_few_discordant_rows(b: int, c: int) -> None:
 def test_mcnemar_is_chi_squared_for_many_discordant_rows() -> None:
     """From 25 discordant rows on it is the chi-squared test without correction."""
     assert mcnemar(40, 60) == pytest.approx(stats.chi2.sf(20**2 / 100, 1), rel=1e-12)
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 1), (3, 9), (12, 12), (20, 4), (12, 13), (40, 60), (500, 431)])
+def test_mcnemar_equals_statsmodels(b: int, c: int) -> None:
+    """On both sides of 25 discordant rows the p-value is that of statsmodels, to ten digits."""
+    theirs = reference(np.array([[100, b], [c, 100]]), exact=b + c < 25, correction=False)
+
+    assert mcnemar(b, c) == pytest.approx(float(theirs.pvalue), abs=1e-10)
 
 
 def test_mcnemar_without_discordant_rows_says_nothing() -> None:
@@ -75,6 +84,17 @@ def test_power_is_what_the_design_promises(n: int, power: float) -> None:
     tolerance = 3 * math.sqrt(max(power * (1 - power), 0.001) / 2_000) + 0.015
 
     assert _pass_rate(n, 0.04, 0.04, 0.01) == pytest.approx(power, abs=tolerance)
+
+
+@pytest.mark.parametrize(("n", "rate"), [(500, 0.35), (2_000, 0.22), (5_000, 0.11)])
+def test_a_gate_by_point_estimates_promotes_worse_models(n: int, rate: float) -> None:
+    """What the bound prevents: a candidate half a point worse has the better accuracy as often as calculated."""
+    draws = np.random.default_rng(8).multinomial(n, [0.0375, 0.0425, 0.92], size=4_000)
+    promoted = float(np.mean(draws[:, 0] >= draws[:, 1]))
+    # Ties pass a point gate too: they make it a little worse than the normal curve says.
+    tolerance = 4 * math.sqrt(rate * (1 - rate) / 4_000) + 0.02
+
+    assert promoted == pytest.approx(rate, abs=tolerance)
 
 
 @pytest.mark.parametrize(("b", "c", "n"), [(-1, 0, 5), (3, 3, 5)])
