@@ -62,6 +62,36 @@ def test_the_honest_rows_pass(tmp_path: Path, policy: Path, task: str) -> None:
     assert {finding.outcome for finding in report} <= {"FAIL", "INCONCLUSIVE"}
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (
+            "dependence: {time: day, block_days: 2}\nrules:\n"
+            "  - {name: a, kind: minimum, metric: balanced_accuracy, value: 0.8}"
+        ),
+        (
+            "rules:\n"
+            "  - {name: a, kind: minimum, metric: recall, value: 0.8, slice: sex, min_rows: 900}\n"
+            "  - {name: b, kind: fairness, metric: demographic_parity_difference, value: 0.1, group: [sex, age], "
+            "reference: [x, old]}"
+        ),
+        (
+            "dependence: {cluster: customer}\nrules:\n"
+            "  - {name: a, kind: minimum, metric: multiclass_accuracy, value: 0.8, slice: region, values: [n, e, s]}"
+        ),
+        "rules:\n  - {name: a, kind: maximum, metric: rmse, value: 0.01}",
+        "rules:\n  - {name: a, kind: minimum, metric: precision, value: 0.9, threshold: operating}",
+    ],
+)
+def test_rows_have_what_the_rules_ask_for(tmp_path: Path, rules: str) -> None:
+    """Clusters, blocks of time, groups and their intersections, small scales, operating thresholds."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"schema: 1\nname: p\n{rules}\n")
+    report = attack_policy(path, attacks=["empty_table"])
+
+    assert [finding.outcome for finding in report.control] == ["PASS"], report.control
+
+
 def test_the_honest_rows_are_the_same_on_every_call(policy: Path) -> None:
     """A finding can be looked at again."""
     loaded = policy_file.load_policy(policy)
