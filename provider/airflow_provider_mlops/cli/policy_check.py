@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.errors import BadInput
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.policy import Policy
-    from airflow_provider_mlops.statistics.policy_rows import Assumptions
+    from airflow_provider_mlops.statistics.policy_assumptions import Assumptions
 
 _INDENT = "    "
 
@@ -35,7 +35,7 @@ def check(args: Namespace) -> None:
 
 
 def _assumptions(args: Namespace) -> "Assumptions":
-    from airflow_provider_mlops.statistics.policy_rows import Assumptions
+    from airflow_provider_mlops.statistics.policy_assumptions import Assumptions
 
     given: dict[str, Any] = _measured(args) if args.model else {}
     given |= {name: value for name in ("discordance", "base_rate") if (value := getattr(args, name)) is not None}
@@ -56,8 +56,9 @@ def _measured(args: Namespace) -> dict[str, Any]:
 
 def _explain(policy: "Policy", assumed: "Assumptions", rows: int | None) -> dict[str, Any]:
     from airflow_provider_mlops.statistics import policy_words
-    from airflow_provider_mlops.statistics.policy_rows import POWER, need_of
+    from airflow_provider_mlops.statistics.policy_rows import need_of
     from airflow_provider_mlops.statistics.policy_warnings import power_notes, rows_at_hand, warnings_of
+    from airflow_provider_mlops.statistics.sample_size import POWER
 
     needs = {rule.name: need_of(rule, policy, assumed) for rule in policy.rules}
     rules = []

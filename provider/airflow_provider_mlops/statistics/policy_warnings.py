@@ -12,7 +12,8 @@ from airflow_provider_mlops.core.rules import (
     NonInferior,
     Superior,
 )
-from airflow_provider_mlops.statistics.policy_rows import Assumptions, Need
+from airflow_provider_mlops.statistics.policy_assumptions import Assumptions
+from airflow_provider_mlops.statistics.policy_rows import Need
 from airflow_provider_mlops.statistics.policy_words import higher_is_better
 from airflow_provider_mlops.statistics.sample_size import POWER
 

@@ -10,7 +10,9 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import KINDS
 from airflow_provider_mlops.statistics.auc import auc_interval
-from airflow_provider_mlops.statistics.policy_rows import Assumptions, Need, auc_variance, need_of
+from airflow_provider_mlops.statistics.policy_assumptions import Assumptions
+from airflow_provider_mlops.statistics.policy_rows import Need, need_of
+from airflow_provider_mlops.statistics.policy_spreads import auc_variance
 from airflow_provider_mlops.statistics.sample_size import row_variance, rows_for_ratio
 from tests.unit.statistics.test_policy_words import EACH_KIND, policy
 

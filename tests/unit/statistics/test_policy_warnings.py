@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlops.statistics.policy_rows import Assumptions, need_of
+from airflow_provider_mlops.statistics.policy_assumptions import Assumptions
+from airflow_provider_mlops.statistics.policy_rows import need_of
 from airflow_provider_mlops.statistics.policy_warnings import power_notes, warnings_of
 from tests.unit.statistics.test_policy_words import policy
 
