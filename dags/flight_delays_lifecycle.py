@@ -39,6 +39,7 @@ with DAG(
         time_column=spec.TIME_COLUMN,
         window=2,
         slices=spec.SLICES,
+        evaluation=spec.EVALUATION,
         trusted_types=spec.TRUSTED_TYPES,
     )
 # [END howto_model_lifecycle]

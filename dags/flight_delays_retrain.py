@@ -29,8 +29,9 @@ with DAG(
         label_column=spec.LABEL,
         time_column=spec.TIME_COLUMN,
         window=2,
-        holdout_days=14,
+        holdout_days=20,  # as many as the gate needs, which draws whole days
         slices=spec.SLICES,
+        evaluation=spec.EVALUATION,
         trusted_types=spec.TRUSTED_TYPES,
     )
 # [END howto_model_retraining]

@@ -7,14 +7,7 @@ ROW_ID = "row_id"
 TIME_COLUMN = "scheduled_departure"
 LABEL = "late"
 
-NUMERIC = (
-    "minute_of_day",
-    "weekday",
-    "departures_in_hour",
-    "distance",
-    "block_minutes",
-    "aircraft_age",
-    "seats",
+WEATHER = (
     "temperature",
     "dew_point",
     "humidity",
@@ -24,10 +17,25 @@ NUMERIC = (
     "pressure",
     "visibility",
 )
+NUMERIC = (
+    "minute_of_day",
+    "weekday",
+    "departures_in_hour",
+    "distance",
+    "block_minutes",
+    "aircraft_age",
+    "seats",
+    *WEATHER,
+)
 CATEGORICAL = ("carrier", "origin", "dest")
 FEATURES = NUMERIC + CATEGORICAL
 
 SLICES = ("origin", "carrier")
+# The policy draws whole days, and asks what one missing weather observation in five would cost.
+EVALUATION = {
+    "columns": (TIME_COLUMN,),
+    "stress": {"weather_missing": {"kind": "missing", "share": 0.2, "columns": list(WEATHER)}},
+}
 
 LATE_AFTER_MINUTES = 15
 KNOWN_BEFORE_DEPARTURE_HOURS = 2

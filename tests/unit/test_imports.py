@@ -33,6 +33,7 @@ HEAVY = (
     "duckdb",
     "evidently",
     "great_expectations",
+    "matplotlib",
     "mlflow",
     "numpy",
     "pandas",

@@ -220,17 +220,24 @@ def _retraining(records: Sequence[Record], drift: Record) -> str:
 
 
 def _reason(record: Record, metric: str = "") -> str:
-    """Return the reason that weighs most: of a PASS the last about the metric, else the first that blocked."""
-    verdict = record.body.get("verdict")
-    if not isinstance(verdict, Mapping):
+    """Return the reason that weighs most: of a PASS the one about the metric, else the first that blocked."""
+    if not isinstance(record.body.get("verdict"), Mapping):
         return ""
-    reasons = Verdict.from_dict(verdict).reasons
+    verdict = Verdict.from_dict(record.body["verdict"])
+    reasons = verdict.reasons
     if not reasons:
         return ""
     if record.outcome == Outcome.PASS:
-        # Policies put the absolute bounds first and the comparison with the champion after them.
-        return _short(next((reason for reason in reversed(reasons) if metric and metric in reason), reasons[0]))
+        return _short(_telling(verdict, metric))
     return _short(reasons[0]) + (f" (+{len(reasons) - 1} more)" if len(reasons) > 1 else "")
+
+
+def _telling(verdict: Verdict, metric: str) -> str:
+    """Of a PASS, the comparison with the champion on all rows by the metric; without a champion its absolute bound."""
+    about = [rule for rule in verdict.rules if metric and rule.numbers.get("metric") == metric]
+    whole = [rule for rule in about if not rule.numbers.get("slice") and not rule.numbers.get("variant")]
+    compared = [rule for rule in whole if rule.numbers.get("champion") is not None]
+    return next(iter([*compared, *whole, *about, *verdict.rules])).reason
 
 
 def _short(text: str) -> str:

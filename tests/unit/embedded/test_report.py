@@ -185,3 +185,22 @@ def test_no_ledger_is_no_record(tmp_path: Path) -> None:
     """Before the first run there is nothing to show."""
     assert report.read_records(tmp_path / "ledger") == []
     assert report.verify(tmp_path / "ledger") == {}
+
+
+def test_a_pass_is_told_by_the_comparison_with_the_champion() -> None:
+    """Not by a slice, a disturbed copy of the rows or another metric; without a champion by the absolute bound."""
+
+    def rule(name: str, **numbers: Any) -> RuleResult:
+        return RuleResult(rule=name, outcome=Outcome.PASS, reason=name, numbers=numbers)
+
+    rules = [
+        rule("brier", metric="brier", champion=0.2),
+        rule("minimum", metric="roc_auc", limit=0.6),
+        rule("compared", metric="roc_auc", champion=0.7),
+        rule("slice", metric="roc_auc", champion=0.7, slice="origin"),
+        rule("stress", metric="roc_auc", variant="noise"),
+    ]
+
+    assert report._telling(Verdict.from_rules(rules), "roc_auc") == "compared"
+    assert report._telling(Verdict.from_rules([rules[1], *rules[3:]]), "roc_auc") == "minimum"
+    assert report._telling(Verdict.from_rules(rules), "") == "brier"

@@ -1,0 +1,69 @@
+"""A human answers an undecided verdict, in the real Airflow."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_mlops.embedded.api import AirflowApi
+from airflow_provider_mlops.embedded.runtime import REVIEWER
+from tests.e2e.conftest import Audit, World
+
+APPROVE = "flight_delays_approve"
+
+
+@pytest.fixture(scope="module")
+def world_after(audit: Audit) -> World:
+    """The world when everything else has happened: an approval must not come between an audit and its story."""
+    audit.world.api.unpause(APPROVE)
+    return audit.world
+
+
+@pytest.fixture(scope="module")
+def reviewer(world_after: World) -> Iterator[AirflowApi]:
+    """Airflow as the second user sees it."""
+    api = AirflowApi(world_after.airflow.ports.airflow_url, REVIEWER, world_after.airflow.secrets.reviewer_password)
+    yield api
+    api.close()
+
+
+def ask(world: World) -> dict[str, Any]:
+    """Start a run as admin, and wait until it waits for a human."""
+    run = world.api.trigger(APPROVE, conf={})
+
+    def waiting() -> bool:
+        states = {task["task_id"]: task["state"] for task in world.api.tasks(APPROVE, run["dag_run_id"])}
+        return states["approve"] in {"awaiting_input", "deferred"}
+
+    world.api.wait(waiting, 60, lambda: f"{world.api.tasks(APPROVE, run['dag_run_id'])}")
+    return run
+
+
+def test_the_starter_is_refused_and_another_one_answers(world_after: World, reviewer: AirflowApi) -> None:
+    """Who started the run may not approve it; another user's answer is a record that promotion obeys.
+
+    The champion has changed since the verdict, so that the promotion is refused for that reason alone.
+    """
+    api, ledger = world_after.api, world_after.ledger()
+    undecided = [record for record in ledger.records("gate") if record.outcome == "INCONCLUSIVE"][-1]
+
+    own = ask(world_after)
+    api.answer(APPROVE, own["dag_run_id"], "approve", "Approve", params={"reason": "I like it."})
+    assert api.wait_for_run(APPROVE, own["dag_run_id"])["state"] == "failed"
+    assert "admin started this run and may not approve it" in api.log(APPROVE, own["dag_run_id"], "approve")
+    assert ledger.records("approval") == []
+
+    run = ask(world_after)
+    question = reviewer.request(
+        "GET", f"/dags/{APPROVE}/dagRuns/{run['dag_run_id']}/taskInstances/approve/-1/hitlDetails"
+    )
+    assert "The gate says INCONCLUSIVE" in question["subject"]
+    reviewer.answer(APPROVE, run["dag_run_id"], "approve", "Approve", params={"reason": "Looked at April."})
+    assert api.wait_for_run(APPROVE, run["dag_run_id"])["state"] == "success"
+
+    (answer,) = ledger.records("approval")
+    assert answer.body["gate_record_hash"] == undecided.hash
+    assert (answer.body["approver"], answer.body["reason"]) == (REVIEWER, "Looked at April.")
+    promotion = ledger.records("promotion")[-1]
+    assert promotion.body["gate_record_hash"] == undecided.hash
+    assert {rule["rule"]: rule["outcome"] for rule in promotion.body["verdict"]["rules"]}["gate_passed"] == "PASS"
