@@ -495,12 +495,12 @@ def test_log_reads_like_a_report(make_lab: MakeLab, capsys: pytest.CaptureFixtur
     lab.run("evaluate", manifest_hash=manifest_hash, stress={"noise": {"scale": 1}}, **DRY)
     text = capsys.readouterr().out
 
-    assert "Scored the candidate, version None, on" in text
+    assert "Scored the candidate, not registered, on" in text
     assert "Scored the champion, version 1, on" in text
-    assert "The champion, version 1, is the golden too." in text
+    assert "The champion, version 1, is the golden version too." in text
     assert "Scored the variant noise:" in text
     assert "Compared the test rows with" in text
-    assert "Version None against champion 1 and golden version 1 on" in text
+    assert "The candidate (not registered) against champion 1 and golden version 1 on" in text
     assert re.search("metric +candidate +champion +difference +golden", text)
     assert re.search(r"roc_auc +0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]", text)
     assert "Leakage: 0 of" in text

@@ -55,6 +55,7 @@ PRELOAD = [
     "airflow_provider_mlops.statistics.gate",
     "airflow_provider_mlops.statistics.drift",
     "airflow_provider_mlops.backends.scikit_learn",
+    "airflow_provider_mlops.hooks.evaluation",
     "airflow_provider_mlops.hooks.scoring",
     "airflow_provider_mlops.hooks.training",
     "tests.support.synthetic",

@@ -55,6 +55,11 @@ class Contender:
         frozen = self.training.body.get("operating_threshold")
         return None if frozen is None else float(frozen["value"])
 
+    @property
+    def called(self) -> str:
+        """How it is called in logs and errors, after its role."""
+        return "not registered" if self.version is None else f"version {self.version}"
+
     def identity(self) -> dict[str, Any]:
         """Return how a record names it."""
         body = self.training.body
@@ -151,7 +156,7 @@ def check_comparable(contenders: Contenders) -> None:
         for what, ours, theirs in (("task", candidate.task, other.task), ("classes", candidate.classes, other.classes)):
             if ours != theirs:
                 raise BadInput(
-                    f"The {what} of the {role}, version {other.version}, are {theirs}, the candidate's {ours}: their "
+                    f"The {what} of the {role}, {other.called}, are {theirs}, the candidate's {ours}: their "
                     "scores cannot be compared. Register the candidate under another model name."
                 )
 
@@ -167,7 +172,9 @@ def summary_lines(body: Mapping[str, Any]) -> Iterator[str]:
     against += f" and golden version {golden['version']}" if golden else ""
     positives = f", {body['positives']:,} of them positive" if body.get("task", BINARY) == BINARY else ""
     rows = f"{body['rows']:,} rows of {body['partition_key']}{positives}"
-    yield f"Version {body[CANDIDATE]['version']} against {against} on {rows}."
+    version = body[CANDIDATE]["version"]
+    who = "The candidate (not registered)" if version is None else f"Version {version}"
+    yield f"{who} against {against} on {rows}."
     roles = [CANDIDATE, *((CHAMPION, "difference") if champion else ()), *((GOLDEN,) if golden else ())]
     cells = [["metric", *roles]]
     cells += [[name, *(_figure(found.get(role)) for role in roles)] for name, found in body["metrics"].items()]

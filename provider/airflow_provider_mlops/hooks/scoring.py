@@ -146,10 +146,10 @@ def _score_models(
     for role, contender in contenders.items():
         same = first.setdefault(contender.manifest_hash, role)
         if same != role:
-            log.info("The %s, version %s, is the %s too.", same, contender.version, role)
+            log.info("The %s, %s, is the %s version too.", same, contender.called, role)
             estimators[role], scores[role] = estimators[same], scores[same]
             continue
-        who = f"the {role}, version {contender.version},"
+        who = f"the {role}, {contender.called},"
         features = contender.manifest["features"]
         if missing := [name for name in features if name not in labelled.columns]:
             raise BadInput(

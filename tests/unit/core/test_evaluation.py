@@ -203,7 +203,7 @@ def test_summary_of_the_first_records() -> None:
         "metrics": {"brier": {"candidate": figure(0.1), "champion": None, "difference": None}},
     }
     assert list(summary_lines(body)) == [
-        "Version None against champion (none) on 10 rows of 2013-02, 5 of them positive.",
+        "The candidate (not registered) against champion (none) on 10 rows of 2013-02, 5 of them positive.",
         "metric  candidate",
         "brier   0.1000 [0.0900, 0.1100]",
     ]
