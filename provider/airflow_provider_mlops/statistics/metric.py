@@ -241,7 +241,7 @@ class Metric(ABC):
             statistic,
             plan,
             options.level,
-            smallest=rows.smallest if self.least else rows.counted,
+            smallest=rows.smallest if self.strata_below else rows.counted,
             scale=self._scale(rows.truth, rows.scores, options),
             within=within,
         )
