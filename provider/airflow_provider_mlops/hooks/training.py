@@ -77,14 +77,8 @@ def train_from_manifest(
     """
     from airflow_provider_mlops.backends import scikit_learn as sk
 
-    train, task = manifest["train"], task_of(manifest)
-    frame = read_rows(
-        storage,
-        manifest["dataset"],
-        train["snapshots"],
-        time_column=manifest["time_column"],
-        until=train["until"],
-    )
+    task = task_of(manifest)
+    frame = _training_rows(storage, manifest)
     label = manifest["label"]
     classes = sk.class_list(frame, label) if task == MULTICLASS else None
     features, labels, unlabelled = sk.split_features(
@@ -109,6 +103,33 @@ def train_from_manifest(
         task=task,
         classes=classes,
         operating_threshold=threshold,
+    )
+
+
+def probe_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Read the rows whose predictions were frozen in a training: the first 1,000 that it was trained on.
+
+    :param storage: where the snapshots lie.
+    :param manifest: as `core.manifest.training_manifest` built it.
+    :return: their features.
+    :raises BadInput: when the rows lack a column of the manifest.
+    :raises EvidenceBroken: when a snapshot is missing or was changed.
+    """
+    from airflow_provider_mlops.backends import scikit_learn as sk
+
+    frame, label = _training_rows(storage, manifest), manifest["label"]
+    features, _, _ = sk.split_features(frame, features=manifest["features"], label=label, task=task_of(manifest))
+    return features.head(PROBE_ROWS)
+
+
+def _training_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    train = manifest["train"]
+    return read_rows(
+        storage,
+        manifest["dataset"],
+        train["snapshots"],
+        time_column=manifest["time_column"],
+        until=train["until"],
     )
 
 
