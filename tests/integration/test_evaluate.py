@@ -540,3 +540,48 @@ def test_bad_arguments_are_named(make_lab: MakeLab, asked: dict[str, Any], says:
     with pytest.raises(AirflowFailException, match=says):
         lab.run("evaluate", **arguments, **asked)
     assert lab.records("evaluation") == []
+
+
+# --- what a policy finds in it -----------------------------------------------------------------------------------
+
+WHOLE_POLICY = """\
+schema: 1
+name: whole
+rules:
+  - {name: rows, kind: min_rows, rows: 300, positives: 50}
+  - {name: age, kind: data_age, min_days: 20, max_age_days: 10}
+  - {name: leaks, kind: leakage, max_entity_overlap: 0}
+  - {name: serves, kind: infrastructure, peak_memory_mib: 8000}
+  - {name: auc, kind: non_inferior, metric: roc_auc, margin: 0.1}
+  - {name: auc_golden, kind: non_inferior, metric: roc_auc, margin: 0.1, against: golden}
+  - {name: groups, kind: non_inferior, metric: roc_auc, margin: 0.2, slice: group, values: [a, b]}
+  - {name: fair, kind: fairness, metric: equal_opportunity_difference, value: 0.3, group: group}
+  - {name: noise, kind: stress, metric: roc_auc, variant: noise, margin: 0.1}
+  - {name: steady, kind: flip_rate, variant: noise, value: 0.2}
+"""
+
+
+def test_every_kind_of_rule_finds_its_facts(make_lab: MakeLab) -> None:
+    """A policy with rules of every kind is judged from one evaluation, and nothing that it needs is missing."""
+    source = f"{SOURCES}:told_more"
+    lab = make_lab("empty")
+    for key in ("2020-01", "2020-02", "2020-03"):
+        taken = lab.run("snapshot", partition_key=key, source=source)
+        lab.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"])
+    lab.run("promote", gate_record=lab.judge("2020-02")["gate"]["record"])
+    manifest_hash = lab.run("train", partition_key="2020-03")["manifest_hash"]
+    found = lab.run(
+        "evaluate",
+        manifest_hash=manifest_hash,
+        entity_column="machine",
+        stress={"noise": {"scale": 0.1}},
+        infrastructure=True,
+        **DRY,
+    )
+    (lab.root / "whole.yaml").write_text(WHOLE_POLICY)
+    verdict = lab.run("gate", evaluation_id=found["evaluation_id"], policy="whole.yaml", **DRY)["verdict"]
+
+    rules = {rule["rule"]: rule for rule in lab.records("gate")[-1].body["verdict"]["rules"]}
+    assert {name: rule["reason"] for name, rule in rules.items() if rule["outcome"] != "PASS"} == {}
+    assert verdict["outcome"] == "PASS"
+    assert {"serves", "leaks", "age[max_age_days]", "auc_golden", "groups[a]", "noise", "steady"} <= set(rules)
