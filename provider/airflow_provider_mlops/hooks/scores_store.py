@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import PREFIX
-from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.evaluation import CANDIDATE, CHAMPION, GOLDEN
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS
 from airflow_provider_mlops.hooks.storage import Storage
@@ -124,8 +124,14 @@ def read_scores(
     :param thresholds: operating threshold of each model, as the evaluation's record states them.
     :return: labels, scores and slices.
     :raises EvidenceBroken: when they are missing or were changed.
+    :raises BadInput: when a row stands there twice: intervals would be narrower than the rows can say.
     """
     frame, manifest = read_score_frame(storage, model_name, scores_id)
+    if (twice := frame["row_id"].duplicated()).any():
+        raise BadInput(
+            f"Test row {frame['row_id'][twice].iloc[0]!r} stands more than once among the {len(frame):,} scored rows; "
+            "make the row ids of the dataset unique."
+        )
     return score_table(frame, manifest, thresholds)
 
 
@@ -138,12 +144,14 @@ def score_table(
     :param facts: the manifest beside it; without ``task`` it is one of the first files, which had fewer columns.
     :param thresholds: operating threshold of each model, where one was frozen.
     :return: labels, scores and slices.
+    :raises EvidenceBroken: when columns and facts contradict each other.
     """
     from airflow_provider_mlops.statistics.score_table import ScoreTable
 
     facts = facts or {}
     first = "task" not in facts
     classes = facts.get("classes") if facts.get("task") == MULTICLASS else None
+    _check_facts(frame, first=first, classes=classes)
     own = set(_FIRST_COLUMNS if first else _OWN_COLUMNS)
     variants = {} if first else dict.fromkeys(n.split(":")[1] for n in frame.columns if n.startswith(f"{VARIANT}:"))
     models = [role for role in _MODELS if role in own]
@@ -166,6 +174,19 @@ def scores_path(model_name: str, scores_id: str) -> str:
     :param scores_id: id of the stored scores.
     """
     return f"evaluations/{model_name}/{scores_id.removeprefix(PREFIX)}"
+
+
+def _check_facts(frame: pd.DataFrame, *, first: bool, classes: Sequence[Any] | None) -> None:
+    """The id of the scores proves the columns, their order and types, but not the manifest that says what they are."""
+    scored = [name for name in frame.columns if name == CANDIDATE or name.startswith(f"{CANDIDATE}:")]
+    kept = [name for name in frame.columns if name not in _FIRST_COLUMNS]
+    # The first files kept nothing but text beside the scores.
+    numbers = [name for name in kept if frame[name].dtype.kind == "f"] if first else []
+    if scored != _names(CANDIDATE, classes) or numbers:
+        raise EvidenceBroken(
+            f"The manifest of the scores was changed: the columns {', '.join([*scored, *numbers])} are not those of "
+            f"{'the first release' if first else 'its task and classes'}."
+        )
 
 
 def _names(name: str, classes: Sequence[Any] | None) -> list[str]:

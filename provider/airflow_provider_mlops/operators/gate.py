@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.utils.skipmixin import SkipMixin
 
 from airflow_provider_mlops.core.code_identity import code_files, import_callable
-from airflow_provider_mlops.core.errors import FinalError, Refused
+from airflow_provider_mlops.core.errors import EvidenceBroken, FinalError, Refused
 from airflow_provider_mlops.core.evidence import latest_of_run, looks_at, training_of
 from airflow_provider_mlops.core.gate_facts import gate_facts
+from airflow_provider_mlops.core.manifest import BINARY
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.outcomes import Steering, steering
 from airflow_provider_mlops.core.policy import SKIP
@@ -150,7 +151,12 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         from airflow_provider_mlops.statistics.gate import judge
 
         body = evaluation.body
-        table = read_scores(Storage(self.storage_root), self.model_name, body["scores_id"])
+        table = read_scores(Storage(self.storage_root), self.model_name, body["scores_id"], body.get("thresholds"))
+        if table.task != body.get("task", BINARY):
+            raise EvidenceBroken(
+                f"The scores {body['scores_id']} say that they are of the task {table.task!r}, the evaluation's record "
+                f"says {body.get('task', BINARY)!r}: their manifest was changed."
+            )
         looks = 1 + looks_at(records, body["test"]["snapshot_id"], self.evaluation_id)
         facts = gate_facts(records, evaluation)
         verdict = judge(policy, table, evaluation_id=self.evaluation_id, looks=looks, facts=facts)
