@@ -128,3 +128,27 @@ def test_missing_scores_are_broken_evidence(storage: Storage) -> None:
     """What was erased cannot be judged."""
     with pytest.raises(EvidenceBroken, match="Nothing is stored"):
         read_scores(storage, "m", "sha256:00")
+
+
+@pytest.mark.parametrize(
+    ("facts", "more"),
+    [
+        ({}, {"weight": [1.0, 1.0, 1.0]}),
+        ({}, {"golden": [0.1, 0.2, 0.3]}),
+        ({}, {"variant:noise": [0.1, 0.2, 0.3]}),
+        ({"task": "multiclass", "classes": ["a", "b"]}, {}),
+        ({"task": "binary"}, {"candidate:a": [0.1, 0.2, 0.3]}),
+    ],
+)
+def test_manifest_that_contradicts_the_columns_is_broken_evidence(facts: dict[str, Any], more: dict[str, Any]) -> None:
+    """A manifest without its task would turn weights into a slice; the id of the scores does not prove it."""
+    with pytest.raises(EvidenceBroken, match="The manifest of the scores was changed"):
+        score_table(pd.DataFrame({**BASE, **more}), facts)
+
+
+def test_classes_in_another_order_are_broken_evidence() -> None:
+    """Exchanged classes would give each row the probability of another class."""
+    scores = score_columns("candidate", np.array([[0.9, 0.1]]), ["a", "b"])
+    frame = pd.DataFrame({"row_id": ["r"], "label": [0], **scores})
+    with pytest.raises(EvidenceBroken, match="candidate:a, candidate:b are not those of its task and classes"):
+        score_table(frame, {"task": "multiclass", "classes": ["b", "a"]})
