@@ -52,7 +52,7 @@ def serve_once(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         scores = sk.score(model, probe[features], task)
         answer["predicts"] = True
         answer["probe_identical"] = sk.prediction_digest(scores) == request["prediction_digest"]
-        answer["refuses"] = _refuses(lambda rows: sk.score(model, rows[features], task), probe, request["let_through"])
+        answer["refuses"] = _refuses(lambda rows: sk.score(model, rows, task), probe[features], request["let_through"])
         predict = model.predict if task == "regression" else model.predict_proba
         answer["latency_ms"] = _latencies(predict, probe[features])
         answer["warm_up"] = WARM_UP

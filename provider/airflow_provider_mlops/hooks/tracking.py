@@ -48,7 +48,7 @@ def track_training(
             archive = ml.save_sklearn(
                 trained.estimator,
                 Path(folder) / "model",
-                sample=trained.sample.head(5),
+                sample=trained.sample,
                 trusted_types=manifest["trusted_types"],
             )
             wanted = experiment or hook.default_experiment or manifest["model_name"]
