@@ -47,6 +47,7 @@ class Page:
     """A page in the making.
 
     :param title: what it is about.
+    :param parts: the parts so far, HTML.
     """
 
     title: str

@@ -37,11 +37,10 @@ class ApproveModelOperator(ApprovalOperator):
 
     :param model_name: name of the registered model. (templated)
     :param gate_record: hash of the gate's record, as `GateModelOperator` returns it under ``record``. (templated)
-    :param subject: headline of the question; default: model, version and verdict. (templated)
-    :param body: text of the question, Markdown; default: the reasons of every rule. (templated)
     :param four_eyes: whether the person who started the run by hand is refused as the approver.
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
-    :param kwargs: further arguments of `ApprovalOperator`: ``response_timeout``, ``assigned_users``, ``notifiers``.
+    :param kwargs: further arguments of `ApprovalOperator`: ``subject`` and ``body`` (templated; default: model, version
+        and verdict, and the reasons of every rule), ``response_timeout``, ``assigned_users``, ``notifiers``.
 
     Returns ``{"model_name", "version", "decision", "approver", "reason", "record"}``.
     """
@@ -54,8 +53,6 @@ class ApproveModelOperator(ApprovalOperator):
         *,
         model_name: str,
         gate_record: str,
-        subject: str = "",
-        body: str | None = None,
         four_eyes: bool = True,
         ledger_root: str | None = None,
         **kwargs: Any,
@@ -64,8 +61,7 @@ class ApproveModelOperator(ApprovalOperator):
             if name in kwargs:
                 raise ValueError(f"{name} of ApproveModelOperator is fixed: remove it.")
         # Airflow hands over the Dag's params too; the form asks for the reason alone.
-        kwargs["params"] = {"reason": Param("", type="string")}
-        super().__init__(subject=subject, body=body, **kwargs)
+        super().__init__(**{"subject": "", **kwargs, "params": {"reason": Param("", type="string")}})
         self.defaults = [self.REJECT]
         self.model_name = model_name
         self.gate_record = gate_record
