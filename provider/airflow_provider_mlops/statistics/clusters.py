@@ -1,6 +1,7 @@
 """Which rows belong together, so that they are drawn together: by a column of names, or by blocks of time."""
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,44 @@ import numpy.typing as npt
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
-from airflow_provider_mlops.statistics.arrays import IntArray
+from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 
 _DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """Rows that are drawn together, in numbers from 0.
+
+    :param codes: number of each row's cluster.
+    :param size: clusters.
+    :param weights: weight of each row, None where all count the same.
+    """
+
+    codes: IntArray
+    size: int
+    weights: FloatArray | None = None
+
+    def sums(self, values: FloatArray | None = None) -> FloatArray:
+        """Add up the weights of each cluster's rows.
+
+        :param values: what each row's weight is multiplied with; None for 1.
+        :return: one sum per cluster.
+        """
+        return self.sums_by(None, 1, values)[:, 0]
+
+    def sums_by(self, groups: IntArray | None, size: int, values: FloatArray | None = None) -> FloatArray:
+        """Add up the weights of each cluster's rows by group.
+
+        :param groups: code of each row's group, below ``size``; None where all are of one.
+        :param size: groups.
+        :param values: what each row's weight is multiplied with; None for 1.
+        :return: sums of shape (clusters, groups).
+        """
+        cells = self.codes if groups is None else self.codes * size + groups
+        weights = values if self.weights is None else self.weights if values is None else self.weights * values
+        sums = np.bincount(cells, weights=weights, minlength=self.size * size)
+        return sums.astype(np.float64, copy=False).reshape(self.size, size)
 
 
 def clusters_of(values: npt.ArrayLike, *, block_days: float | None = None) -> IntArray:

@@ -1,12 +1,11 @@
 """The bootstrap of any statistic of weighted rows: independent rows, strata, clusters, blocks of time.
 
 A resample is a set of weights, how often each row was drawn; both models of a comparison get the same weights, so
-that they are compared on the same rows. Draws come in chunks of bounded size. A seed gives the same bounds whatever
-the chunks.
+that they are compared on the same rows. Where whole clusters are drawn, the weights can be those of the clusters.
+Draws come in chunks of bounded size. A seed gives the same bounds whatever the chunks.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.bca import ANYTHING, acceleration_of, interval_of_draws
 from airflow_provider_mlops.statistics.clusters import clusters_of
+from airflow_provider_mlops.statistics.folding import Statistic, folded
 from airflow_provider_mlops.statistics.intervals import two_sided_z
 from airflow_provider_mlops.statistics.row_draws import (
     DRAWS,
@@ -39,9 +39,6 @@ __all__ = [
 
 MORE_DRAWS = 10_000
 
-Statistic = Callable[[FloatArray], FloatArray]
-"""Maps weights of shape (k, rows) to k values."""
-
 
 def resample(
     statistic: Statistic,
@@ -63,7 +60,7 @@ def resample(
     :return: the statistic on the plan's own weights, with its interval.
     :raises NotMeasurable: when there are fewer than 20 clusters, or a resample gives no value.
     """
-    drawn = RowDraws(plan)
+    statistic, drawn = _folded(statistic, RowDraws(plan))
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(statistic(drawn.own())[0])
         draws = np.concatenate([_values(statistic, weights) for weights in drawn.resamples()])
@@ -93,6 +90,12 @@ def wants_more_draws(interval: Interval, limit: float, level: float) -> bool:
         return False
     error = (interval.high - interval.low) / (2 * two_sided_z(level))
     return min(abs(interval.low - limit), abs(interval.high - limit)) <= error
+
+
+def _folded(statistic: Statistic, drawn: RowDraws) -> tuple[Statistic, RowDraws]:
+    """Compute from clusters instead of from rows, where that can be; the draws are the same."""
+    of_clusters = None if drawn.clusters is None else folded(statistic, drawn.clusters)
+    return (statistic, drawn) if of_clusters is None else (of_clusters, drawn.of_clusters())
 
 
 def _acceleration(statistic: Statistic, drawn: RowDraws) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
+from airflow_provider_mlops.statistics.clusters import Clusters
 
 DRAWS = 2_000
 STRATIFY_BELOW = 200
@@ -72,6 +73,16 @@ class RowDraws:
         self._strata = [np.arange(len(names))]
 
     @property
+    def clusters(self) -> Clusters | None:
+        """The clusters that are drawn, None where rows are."""
+        return None if self._of_row is None else Clusters(self._of_row, self.units, self._plan.weights)
+
+    def of_clusters(self) -> "RowDraws":
+        """Return the same draws as weights of the clusters, each as one row."""
+        plan = self._plan
+        return RowDraws(Plan(n=self.units, seed=plan.seed, draws=plan.draws, clusters=np.arange(self.units)))
+
+    @property
     def units(self) -> int:
         """How many rows, or clusters of rows, there are to draw."""
         return sum(map(len, self._strata))
@@ -88,10 +99,22 @@ class RowDraws:
         """
         random = np.random.Generator(np.random.PCG64(self._plan.seed))
         for size in self._chunks(self._plan.draws):
+            if len(self._strata) == 1:
+                yield self._weighted(_times_drawn(random, self.units, size))
+                continue
             weights = np.empty((size, self._plan.n))
             for row in weights:
-                self._fill(row, [_times_drawn(random, len(stratum)) for stratum in self._strata])
+                self._fill(row, [_times_drawn(random, len(stratum))[0] for stratum in self._strata])
             yield weights
+
+    def _weighted(self, times: IntArray) -> FloatArray:
+        """Turn the times that each unit is drawn, where there are no strata, into weights of the rows."""
+        weights = times.astype(np.float64)
+        if self._of_row is not None:
+            weights = np.take(weights, self._of_row, axis=1)
+        if self._plan.weights is not None:
+            weights *= self._plan.weights
+        return weights
 
     def left_out(self) -> Iterator[tuple[FloatArray, IntArray]]:
         """Leave out one group of rows after the other, up to 200 in all; whole clusters when there are clusters.
@@ -154,5 +177,8 @@ def strata_of(positive: BoolArray) -> IntArray | None:
     return positive.astype(np.int64) if min(positives, len(positive) - positives) < STRATIFY_BELOW else None
 
 
-def _times_drawn(random: np.random.Generator, units: int) -> IntArray:
-    return np.bincount(random.integers(0, units, units), minlength=units)
+def _times_drawn(random: np.random.Generator, units: int, size: int = 1) -> IntArray:
+    """Draw as many units as there are, again and again; the numbers are those of one draw after the other."""
+    drawn = random.integers(0, units, (size, units))
+    drawn += np.arange(0, size * units, units)[:, None]
+    return np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)

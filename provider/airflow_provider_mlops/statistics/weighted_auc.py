@@ -7,12 +7,15 @@ positive.
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
+from airflow_provider_mlops.statistics.clusters import Clusters
+from airflow_provider_mlops.statistics.folded_auc import Order, folded_auc
+from airflow_provider_mlops.statistics.folding import Foldable, Statistic
 
 _STRIDE = 32
 """The running sum is made in this many steps over whole lanes, which is faster than one long chain of additions."""
 
 
-class WeightedAuc:
+class WeightedAuc(Foldable):
     """The area as a function of the rows' weights.
 
     :param positive: mask of the positive class, both classes present.
@@ -32,6 +35,7 @@ class WeightedAuc:
         self._first, self._last = self._place(first), self._place(last)
         self._tied = not np.array_equal(first, last)
         self._all = int(self._place(np.array(len(negatives))))
+        self._order = Order(self._positives, negatives, first, last)
 
     def __call__(self, weights: FloatArray) -> FloatArray:
         """Compute the area of every set of weights.
@@ -48,6 +52,10 @@ class WeightedAuc:
         pairs = wins.sum(axis=1) * sums[:, self._all]
         won = np.einsum("ij,ij->i", wins, beaten)
         return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    def folded(self, clusters: Clusters) -> Statistic | None:
+        """Add up the pairs of each two clusters; see `Foldable.folded`."""
+        return folded_auc(self._order, clusters)
 
     def _running_sums(self, weights: FloatArray) -> FloatArray:
         """Sum the weights of the negatives up to each, lanes side by side."""

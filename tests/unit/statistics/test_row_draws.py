@@ -41,6 +41,33 @@ def test_clusters_are_drawn_whole() -> None:
     assert np.all(weights[:, starts].sum(axis=1) == 30)
 
 
+@pytest.mark.parametrize("units", [1, 7, 30, 4_096, 5_001])
+def test_draws_at_once_are_those_of_one_after_the_other(units: int) -> None:
+    """However many resamples are drawn at a time, a seed gives the same rows."""
+    random = np.random.Generator(np.random.PCG64(9))
+    single = [np.bincount(random.integers(0, units, units), minlength=units) for _ in range(60)]
+
+    assert np.array_equal(_weights(Plan(n=units, seed=9, draws=60)), single)
+
+
+def test_weights_of_clusters_are_those_of_their_rows() -> None:
+    """The same draws and parts left out, each cluster as one row; the rows' own weights are apart."""
+    own = np.linspace(0, 2, 600)
+    drawn = RowDraws(Plan(n=600, seed=4, draws=40, clusters=np.arange(600) % 25 * 2, weights=own))
+    clusters, of_clusters = drawn.clusters, drawn.of_clusters()
+
+    assert clusters is not None
+    assert clusters.size == of_clusters.units == 25
+    assert clusters.weights is own
+    for rows, times in (
+        (np.concatenate(list(drawn.resamples())), np.concatenate(list(of_clusters.resamples()))),
+        *((theirs[0], ours[0]) for theirs, ours in zip(drawn.left_out(), of_clusters.left_out(), strict=True)),
+        (drawn.own(), of_clusters.own()),
+    ):
+        assert np.array_equal(rows, times[:, clusters.codes] * own)
+    assert RowDraws(Plan(n=600, seed=4)).clusters is None
+
+
 def test_a_chunk_is_bounded() -> None:
     """With a million rows one resample is held at a time."""
     assert next(weight_chunks(Plan(n=1_000_000, seed=8))).shape == (1, 1_000_000)
