@@ -16,6 +16,7 @@ from tests.benchmarks.conftest import ROOT
 
 PAIRS = 3
 ROWS = 100_000
+GATE_ROWS = 28_000
 MANY_ROWS = 1_000_000
 WORK = ROOT / "tests" / "benchmarks" / "statistics_work.py"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -30,11 +31,11 @@ def work(name: str, rows: int) -> dict[str, Any]:
     return measured
 
 
-def ratios(peer: str, name: str) -> list[float]:
+def ratios(peer: str, name: str, rows: int = ROWS) -> list[float]:
     """Return how many times longer the peer took, in turns; both must have found the same differences."""
     runs = []
     for _ in range(PAIRS):
-        theirs, ours = work(peer, ROWS), work(name, ROWS)
+        theirs, ours = work(peer, rows), work(name, rows)
         assert ours["values"] == pytest.approx(theirs["values"], abs=1e-12)
         runs.append(theirs["seconds"] / ours["seconds"])
     return runs
@@ -50,6 +51,12 @@ def test_delong_vs_bootstrap(keep: Callable[..., None]) -> None:
     """The interval of a difference of ROC-AUC, 100,000 rows, by formula instead of by 2,000 resamples."""
     peer = "scikit-learn in a loop, 20 resamples scaled to 2,000"
     keep("delong_vs_bootstrap", ratios("naive_auc", "delong"), unit="ratio", goal=">= 1000", peer=peer)
+
+
+def test_clustered_gate_vs_rows(keep: Callable[..., None]) -> None:
+    """2,000 resamples of 30 days of 28,000 rows, differences of ROC-AUC and Brier score, by day instead of by row."""
+    runs = ratios("clustered_rows", "clustered", GATE_ROWS)
+    keep("clustered_gate_vs_rows", runs, unit="ratio", goal=">= 10", peer="the same resamples as weights of rows")
 
 
 def test_delong_1m_rss_mib(keep: Callable[..., None]) -> None:

@@ -81,8 +81,9 @@ def _won(positives: Clusters, negatives: Clusters, places: IntArray) -> FloatArr
 def _whole_strides(positives: Clusters, negatives: Clusters, strides: IntArray, stride: int) -> FloatArray:
     size = positives.size
     won, before = np.zeros((size, size)), np.zeros(size)
-    held = max(1, _CELLS // size)
-    for start in range(0, int(strides[-1]) + 1, held):
+    needed = int(strides[-1]) + 1
+    held = min(needed, max(1, _CELLS // size))
+    for start in range(0, needed, held):
         winners = slice(*np.searchsorted(strides, (start, start + held)))
         losers = slice(start * stride, (start + held) * stride)
         wins = _by_stride(positives, winners, strides[winners] - start, held)
