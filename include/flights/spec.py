@@ -31,9 +31,9 @@ CATEGORICAL = ("carrier", "origin", "dest")
 FEATURES = NUMERIC + CATEGORICAL
 
 SLICES = ("origin", "carrier")
-# The policy draws whole days, and asks what one missing weather observation in five would cost.
+# Whole days are drawn, as the policy demands, and one weather observation in five is left out, to see what it costs.
 EVALUATION = {
-    "columns": (TIME_COLUMN,),
+    "dependence": {"time": TIME_COLUMN, "block_days": 1},
     "stress": {"weather_missing": {"kind": "missing", "share": 0.2, "columns": list(WEATHER)}},
 }
 

@@ -585,3 +585,15 @@ def test_every_kind_of_rule_finds_its_facts(make_lab: MakeLab) -> None:
     assert {name: rule["reason"] for name, rule in rules.items() if rule["outcome"] != "PASS"} == {}
     assert verdict["outcome"] == "PASS"
     assert {"serves", "leaks", "age[max_age_days]", "auc_golden", "groups[a]", "noise", "steady"} <= set(rules)
+
+
+def test_rows_that_belong_together_are_drawn_together(make_lab: MakeLab) -> None:
+    """The column is kept, the record says so, and its intervals are those of a bootstrap of whole days."""
+    lab = make_lab("registered")
+    asked = {**arguments_of("evaluate", lab), "dependence": {"time": "time", "block_days": 1}}
+    lab.run("evaluate", **asked)
+    body = newest(lab)
+
+    assert body["dependence"] == asked["dependence"]
+    assert "time" in frame_of(lab, body)
+    assert {found["candidate"]["method"] for found in body["metrics"].values()} == {"cluster_bootstrap_bca_2000"}

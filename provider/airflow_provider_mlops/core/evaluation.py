@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_mlops.core import reading
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, REGRESSION, task_of
 from airflow_provider_mlops.core.record import Record
@@ -83,6 +84,7 @@ class Asked:
     :param weight: column with the weight of each row.
     :param entity: column that says whom or what a row is about.
     :param variants: altered rows by name, as `core.variants.read_variants` gives them.
+    :param dependence: rows that belong together; their column is kept.
     """
 
     metrics: tuple[str, ...]
@@ -91,11 +93,13 @@ class Asked:
     weight: str | None = None
     entity: str | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    dependence: Dependence | None = None
 
     @property
     def kept(self) -> tuple[str, ...]:
         """The columns that are kept as text, each once."""
-        return tuple(dict.fromkeys((*self.slices, *self.columns)))
+        together = (self.dependence.column,) if self.dependence else ()
+        return tuple(dict.fromkeys((*self.slices, *self.columns, *together)))
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -106,6 +110,7 @@ class Asked:
         """Return what of it decides, JSON-safe; what was not asked for is not in it, so that old ids stay."""
         asked: dict[str, Any] = {"columns": list(self.columns), "weight": self.weight, "entity": self.entity}
         asked["variants"] = {name: dict(spec) for name, spec in self.variants.items()}
+        asked["dependence"] = self.dependence.to_dict() if self.dependence else None
         given = {name: value for name, value in asked.items() if value}
         return {"slices": list(self.slices), "metrics": list(self.metrics), **given}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.dependence import Dependence, read_dependence
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.rules import KINDS, BlockIfWorse, DataAge, MetricRule, Rule
 
@@ -15,25 +16,6 @@ SKIP = "skip"
 FAIL_TASK = "fail"
 ROUTE = "route"
 HANDLINGS = (SKIP, FAIL_TASK, ROUTE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependence:
-    """Rows that are not independent: they are resampled together, since intervals would else be too short.
-
-    :param cluster: column of the test rows; rows of one value belong together (a customer, a session, a day).
-    :param time: column of the test rows with their time; rows of one block of time belong together.
-    :param block_days: length of a block, days.
-    """
-
-    cluster: str | None = None
-    time: str | None = None
-    block_days: float = 1.0
-
-    @property
-    def column(self) -> str:
-        """The column that says what belongs together."""
-        return self.cluster or self.time or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,22 +75,15 @@ class Policy:
             alpha=reading.alpha(mapping.get("alpha", 0.05), "The policy's alpha"),
             rules=parsed,
             hash=sha256_of(mapping),
-            dependence=_dependence(mapping["dependence"]) if "dependence" in mapping else None,
+            dependence=read_dependence(mapping["dependence"], "The policy's dependence")
+            if "dependence" in mapping
+            else None,
             outcomes=_outcomes(mapping.get("outcomes", {})),
         )
 
 
-def _dependence(mapping: Any) -> Dependence:
-    where = "The policy's dependence"
-    reading.check_keys(mapping, where, allowed=("cluster", "time", "block_days"))
-    if ("cluster" in mapping) == ("time" in mapping) or ("block_days" in mapping and "time" not in mapping):
-        raise BadInput(f"{where} must have either cluster, or time with block_days; it has: {', '.join(mapping)}.")
-    if "cluster" in mapping:
-        return Dependence(cluster=reading.text(mapping["cluster"], f"{where}: cluster"))
-    return Dependence(
-        time=reading.text(mapping["time"], f"{where}: time"),
-        block_days=reading.above_zero(mapping.get("block_days", 1.0), f"{where}: block_days"),
-    )
+def _dependence(mapping: Mapping[str, Any]) -> Dependence | None:
+    return read_dependence(mapping["dependence"], "The policy's dependence") if "dependence" in mapping else None
 
 
 def _outcomes(mapping: Any) -> Outcomes:

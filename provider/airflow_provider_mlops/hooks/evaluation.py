@@ -79,7 +79,8 @@ class Evaluation:
         evaluation_id = sha256_of({"scores": scores_id, **decision})
         table = score_table(scoring.scored.frame, scoring.scored.facts(), self.thresholds())
         self.log.info("Measuring %s.", ", ".join(self.asked.metrics))
-        metrics = measure_all(table, self.asked.metrics, LEVEL, evaluation_id=evaluation_id)
+        together = self.asked.dependence
+        metrics = measure_all(table, self.asked.metrics, LEVEL, evaluation_id=evaluation_id, dependence=together)
         test = candidate.manifest["test"]
         return {
             "partition_key": candidate.training.body["partition_key"],
@@ -96,6 +97,7 @@ class Evaluation:
             "scores_uri": uri,
             "thresholds": self.thresholds(),
             "slices": list(self.asked.slices),
+            "dependence": together.to_dict() if together else None,
             "columns": {
                 "kept": list(self.asked.columns),
                 "weight": self.asked.weight,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends import figures_bars, figures_curves, figures_values
 from airflow_provider_mlops.backends.figures import Caption
 from airflow_provider_mlops.backends.tables import Table, write_csv
+from airflow_provider_mlops.core.dependence import stored_dependence
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics import curves
 from airflow_provider_mlops.statistics.metrics import metric_named
@@ -166,7 +167,9 @@ def _slices(
     choices = SLICE_METRICS[table.task]
     metric = next((name for name in choices if name in measured), choices[0])
     evaluation_id = str(body.get("evaluation_id", ""))
-    found = measure_by_slice(table, metric, columns, caption.level, evaluation_id=evaluation_id)
+    found = measure_by_slice(
+        table, metric, columns, caption.level, evaluation_id=evaluation_id, dependence=stored_dependence(body)
+    )
     higher = metric_named(metric).higher_is_better
     word = WORDS.get(metric, metric.replace("_", " "))
     figures_bars.draw_slices(folder / "slices.png", found, caption, word=word, higher_is_better=higher)

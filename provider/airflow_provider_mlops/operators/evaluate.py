@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.dependence import read_dependence
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evaluation import (
     CANDIDATE,
@@ -74,6 +75,8 @@ class EvaluateModelOperator(MLOpsOperator):
         "carrier"}}``; another name says its ``kind``. (templated)
     :param counterfactuals: by name, which fact is exchanged: ``{"sex": {"column": "sex", "values": {"f": "m", "m":
         "f"}}}``. (templated)
+    :param dependence: rows that belong together, as in a policy: ``{"cluster": "customer"}`` or ``{"time":
+        "departure", "block_days": 1}``; the intervals here then draw them together. (templated)
     :param golden_alias: alias of the golden version; where it is not set, the first champion is golden. None for no
         golden version. (templated)
     :param as_of: when the evaluation is made, ISO 8601; the age of the labels is counted up to it. (templated)
@@ -98,6 +101,7 @@ class EvaluateModelOperator(MLOpsOperator):
         "entity_column",
         "stress",
         "counterfactuals",
+        "dependence",
         "golden_alias",
         "as_of",
         "mlflow_conn_id",
@@ -119,6 +123,7 @@ class EvaluateModelOperator(MLOpsOperator):
         entity_column: str | None = None,
         stress: Mapping[str, Mapping[str, Any]] | None = None,
         counterfactuals: Mapping[str, Mapping[str, Any]] | None = None,
+        dependence: Mapping[str, Any] | None = None,
         golden_alias: str | None = GOLDEN,
         as_of: str = AS_OF,
         leakage: bool = True,
@@ -139,6 +144,7 @@ class EvaluateModelOperator(MLOpsOperator):
         self.entity_column = entity_column
         self.stress = stress
         self.counterfactuals = counterfactuals
+        self.dependence = dependence
         self.golden_alias = golden_alias
         self.as_of = as_of
         self.leakage = leakage
@@ -222,6 +228,7 @@ class EvaluateModelOperator(MLOpsOperator):
             weight=self.weight_column or None,
             entity=self.entity_column or None,
             variants=read_variants(self.stress, self.counterfactuals),
+            dependence=read_dependence(self.dependence, "dependence") if self.dependence else None,
         )
 
     def _as_of(self, recorded: Record | None) -> str:

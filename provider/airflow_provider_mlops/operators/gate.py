@@ -103,7 +103,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         ledger = model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         evaluation = self._evaluation(records, run)
-        decision = {"evaluation": self.evaluation_id, "policy": policy.hash, **_custom_code(policy)}
+        # The record's hash, not the id alone: ages and serving are of one evaluation, the scores may be of several.
+        decision = {"evaluation": evaluation.hash, "policy": policy.hash, **_custom_code(policy)}
         key = self.decision_key(run, decision)
         record = ledger.find(kind="gate", key=key, mode=run.mode)
         if record is None:

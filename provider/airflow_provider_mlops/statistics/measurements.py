@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
-from airflow_provider_mlops.core.policy import Dependence
 from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.metrics import METRICS, metric_named
 from airflow_provider_mlops.statistics.score_table import ScoreTable

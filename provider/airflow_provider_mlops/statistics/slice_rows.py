@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics.measurements import measure_slices
 from airflow_provider_mlops.statistics.score_table import MODELS, ScoreTable
@@ -45,7 +46,13 @@ class SliceRows:
 
 
 def measure_by_slice(
-    table: ScoreTable, metric: str, columns: Iterable[str], level: float, *, evaluation_id: str = ""
+    table: ScoreTable,
+    metric: str,
+    columns: Iterable[str],
+    level: float,
+    *,
+    evaluation_id: str = "",
+    dependence: Dependence | None = None,
 ) -> SliceRows:
     """Measure a metric of every model on every slice.
 
@@ -54,11 +61,12 @@ def measure_by_slice(
     :param columns: the columns that slice.
     :param level: two-sided confidence level, of each interval by itself.
     :param evaluation_id: id of the evaluation; the seeds derive from it.
+    :param dependence: rows that belong together.
     :return: the slices.
     """
     names = list(columns)
     models = [model for model in MODELS if table.scores_of(model) is not None]
-    found = measure_slices(table, metric, names, level, evaluation_id=evaluation_id)
+    found = measure_slices(table, metric, names, level, evaluation_id=evaluation_id, dependence=dependence)
     rows = [_row(measured, models) for measured in found]
     return SliceRows(metric, tuple(sorted(rows, key=lambda row: (names.index(row.column), -row.n, row.value))))
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.core.measure import NotMeasurable
-from airflow_provider_mlops.core.policy import Dependence
 from airflow_provider_mlops.statistics.arrays import IntArray
 from airflow_provider_mlops.statistics.resampling import clusters_of
 from airflow_provider_mlops.statistics.score_table import MODELS, ScoreTable

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.policy import Dependence, Policy
+from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import (
     BlockIfWorse,
     DataAge,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from airflow_provider_mlops.core.canonical import canonical_json
-from airflow_provider_mlops.core.policy import Dependence
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.statistics.measurements import measure_all, measure_slices
 from airflow_provider_mlops.statistics.metrics import METRICS
 from airflow_provider_mlops.statistics.score_table import ScoreTable

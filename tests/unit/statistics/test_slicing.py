@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from airflow_provider_mlops.core.dependence import Dependence
 from airflow_provider_mlops.core.measure import NotMeasurable
-from airflow_provider_mlops.core.policy import Dependence
 from airflow_provider_mlops.statistics.score_table import ScoreTable
 from airflow_provider_mlops.statistics.slicing import MAX_SLICES, Rows, Slicer, column_of, rows_together
 
