@@ -13,8 +13,9 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.bca import ANYTHING
+from airflow_provider_mlops.statistics.folding import Statistic
 from airflow_provider_mlops.statistics.intervals import MIN_ROWS_FOR_MEAN
-from airflow_provider_mlops.statistics.metric import ANY_TASK, Metric, Options, Statistic
+from airflow_provider_mlops.statistics.metric import ANY_TASK, Metric, Options
 
 Function = Callable[[FloatArray, FloatArray, FloatArray], float]
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray
+from airflow_provider_mlops.statistics.folding import OfSums, Statistic, weighted_mean
 from airflow_provider_mlops.statistics.intervals import mean_interval, proportion
-from airflow_provider_mlops.statistics.metric import Metric, Options, Statistic, with_rows
+from airflow_provider_mlops.statistics.metric import Metric, Options, with_rows
 from airflow_provider_mlops.statistics.paired import tango
-from airflow_provider_mlops.statistics.weighted import ratio
+from airflow_provider_mlops.statistics.weighted import Sum, ratio
 
 RowLoss = Callable[..., FloatArray]
 """Maps labels, scores and the metric's params by name to one loss per row."""
@@ -27,8 +28,7 @@ class MeanLoss(Metric):
 
     def statistic(self, truth: FloatArray, scores: FloatArray, options: Options) -> Statistic:
         """Prepare the weighted mean of the losses; see `Metric.statistic`."""
-        losses = self._losses(truth, scores, options)
-        return lambda weights: ratio(weights @ losses, weights.sum(axis=1))
+        return weighted_mean(self._losses(truth, scores, options))
 
     def _interval(self, truth: FloatArray, scores: FloatArray, options: Options) -> Interval:
         losses = self._losses(truth, scores, options)
@@ -77,7 +77,7 @@ class Share(Metric):
         """Prepare the weighted share; see `Metric.statistic`."""
         asked = self.asked(truth)
         found = (self.right(truth, scores, options) & asked).astype(np.float64)
-        return lambda weights: ratio(weights @ found, weights @ asked.astype(np.float64))
+        return OfSums(ratio, (Sum(found), Sum(asked.astype(np.float64))))
 
     def _interval(self, truth: FloatArray, scores: FloatArray, options: Options) -> Interval:
         asked = self.asked(truth)

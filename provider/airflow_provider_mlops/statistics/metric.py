@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
+from airflow_provider_mlops.statistics.folding import Difference, Statistic
 from airflow_provider_mlops.statistics.metric_params import check_params
 from airflow_provider_mlops.statistics.metric_rows import Rows, checked_rows
 from airflow_provider_mlops.statistics.resampling import DRAWS, Plan, resample
@@ -18,9 +19,6 @@ from airflow_provider_mlops.statistics.score_table import BINARY
 DEFAULT_THRESHOLD = 0.5
 ANY_TASK = "any"
 """The task of a metric that knows for itself what its labels and scores are."""
-
-Statistic = Callable[[FloatArray], FloatArray]
-"""Maps weights of shape (k, rows) to k values; NaN where the metric is not defined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,8 +135,7 @@ class Metric(ABC):
             return closed
         ours, theirs = (self.statistic(rows.truth, scores, options) for scores in rows.scores)
         low, high = self._within(options)
-        within = (low - high, high - low)
-        return self._resampled(rows, lambda weights: ours(weights) - theirs(weights), within, options)
+        return self._resampled(rows, Difference(ours, theirs), (low - high, high - low), options)
 
     def values(self, truth: Any, scores: FloatArray, weights: FloatArray, options: Options) -> FloatArray:
         """Compute the metric under many sets of row weights at once, without checking the rows.
@@ -173,7 +170,7 @@ class Metric(ABC):
         :param truth: the labels, checked.
         :param scores: the scores, checked.
         :param options: how to measure.
-        :return: the metric as a function of the rows' weights.
+        :return: the metric as a function of the rows' weights; a `Foldable` where clusters can stand in for rows.
         """
 
     def _interval(self, truth: FloatArray, scores: FloatArray, options: Options) -> Interval | None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.metric import Metric, Options, Statistic
+from airflow_provider_mlops.statistics.folding import OfSums, Statistic
+from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.weighted import ratio, sums_by
 
 
@@ -24,13 +25,8 @@ class MacroMetric(Metric):
         size = scores.shape[1]
         actual, predicted = truth.astype(np.int64), np.argmax(scores, axis=1)
         found = sums_by(actual, size, (actual == predicted).astype(np.float64))
-        predicted_sums, actual_sums = sums_by(predicted, size), sums_by(actual, size)
-
-        def values(weights: FloatArray) -> FloatArray:
-            of_class = self.of(found(weights), predicted_sums(weights), actual_sums(weights))
-            return np.asarray(of_class.mean(axis=1))
-
-        return values
+        parts = (found, sums_by(predicted, size), sums_by(actual, size))
+        return OfSums(lambda *sums: np.asarray(self.of(*sums).mean(axis=1)), parts)
 
 
 def f1(found: FloatArray, predicted: FloatArray, actual: FloatArray) -> FloatArray:

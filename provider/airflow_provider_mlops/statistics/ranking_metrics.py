@@ -3,7 +3,8 @@
 from airflow_provider_mlops.core.measure import Interval
 from airflow_provider_mlops.statistics import auc
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.metric import Metric, Options, Statistic
+from airflow_provider_mlops.statistics.folding import Statistic
+from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.precision_recall import Ranking
 from airflow_provider_mlops.statistics.weighted_auc import WeightedAuc
 

@@ -4,8 +4,9 @@ import numpy as np
 
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.metric import Metric, Options, Statistic
-from airflow_provider_mlops.statistics.weighted import ratio
+from airflow_provider_mlops.statistics.folding import OfSums, Statistic
+from airflow_provider_mlops.statistics.metric import Metric, Options
+from airflow_provider_mlops.statistics.weighted import Sum, ratio
 
 _ROUNDING = 1e-12
 
@@ -16,7 +17,7 @@ class RootMeanSquaredError(Metric):
     def statistic(self, truth: FloatArray, scores: FloatArray, options: Options) -> Statistic:
         """Prepare the weighted error; see `Metric.statistic`."""
         squares = np.square(scores - truth)
-        return lambda weights: np.sqrt(ratio(weights @ squares, weights.sum(axis=1)))
+        return OfSums(lambda errors, total: np.sqrt(ratio(errors, total)), (Sum(squares), Sum()))
 
     def _scale(self, truth: FloatArray, scores: tuple[FloatArray, ...], options: Options) -> float:
         seen = max(float(np.max(np.abs(model - truth))) for model in scores)
@@ -38,14 +39,7 @@ class RSquared(Metric):
         if float(np.ptp(truth)) == 0:
             centred = np.zeros(len(truth))
 
-        def values(weights: FloatArray) -> FloatArray:
-            total = weights.sum(axis=1)
-            variance = ratio(weights @ np.square(centred), total) - np.square(ratio(weights @ centred, total))
-            # What rounding leaves of the variance of equal labels is none.
-            variance[variance <= _ROUNDING * ratio(weights @ np.square(centred), total)] = 0
-            return 1 - ratio(ratio(weights @ squares, total), variance)
-
-        return values
+        return OfSums(_r_squared, (Sum(squares), Sum(np.square(centred)), Sum(centred), Sum()))
 
     def _scale(self, truth: FloatArray, scores: tuple[FloatArray, ...], options: Options) -> float:
         largest = max(float(np.max(np.square(model - truth))) for model in scores)
@@ -53,3 +47,11 @@ class RSquared(Metric):
 
     def _undefined(self, options: Options) -> str:
         return "all labels are the same"
+
+
+def _r_squared(errors: FloatArray, squares: FloatArray, labels: FloatArray, total: FloatArray) -> FloatArray:
+    """Compute the share from the sums of squared errors, of squared labels, of labels, and of weights."""
+    variance = ratio(squares, total) - np.square(ratio(labels, total))
+    # What rounding leaves of the variance of equal labels is none.
+    variance[variance <= _ROUNDING * ratio(squares, total)] = 0
+    return 1 - ratio(ratio(errors, total), variance)

@@ -10,8 +10,9 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.statistics import bootstrap
 from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.folding import OfSums, Statistic
 from airflow_provider_mlops.statistics.intervals import proportion
-from airflow_provider_mlops.statistics.metric import Metric, Options, Statistic, with_rows
+from airflow_provider_mlops.statistics.metric import Metric, Options, with_rows
 from airflow_provider_mlops.statistics.resampling import STRATIFY_BELOW
 from airflow_provider_mlops.statistics.weighted import ratio, sums_by
 
@@ -33,11 +34,11 @@ class TableMetric(Metric):
         cells = sums_by(2 * truth.astype(np.int64) + (scores >= options.threshold), 4)
         of = self._of(options)
 
-        def values(weights: FloatArray) -> FloatArray:
-            tn, fp, fn, tp = cells(weights).T
+        def values(sums: FloatArray) -> FloatArray:
+            tn, fp, fn, tp = sums.T
             return of((tp, fp, fn, tn))
 
-        return values
+        return OfSums(values, (cells,))
 
     def _of(self, options: Options) -> bootstrap.TableMetric:
         return partial(self.of, **self._params(options))
