@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -65,11 +66,19 @@ class GroupSums(Sums):
 
     def __init__(self, groups: IntArray, size: int, values: FloatArray | None) -> None:
         self._groups, self._size, self._values = groups, size, values
-        self._sums = _dense(groups, size, values) if size <= _DENSE_GROUPS else _sorted(groups, size, values)
 
     def __call__(self, weights: FloatArray) -> FloatArray:
         """Add up; see `Sums`."""
-        return self._sums(weights)
+        if len(weights) > 1:
+            return self._many(weights)
+        # One set of weights needs nothing prepared, which takes as much memory as rows times groups.
+        values = weights[0] if self._values is None else weights[0] * self._values
+        return np.asarray(np.bincount(self._groups, weights=values, minlength=self._size), dtype=np.float64)[None, :]
+
+    @cached_property
+    def _many(self) -> Callable[[FloatArray], FloatArray]:
+        prepare = _dense if self._size <= _DENSE_GROUPS else _sorted
+        return prepare(self._groups, self._size, self._values)
 
     def by_cluster(self, clusters: Clusters) -> FloatArray:
         """Add up the rows of each cluster; see `Sums.by_cluster`."""

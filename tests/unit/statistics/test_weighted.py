@@ -23,10 +23,12 @@ def test_sums_by_group_are_those_of_each_group() -> None:
     """A group that no row is of has a sum of zero."""
     weights = _RANDOM.exponential(size=(3, _N))
     for codes, size in ((_FEW, 6), (_MANY, 41)):
-        found = sums_by(codes, size, _VALUES)(weights)
+        sums = sums_by(codes, size, _VALUES)
+        found = sums(weights)
         expected = [[(row * _VALUES)[codes == code].sum() for code in range(size)] for row in weights]
 
         assert found == pytest.approx(np.array(expected), abs=1e-12)
+        assert sums(weights[:1]) == pytest.approx(np.array(expected[:1]), abs=1e-12)
 
 
 @pytest.mark.parametrize("sums", _SUMS.values(), ids=_SUMS.keys())
