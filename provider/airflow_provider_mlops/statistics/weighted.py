@@ -62,7 +62,12 @@ class Sum(Sums):
 
 
 class GroupSums(Sums):
-    """The sums by group of rows; see `sums_by`."""
+    """The sums by group of rows.
+
+    :param groups: code of each row's group, below ``size``.
+    :param size: number of groups.
+    :param values: what each row's weight is multiplied with; None for 1.
+    """
 
     def __init__(self, groups: IntArray, size: int, values: FloatArray | None) -> None:
         self._groups, self._size, self._values = groups, size, values
