@@ -24,6 +24,8 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 
+from airflow_provider_mlops.core.errors import MissingBackend
+
 HEAVY_MODULES = (
     "numpy",
     "scipy.special",
@@ -101,7 +103,7 @@ def _import(name: str) -> bool:
     """Import one module; a broken or missing one must not keep the scheduler from starting."""
     try:
         importlib.import_module(name)
-    except ImportError as err:
+    except (ImportError, MissingBackend) as err:
         _log.debug("Not preloaded: %s (%s)", name, err)
         return False
     except Exception:  # noqa: BLE001 - an optional library that fails to import fails again, in the task that needs it

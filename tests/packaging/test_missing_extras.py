@@ -29,11 +29,14 @@ class Hidden:
 
 modules, heavy, needs = json.loads(sys.argv[1])
 sys.meta_path.insert(0, Hidden())
-for module in modules:
-    importlib.import_module(module)
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import MissingBackend
 answers = {}
+for module in modules:
+    try:
+        importlib.import_module(module)
+    except MissingBackend as err:
+        answers[module] = str(err)
 for library, extra in needs:
     try:
         load(library, extra)
@@ -90,6 +93,15 @@ def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
 def test_the_code_asks_for_libraries() -> None:
     """An empty list would prove nothing."""
     assert {"mlflow", "great-expectations", "scikit-learn", "alibi"} <= {extra for _, extra in NEEDS}
+
+
+def test_what_cannot_be_imported_says_what_to_install(answers: dict[str, str]) -> None:
+    """What a Dag needs is imported without any of them; what only tasks import names the extra."""
+    refused = {name: text for name, text in answers.items() if name.startswith("airflow_provider_mlops.")}
+
+    assert "airflow_provider_mlops.hooks.evaluation" in refused
+    assert {name.split(".")[1] for name in refused} == {"hooks"}
+    assert all("pip install 'airflow-provider-mlops[parquet]'" in text for text in refused.values())
 
 
 @pytest.mark.parametrize(("library", "extra"), NEEDS)

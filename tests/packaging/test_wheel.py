@@ -34,7 +34,7 @@ def test_holds_the_package_and_its_description_only(content: dict[str, str]) -> 
     tops = {name.partition("/")[0] for name in content}
 
     assert tops == {PACKAGE, f"{PACKAGE}-{VERSION}.dist-info"}
-    assert not [name for name in content if "test" in Path(name).name]
+    assert not [name for name in content if Path(name).name.startswith(("test_", "conftest"))]
 
 
 def test_holds_every_file_of_the_package(content: dict[str, str]) -> None:
