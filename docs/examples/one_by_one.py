@@ -49,6 +49,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         train_params={"max_depth": 6},
         features=spec.FEATURES,
         label_column="late",
+        time_column="scheduled_departure",
         window=2,
         trusted_types=spec.TRUSTED_TYPES,
     )
@@ -66,8 +67,10 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         task_id="evaluate",
         model_name="flight_delays",
         manifest_hash="{{ ti.xcom_pull(task_ids='register')['manifest_hash'] }}",
-        slices=["origin"],
+        slices=["origin", "carrier"],
         metrics=["roc_auc", "brier"],
+        dependence={"time": "scheduled_departure", "block_days": 1},
+        stress={"weather_missing": {"kind": "missing", "share": 0.2, "columns": list(spec.WEATHER)}},
     )
     # [END example_evaluate]
     # [START example_gate]
