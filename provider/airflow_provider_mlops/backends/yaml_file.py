@@ -6,13 +6,15 @@ from typing import Any
 
 from airflow_provider_mlops.core.errors import BadInput
 
+MOST_VALUES = 100_000
+
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file of plain values.
 
     :param path: the file.
     :return: what it holds.
-    :raises BadInput: when it cannot be read, is not YAML, or has a key twice.
+    :raises BadInput: when it cannot be read, is not YAML, has a key twice, or stands for too many values.
     """
     import yaml
 
@@ -30,9 +32,28 @@ def read_yaml(path: Path) -> Any:
 
     try:
         with path.open(encoding="utf-8") as stream:
-            # Loader is a SafeLoader: it builds plain values only.
-            return yaml.load(stream, Loader)  # noqa: S506
+            loader = Loader(stream)
+            try:
+                node = loader.get_single_node()
+                if _values(node, {}) > MOST_VALUES:
+                    raise BadInput(f"{path} stands for more than {MOST_VALUES:,} values: use fewer aliases.")
+                return None if node is None else loader.construct_document(node)
+            finally:
+                loader.dispose()
     except OSError as error:
         raise BadInput(f"File {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except BadInput:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # What a tag makes of a value that does not fit it is the parser's own kind of error.
         raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _values(node: Any, known: dict[int, int]) -> int:
+    """Count the values that a part of the file stands for: an alias counts like what it names."""
+    if id(node) not in known:
+        known[id(node)] = 1  # a part that holds itself ends here
+        parts = [] if node is None or isinstance(node.value, str) else node.value
+        items = (item for part in parts for item in (part if isinstance(part, tuple) else (part,)))
+        known[id(node)] += sum(_values(item, known) for item in items)
+    return known[id(node)]

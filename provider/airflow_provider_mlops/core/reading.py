@@ -65,9 +65,16 @@ def number(value: Any, where: str) -> float:
     :return: the number.
     :raises BadInput: when it is anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadInput(f"{where} must be a finite number, not {value!r}.")
-    return float(value)
+    wrong = BadInput(f"{where} must be a finite number, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong
+    try:
+        found = float(value)
+    except OverflowError:
+        raise wrong from None
+    if not math.isfinite(found):
+        raise wrong
+    return found
 
 
 def above_zero(value: Any, where: str) -> float:

@@ -44,7 +44,7 @@ def judge_infrastructure(rule: Infrastructure, facts: Mapping[str, Any], alpha: 
 def _serves(rule: Infrastructure, found: Mapping[str, Any]) -> RuleResult:
     numbers = {name: found.get(name) for name in (*_CHECKS, "probe_rows", "load_seconds", "error")}
     broken = [no for name, (_, no) in _CHECKS.items() if found.get(name) is False]
-    unknown = [yes for name, (yes, _) in _CHECKS.items() if found.get(name) not in (True, False)]
+    unknown = [yes for name, (yes, _) in _CHECKS.items() if not isinstance(found.get(name), bool)]
     error = f": {str(found['error'])[:MAX_REASON]}" if found.get("error") else ""
     if broken:
         outcome, reason = Outcome.FAIL, f"The model {' and '.join(broken)}{error}."

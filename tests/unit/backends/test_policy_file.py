@@ -104,6 +104,36 @@ def test_what_is_no_policy_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "!!map [a, b]\n",
+        "alpha: !!int ''\n",
+        "alpha: !!float ''\n",
+        "alpha: !!bool maybe\n",
+        "alpha: !!timestamp soon\n",
+    ],
+)
+def test_a_tag_that_does_not_fit_its_value_is_not_valid_yaml(tmp_path: Path, text: str) -> None:
+    """No traceback of the parser's own."""
+    for load in (load_policy, load_drift_policy):
+        with pytest.raises(BadInput, match="is not valid YAML"):
+            load(write(tmp_path, text))
+
+
+def test_aliases_cannot_make_a_small_file_huge(tmp_path: Path) -> None:
+    """Nine lines that stand for 10^9 values are refused at once; an alias used as intended is read."""
+    lines = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
+    bomb = "\n".join(["schema: 1", "name: p", "a0: &a0 [x]", *lines, "rules: *a8\n"])
+    with pytest.raises(BadInput, match="stands for more than 100,000 values"):
+        load_policy(write(tmp_path, bomb))
+
+    shared = GATE.replace(
+        "rules:", "rules:\n  - &rows {name: first, kind: min_rows, rows: 10}\n  - {<<: *rows, name: again}", 1
+    )
+    assert [rule.name for rule in load_policy(write(tmp_path, shared)).rules][:2] == ["first", "again"]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("ks: 0.15", "kl: 0.15", r"\$\.thresholds has the unknown key 'kl'; valid keys: ks, cramers_v"),

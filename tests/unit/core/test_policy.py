@@ -86,6 +86,7 @@ def test_hash_is_that_of_the_mapping_and_moves_with_any_value() -> None:
         (with_rule(margin=-0.1), "margin must be above 0"),
         (with_rule(margin=True), "margin must be a finite number, not True"),
         (with_rule(margin=float("inf")), "margin must be a finite number"),
+        (with_rule(margin=10**400), "margin must be a finite number"),
         (with_rule(slice="origin", min_rows=0), "min_rows must be a whole number"),
         (with_rule(slice="origin", min_rows=1.5), "min_rows must be a whole number"),
         (with_rule(slice=7), "slice must be a text"),

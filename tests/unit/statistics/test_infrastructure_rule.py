@@ -53,6 +53,12 @@ def test_a_check_that_was_not_made_is_inconclusive(check: str) -> None:
     assert outcomes(SERVES | {check: None})["serves"] is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("odd", [0, 1, "yes", "false"])
+def test_only_true_is_a_passed_check(odd: Any) -> None:
+    """A number or a word is no answer, though 0 equals False and 1 equals True."""
+    assert outcomes(SERVES | {"loads": odd})["serves"] is Outcome.INCONCLUSIVE
+
+
 def test_nothing_tried_is_inconclusive() -> None:
     """Evaluations without the check."""
     assert outcomes(None) == {"serves": Outcome.INCONCLUSIVE}
