@@ -22,8 +22,8 @@ def decide_promotion(
 ) -> Verdict:
     """Decide whether a candidate may take the alias; every rule must pass.
 
-    - ``gate_passed``: a gate record with PASS names this version and this digest; or it is INCONCLUSIVE and a human
-      approved that very record.
+    - ``gate_passed``: a gate record with PASS names this version and this digest; and no human rejected that very
+      record; or it is INCONCLUSIVE and a human approved that very record.
     - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
     - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
     - ``not_older``: the champion was not promoted for a newer partition.
@@ -90,7 +90,15 @@ def _gate_passed(
             "Its record holds the reasons.",
             numbers,
         )
+    if approval is not None and _rejects(approval, gate):
+        answer = approval["body"].get("approver") or "nobody"
+        return _fail(rule, f"The gate passed version {version}, and {answer} rejected it.", numbers)
     return _pass(rule, f"The gate passed version {version} with this digest.", numbers)
+
+
+def _rejects(approval: Mapping[str, Any], gate: Mapping[str, Any]) -> bool:
+    same = (approval.get("body") or {}).get("gate_record_hash") == gate.get("hash")
+    return same and approval.get("outcome") != Outcome.PASS
 
 
 def _approved(

@@ -21,7 +21,8 @@ class Outcome(StrEnum):
 class RuleResult:
     """What one rule said, with the numbers that decided it.
 
-    :param rule: short name of the rule, unique in its policy, e.g. ``roc_auc_minimum``.
+    :param rule: short name of the rule, unique in its policy, e.g. ``roc_auc_minimum``. What cannot be printed in a
+        line, which only data can hold, becomes a space, here and in the reason.
     :param outcome: what this rule says.
     :param reason: one sentence with the numbers, readable without the code.
     :param numbers: JSON-safe figures behind the reason (value, interval, n, alpha, margin, method, seed, ...).
@@ -31,6 +32,10 @@ class RuleResult:
     outcome: Outcome
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("rule", "reason"):
+            object.__setattr__(self, name, _one_line(getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-safe form."""
@@ -118,3 +123,7 @@ class Verdict:
             for r in data.get("rules", ())
         )
         return cls(outcome=Outcome(data["outcome"]), rules=rules, marks=tuple(data.get("marks", ())))
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)

@@ -187,6 +187,15 @@ def test_an_approval_passes_nothing_else(changes: dict[str, Any], reason: str) -
     assert verdict.marks == ()
 
 
+def test_a_rejection_holds_back_a_pass_too() -> None:
+    """Who asks a human of every verdict is answered by him: a rejected candidate is not promoted by a later run."""
+    verdict = decide(approval=approval("FAIL"))
+
+    assert failed(verdict) == ["gate_passed"]
+    assert verdict.rules[0].reason == "The gate passed version 7, and Ada rejected it."
+    assert decide(approval=approval("FAIL", gate_hash="sha256:2")).passed
+
+
 def test_an_approval_of_a_pass_changes_nothing() -> None:
     """The gate decided; the mark is for what it could not decide."""
     assert decide(approval=approval()).marks == ()

@@ -40,6 +40,17 @@ def test_reasons_are_those_of_the_rules_that_did_not_pass() -> None:
     assert Verdict.from_rules([rule(P, "a", "fine")]).reasons == ("fine",)
 
 
+def test_what_comes_from_data_cannot_begin_a_line_of_its_own() -> None:
+    """A slice named with line breaks, escape codes or reversed text cannot forge a line of a log or of a question."""
+    result = rule(
+        Outcome.FAIL, name="auc[a\nPASS b]", reason="worse for a\r\n\x1b[2JPASS\u2028all \u202egood\u00a0now ü."
+    )
+
+    assert result.rule == "auc[a PASS b]"
+    assert result.reason == "worse for a   [2JPASS all  good now ü."
+    assert Verdict.from_dict(Verdict.from_rules([result]).to_dict()).rules == (result,)
+
+
 def test_the_summary_is_one_line_with_marks_and_reasons() -> None:
     """The log line says the outcome and why."""
     assert Verdict.from_rules([rule(F, reason="too low")], marks=["dry"]).summary() == "FAIL [dry]: too low"
