@@ -64,8 +64,9 @@ def judge(
 ) -> Verdict:
     """Judge a candidate.
 
-    Without a champion, rules that compare with it do not apply: the verdict rests on the others and is marked
-    ``no_baseline``. A policy that then measures nothing is INCONCLUSIVE. From the third look at the same test rows on,
+    For a first model, rules that compare with a champion do not apply: the verdict rests on the others and is marked
+    ``no_baseline``. A champion that the ledger knows and the evaluation lacks is another matter: nothing passes that
+    compares with it. A policy that then measures nothing is INCONCLUSIVE. From the third look at the same test rows on,
     and at the last that the policy allows, it is marked ``holdout_wears_out``.
 
     :param policy: the rules.
@@ -80,21 +81,22 @@ def judge(
     for rule in policy.rules:
         check_rule(rule, table.task)
     case = _Case.of(policy, table, evaluation_id, looks, facts)
-    applying = [rule for rule in policy.rules if _applies(rule, table)]
+    first = table.champion is None and facts.get("last_champion") is None
+    applying = [rule for rule in policy.rules if _applies(rule, table, first=first)]
     results = [result for rule in applying for result in case.judge(rule)]
     if not any(isinstance(rule, _DEMANDING) for rule in applying):
         results.append(_nothing_measured(table))
-    marks = [NO_BASELINE] if table.champion is None else []
+    marks = [NO_BASELINE] if first else []
     allowed = [rule.value for rule in policy.rules if isinstance(rule, MaxLooks)]
     if wears_out(looks, min(allowed, default=None)):
         marks.append(HOLDOUT_WEARS_OUT)
     return Verdict.from_rules(results, marks=marks)
 
 
-def _applies(rule: Rule, table: ScoreTable) -> bool:
-    """Say whether a rule applies: what compares with another version does not, while there is no champion at all."""
+def _applies(rule: Rule, table: ScoreTable, *, first: bool) -> bool:
+    """Say whether a rule applies: what compares with another version does not, for a first model."""
     against = getattr(rule, "against", None)
-    return table.champion is not None or against is None or (against == GOLDEN and table.golden is not None)
+    return not first or against is None or (against == GOLDEN and table.golden is not None)
 
 
 def _nothing_measured(table: ScoreTable) -> RuleResult:

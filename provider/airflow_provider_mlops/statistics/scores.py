@@ -11,7 +11,7 @@ from airflow_provider_mlops.statistics.metric import DEFAULT_THRESHOLD, Metric
 from airflow_provider_mlops.statistics.score_table import BINARY, MULTICLASS, ScoreTable
 
 _WAYS_OUT = {
-    "champion": "the first version has none, later ones need an evaluation made with it",
+    "champion": "only the first version has none; set the alias champion again where it was lost, and evaluate again",
     "golden": "give the alias golden to the version to hold on to, and evaluate again",
 }
 

@@ -64,3 +64,27 @@ def test_what_an_older_evaluation_did_not_record_is_none(ledger: Ledger) -> None
     assert (facts["rows"], facts["as_of"]) == (7, evaluation.time)
     assert {facts[name] for name in FACTS if name != "rows"} == {None}
     assert facts["releases_since_golden"] is None
+
+
+@pytest.mark.parametrize(
+    ("promoted", "candidate", "before"),
+    [
+        ([], "1", None),
+        ([("1", None)], "2", "1"),
+        ([("1", None)], "1", None),
+        ([("1", None), ("2", "1")], "2", "1"),
+        ([("1", None), ("2", "1")], None, "2"),
+    ],
+)
+def test_the_ledger_knows_the_champion_that_the_registry_lost(
+    tmp_path: Path, promoted: list[tuple[str, str | None]], candidate: str | None, before: str | None
+) -> None:
+    """Whoever was champion when the evaluation was made; the candidate itself is no baseline, later promotions none."""
+    ledger = Ledger(tmp_path, CHAIN)
+    for version, previous in promoted:
+        body = {"alias": "champion", "version": version, "previous_version": previous}
+        ledger.append(kind="promotion", key=version, body=body, outcome="PASS")
+    evaluation = ledger.append(kind="evaluation", key="e", body={"candidate": {"version": candidate}})
+    promote(ledger, "8")
+
+    assert gate_facts(ledger.records(), evaluation)["last_champion"] == before

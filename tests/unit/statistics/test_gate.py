@@ -42,6 +42,24 @@ NON_INFERIOR = rule("non_inferior", metric="roc_auc", margin=0.01)
 MINIMUM = rule("minimum", metric="roc_auc", value=0.60)
 
 
+@pytest.mark.parametrize("kind", ["non_inferior", "block_if_worse", "golden"])
+def test_a_champion_that_was_lost_is_not_a_first_model(kind: str) -> None:
+    """Deleting the champion from the registry does not open the gate: what compares with it is undecided."""
+    rules = {
+        "non_inferior": NON_INFERIOR,
+        "golden": NON_INFERIOR | {"against": "golden"},
+        "block_if_worse": rule("block_if_worse", metric="roc_auc", slice="origin"),
+    }
+    first, lost = (
+        judge(policy(MINIMUM, rules[kind]), table(champion=False), evaluation_id="e", looks=1, facts=facts)
+        for facts in ({"last_champion": None}, {"last_champion": "3"})
+    )
+
+    assert (first.outcome, first.marks) == (Outcome.PASS, ("no_baseline",))
+    assert (lost.outcome, lost.marks) == (Outcome.INCONCLUSIVE, ())
+    assert f"no scores of a {'golden' if kind == 'golden' else 'champion'} version" in lost.reasons[0]
+
+
 def test_a_good_candidate_passes_every_rule() -> None:
     """The policy of the reference use case, all rules met, one result per rule and slice in order."""
     verdict = run(
