@@ -29,14 +29,14 @@ def test_drift_starts_exactly_one_retraining(monitored: World) -> None:
 
 
 def test_the_retraining_holds_out_the_newest_days(monitored: World) -> None:
-    """It trains on April without its last two weeks, tests on these, and takes the alias."""
+    """It trains on April without its last 20 days, tests on these, and takes the alias."""
     records = monitored.ledger().records()
     claim = next(r for r in records if r.kind == "retrain_claim")
     training = [r for r in records if r.kind == "training" and r.run["dag_id"] == RETRAIN]
     manifest = training[0].body["manifest"]
 
     assert claim.body["partition_key"] == "2013-04"
-    assert manifest["train"]["until"] == manifest["test"]["since"] == "2013-04-17T00:00:00+00:00"
+    assert manifest["train"]["until"] == manifest["test"]["since"] == "2013-04-11T00:00:00+00:00"
     assert [s["partition_key"] for s in manifest["train"]["snapshots"]] == ["2013-02", "2013-03", "2013-04"]
     promoted = [r for r in records if r.kind == "promotion" and r.run["dag_id"] == RETRAIN]
     assert monitored.champion() == promoted[0].body["version"]

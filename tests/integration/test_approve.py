@@ -1,9 +1,10 @@
 """Asking a human: what is asked, who may answer, what the answer moves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+import pendulum
 import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -70,7 +71,7 @@ def complete(lab: Lab, event: dict[str, Any], *, starter: str | None = None, **a
 
 def test_the_question_shows_the_verdict_and_waits(undecided: Lab) -> None:
     """Headline with model, version and outcome; the rule that could not decide; nobody approves by default."""
-    task = asked(undecided)
+    task = asked(undecided, response_timeout=pendulum.duration(days=2))
     with (
         patch("airflow.providers.standard.operators.hitl.upsert_hitl_detail") as request,
         pytest.raises(BaseException) as waiting,
@@ -83,6 +84,7 @@ def test_the_question_shows_the_verdict_and_waits(undecided: Lab) -> None:
     assert "fewer than the minimum 1,000,000" in question["body"]
     assert undecided.facts["gate"]["record"] in question["body"]
     assert question["defaults"] == [ApprovalOperator.REJECT]
+    assert (type(task.response_timeout), task.response_timeout.days) == (timedelta, 2)
 
 
 def test_an_approval_is_a_record_and_lets_the_version_be_promoted(undecided: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -91,6 +92,9 @@ class ApproveModelOperator(ApprovalOperator):
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
         question = approval_question(self.model_name, gate)
         self.subject, self.body = self.subject or question.subject, self.body or question.body
+        if self.response_timeout is not None:
+            # Airflow cannot tell its supervisor of pendulum's subclass.
+            self.response_timeout = timedelta(seconds=self.response_timeout.total_seconds())
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
