@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mlops.core.approval import newest_undecided
 from airflow_provider_mlops.embedded.api import AirflowApi
 from airflow_provider_mlops.embedded.runtime import REVIEWER
 from tests.e2e.conftest import Audit, World
@@ -45,7 +46,7 @@ def test_the_starter_is_refused_and_another_one_answers(world_after: World, revi
     The champion has changed since the verdict, so that the promotion is refused for that reason alone.
     """
     api, ledger = world_after.api, world_after.ledger()
-    undecided = [record for record in ledger.records("gate") if record.outcome == "INCONCLUSIVE"][-1]
+    undecided = newest_undecided(ledger.records(), "flight_delays")
 
     own = ask(world_after)
     api.answer(APPROVE, own["dag_run_id"], "approve", "Approve", params={"reason": "I like it."})
