@@ -1,7 +1,9 @@
 """The gate under attack, on a real MLflow: what was lost, forged or made hostile is never a PASS."""
 
+from typing import Any
+
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
@@ -15,7 +17,7 @@ rules:
 """
 
 
-def judged(lab: Lab, policy: str, **evaluate: object) -> dict[str, object]:
+def judged(lab: Lab, policy: str, **evaluate: Any) -> dict[str, Any]:
     """Evaluate the lab's candidate anew, and gate it by a policy."""
     (lab.root / "policy.yaml").write_text(policy)
     found = lab.run("evaluate", manifest_hash=lab.facts["train"]["manifest_hash"], **evaluate)

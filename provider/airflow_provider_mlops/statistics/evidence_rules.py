@@ -23,16 +23,21 @@ def judge_rows(rule: MinRows, table: ScoreTable) -> RuleResult:
     """Judge whether there are enough test rows.
 
     :param rule: the rule.
-    :param table: the test rows.
+    :param table: the test rows; with weights, as many as rows of one weight that would be as precise.
     :return: PASS or INCONCLUSIVE.
     """
-    wanted = rule.positives or 0
-    outcome = decisions.decide_rows(table.rows, table.positives, min_rows=rule.rows, min_positives=wanted)
+    wanted, rows, positive = rule.positives or 0, table.effective_rows, table.effective_positives
+    outcome = decisions.decide_rows(rows, positive, min_rows=rule.rows, min_positives=wanted)
     relation = "enough for" if outcome is Outcome.PASS else "fewer than"
     limits = f"{rule.rows:,} and {wanted:,}" if wanted else f"{rule.rows:,}"
     positives = f", {table.positives:,} of them positive" if table.task == BINARY else ""
-    reason = f"There are {table.rows:,} test rows{positives}, {relation} the minimum {limits}."
+    worth = "" if table.weights is None else f", worth {rows:,} by their weights"
+    if worth and table.task == BINARY:
+        worth += f" and {positive:,} positive ones"
+    reason = f"There are {table.rows:,} test rows{positives}{worth}, {relation} the minimum {limits}."
     numbers = {"n": table.rows, "positives": table.positives, "rows": rule.rows, "min_positives": rule.positives}
+    if worth:
+        numbers |= {"effective_n": rows, "effective_positives": positive}
     return RuleResult(rule=rule.name, outcome=outcome, reason=reason, numbers=numbers)
 
 

@@ -14,7 +14,7 @@ from airflow_provider_mlops.statistics.intervals import wilson
 from airflow_provider_mlops.statistics.resampling import DRAWS, MORE_DRAWS, Plan, resample, wants_more_draws
 from airflow_provider_mlops.statistics.sample_size import rows_to_decide
 from airflow_provider_mlops.statistics.score_table import REGRESSION
-from airflow_provider_mlops.statistics.scores import decisions_of, own_threshold, scores_of, threshold_of
+from airflow_provider_mlops.statistics.scores import check_weights, decisions_of, own_threshold, scores_of, threshold_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.slicing import Rows
 from airflow_provider_mlops.statistics.wording import limit_text
@@ -71,6 +71,7 @@ def _changed(rule: FlipRate, rows: Rows, threshold: float) -> BoolArray:
     before, after = scores_of(table, "candidate"), scores_of(table, "candidate", variant=rule.variant)
     if not table.rows:
         raise NotMeasurable("There are no rows.")
+    check_weights(table)
     check_finite(before)
     check_finite(after, "scores of the altered rows")
     return np.asarray(decisions_of(table.task, before, threshold) != decisions_of(table.task, after, threshold))

@@ -14,7 +14,7 @@ from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.metrics import metric_named
 from airflow_provider_mlops.statistics.resampling import DRAWS, MORE_DRAWS, wants_more_draws
 from airflow_provider_mlops.statistics.sample_size import rows_to_decide
-from airflow_provider_mlops.statistics.scores import Pair, discordant, scores_of, threshold_of
+from airflow_provider_mlops.statistics.scores import Pair, check_weights, discordant, scores_of, threshold_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.slicing import Rows
 
@@ -96,8 +96,10 @@ class Question:
         :return: its result; INCONCLUSIVE when the rows cannot answer.
         """
         least = self.rule.min_rows or 0
-        if self.rows.table.rows < least:
-            reason = f"{self.subject}: {self.rows.table.rows:,} rows, fewer than the minimum {least:,}."
+        table = self.rows.table
+        if table.effective_rows < least:
+            worth = "" if table.weights is None else f" that are worth {table.effective_rows:,} by their weights"
+            reason = f"{self.subject}: {table.rows:,} rows{worth}, fewer than the minimum {least:,}."
             return self.unanswered(reason, min_rows=least, rows_needed=least)
         try:
             return self._limit(self.rule) if isinstance(self.rule, Minimum | Maximum) else self._compare()
@@ -162,6 +164,8 @@ class Question:
         table, metric = self.rows.table, self.metric
         numbers: dict[str, Any] = {"metric": self.rule.metric, "slice": self.rule.slice, "slice_value": self.value}
         numbers |= {"n": table.rows, "positives": table.positives, "alpha": self.alpha}
+        if table.weights is not None:
+            numbers["effective_n"] = table.effective_rows
         numbers["higher_is_better"] = metric.higher_is_better
         params = {**metric.params, **self.rule.params}
         if params:
@@ -254,6 +258,7 @@ class Question:
         self, measure: Callable[[Options], Interval], level: float, limit: float, draws: int = DRAWS
     ) -> tuple[Interval, Options]:
         """Measure, and again with more draws where the bound is too near the limit to trust 2,000."""
+        check_weights(self.rows.table)
         options = self.options(level, draws)
         measured = measure(options)
         if draws < MORE_DRAWS and wants_more_draws(measured, limit, level):

@@ -71,6 +71,18 @@ class ScoreTable:
         """Number of rows whose label is 1; 0 for a task that is not binary."""
         return int(np.count_nonzero(self.labels == 1)) if self.task == BINARY else 0
 
+    @property
+    def effective_rows(self) -> int:
+        """Number of rows of one weight that would be as precise as these (Kish 1965); all of them without weights."""
+        return self.rows if self.weights is None else _effective(self.weights)
+
+    @property
+    def effective_positives(self) -> int:
+        """The same of the rows whose label is 1; 0 for a task that is not binary."""
+        if self.weights is None or self.task != BINARY:
+            return self.positives
+        return _effective(self.weights[self.labels == 1])
+
     def scores_of(self, model: str) -> FloatArray | None:
         """Return the scores of a model.
 
@@ -97,3 +109,11 @@ class ScoreTable:
             variants={name: cut(values) for name, values in self.variants.items()},
             **{name: cut(getattr(self, name)) for name in MODELS},
         )
+
+
+def _effective(weights: FloatArray) -> int:
+    if not weights.any():
+        return 0
+    shares = weights / weights.max()
+    # Weights that are all the same must not lose a row to rounding.
+    return int(shares.sum() ** 2 / np.square(shares).sum() + 1e-6)

@@ -16,6 +16,9 @@ _WAYS_OUT = {
 }
 
 
+MIN_EFFECTIVE_ROWS = 20
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """Two columns of scores on the same rows.
@@ -26,6 +29,19 @@ class Pair:
 
     ours: FloatArray
     theirs: FloatArray
+
+
+def check_weights(table: ScoreTable) -> None:
+    """Refuse weights by which a few rows decide alone: resamples cannot see what rows like these would have said.
+
+    :param table: the rows.
+    :raises NotMeasurable: when the rows are worth fewer than 20 of one weight.
+    """
+    if table.weights is not None and table.effective_rows < MIN_EFFECTIVE_ROWS:
+        raise NotMeasurable(
+            f"By their weights the {table.rows:,} rows are worth {table.effective_rows:,}; an interval needs at least "
+            f"{MIN_EFFECTIVE_ROWS}."
+        )
 
 
 def threshold_of(threshold: float | str | None) -> float:

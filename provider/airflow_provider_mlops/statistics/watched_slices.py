@@ -110,8 +110,8 @@ def judge_watched(
     """
     least, higher = rule.min_rows or 1, everything.metric.higher_is_better
     limit = -rule.margin if higher else rule.margin
-    small = [str(question.value) for question in questions if question.rows.table.rows < least]
-    big = [question for question in questions if question.rows.table.rows >= least]
+    small = [str(question.value) for question in questions if question.rows.table.effective_rows < least]
+    big = [question for question in questions if question.rows.table.effective_rows >= least]
     watched: list[_Watched] = []
     broken: dict[str, str] = {}
     for question in big:

@@ -27,6 +27,18 @@ def test_positives_are_only_named_where_there_are_classes() -> None:
     assert result.reason == "There are 50 test rows, enough for the minimum 10."
 
 
+def test_rows_without_weight_do_not_count() -> None:
+    """Nine hundred rows of weight zero are no evidence, and equal weights take nothing away."""
+    labels = np.tile([0.0, 1.0], 500)
+    some, same = np.where(np.arange(1000) < 100, 0.3, 0.0), np.full(1000, 1e-300)
+    rule = MinRows(name="rows", rows=101, positives=10)
+    found = [judge_rows(rule, ScoreTable(labels, labels, weights=weights)) for weights in (some, same)]
+
+    assert [result.outcome for result in found] == [INCONCLUSIVE, PASS]
+    assert "1,000 test rows, 500 of them positive, worth 100 by their weights and 50 positive ones" in found[0].reason
+    assert found[1].numbers["effective_n"] == 1000
+
+
 @pytest.mark.parametrize(
     ("looks", "value", "warns"),
     [(1, None, False), (2, None, False), (3, None, True), (2, 2, True), (1, 2, False), (1, 1, False), (3, 9, True)],

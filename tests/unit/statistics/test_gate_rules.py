@@ -363,3 +363,44 @@ def test_no_comparing_rule_passes_on_broken_rows(kind: str, metric: str, broken:
     result = only(broken_rows, kind=kind, metric=metric, **keys)
 
     assert result.outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"kind": "minimum", "metric": "roc_auc", "value": 0.5},
+        {"kind": "minimum", "metric": "accuracy", "value": 0.5},
+        {"kind": "maximum", "metric": "brier", "value": 0.5},
+        {"kind": "non_inferior", "metric": "balanced_accuracy", "margin": 0.5},
+        {"kind": "block_if_worse", "metric": "accuracy", "slice": "origin", "margin": 0.5},
+        {"kind": "stress", "metric": "accuracy", "variant": "noise", "margin": 0.5},
+        {"kind": "flip_rate", "variant": "noise", "value": 0.99},
+    ],
+)
+def test_weights_by_which_a_few_rows_decide_prove_nothing(keys: dict[str, Any]) -> None:
+    """Two heavy rows that happen to be right are not two thousand: no resample tells what others would have said."""
+    rows = table()
+    weights = np.full(rows.rows, 1e-9)
+    weights[[np.argmax(rows.labels * rows.candidate), np.argmin(rows.labels + rows.candidate)]] = 1.0
+    result = only(replace(rows, weights=weights, variants={"noise": rows.candidate}), **keys)
+
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert "an interval needs at least 20" in result.reason
+
+
+@pytest.mark.parametrize("kind", ["non_inferior", "block_if_worse"])
+def test_the_minimum_of_a_slice_counts_what_its_rows_weigh(kind: str) -> None:
+    """A slice whose rows have next to no weight is as small as it weighs."""
+    rows = table()
+    light = rows.slices["origin"] == "JFK"
+    weights = np.where(light & (np.cumsum(light) > 100), 0.0, 1.0)
+    margin = {"margin": 0.2} if kind == "non_inferior" else {}
+    rule = {"name": "slices", "kind": kind, "metric": "accuracy", "slice": "origin", "min_rows": 200, **margin}
+    verdict = run(replace(rows, weights=weights), rule)
+
+    if kind == "non_inferior":
+        small = next(result for result in verdict.rules if result.rule == "slices[JFK]")
+        assert small.outcome is Outcome.INCONCLUSIVE
+        assert "that are worth 100 by their weights, fewer than the minimum 200" in small.reason
+    else:
+        assert [one["slice_value"] for one in verdict.rules[0].numbers["not_assessed"]] == ["JFK"]
