@@ -12,6 +12,8 @@ from typing import Any
 
 MAX_PAGE_ROWS = 200
 """Rows of a table that a page shows; the CSV file has them all."""
+MOST_COLUMNS = 8
+"""Columns that fit the page; a table with more of them is scrolled, not squeezed."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:1100px;margin:2em auto;padding:0 1em}
@@ -19,6 +21,9 @@ h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}p.note{color:#595959}
 table{border-collapse:collapse;font-size:.87em;margin:.6em 0;display:block;overflow-x:auto}
 th,td{border-bottom:1px solid #d9d9d9;padding:.25em .7em;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.wide{overflow-x:auto}
+.wide th,.wide td{white-space:nowrap;overflow-wrap:normal}
+.facts td.number{text-align:left}
 img{max-width:100%;height:auto;border:1px solid #d9d9d9}
 .PASS,.FAIL,.INCONCLUSIVE{font-weight:bold}.PASS{color:#00548a}.FAIL{color:#a63f00}.INCONCLUSIVE{color:#6b5500}
 """
@@ -77,7 +82,9 @@ class Page:
             return
         head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
         lines = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in table.rows[:MAX_PAGE_ROWS])
-        self.parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>")
+        kind = "wide" if len(table.columns) > MOST_COLUMNS else "facts" if len(table.columns) == 2 else ""
+        rows = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+        self.parts.append(f'<div class="{kind}">{rows}</div>')
         if len(table.rows) > MAX_PAGE_ROWS:
             self.text(f"And {len(table.rows) - MAX_PAGE_ROWS:,} more rows in the CSV file.", kind="note")
 

@@ -55,7 +55,9 @@ def write_evaluation_page(
     :param left_out: what could not be written, with the reason, by file name.
     :param model_name: name of the registered model.
     """
-    page = Page(f"Evaluation of {model_name or 'a model'}: {' against '.join(caption.names.values())}")
+    first, *others = caption.names.values()
+    against = f" against {' and '.join(others)}" if others else ""
+    page = Page(f"Evaluation of {model_name or 'a model'}: {first}{against}")
     page.text(
         f"The models scored the same rows. Intervals are two-sided, of level {caption.percent}. An evaluation "
         "measures, the gate decides by its policy.",
