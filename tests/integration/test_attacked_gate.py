@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
@@ -40,3 +40,27 @@ def test_a_champion_deleted_from_the_registry_does_not_open_the_gate(make_lab: M
     with pytest.raises(AirflowSkipException, match="The gate said INCONCLUSIVE"):
         lab.run("promote", gate_record=gate["record"])
     assert "champion" not in lab.aliases()
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("os:system", "must take labels, scores and weights"),
+        ("builtins:exec", "no source to hash"),
+        ("numpy:add", "must take labels, scores and weights|no source to hash"),
+        ("broken_metric:share", "cannot be imported: RuntimeError: not today"),
+    ],
+)
+def test_a_metric_that_is_none_is_refused_for_good(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch, metric: str, message: str
+) -> None:
+    """Functions of the system, of no source, of a module that cannot be imported: no retry, and nothing is recorded."""
+    lab = make_lab("evaluated")
+    (lab.root / "broken_metric.py").write_text("raise RuntimeError('not today')\n")
+    monkeypatch.syspath_prepend(str(lab.root))
+    rule = f"{{name: own, kind: minimum, metric: '{metric}', higher_is_better: true, value: 0.1}}"
+    (lab.root / "policy.yaml").write_text(f"schema: 1\nname: own\nrules:\n  - {rule}\n")
+
+    with pytest.raises(AirflowFailException, match=message):
+        lab.run("gate", evaluation_id=lab.facts["evaluate"]["evaluation_id"])
+    assert lab.records("gate") == []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.utils.skipmixin import SkipMixin
 
 from airflow_provider_mlops.core.code_identity import code_files, import_callable
-from airflow_provider_mlops.core.errors import EvidenceBroken, FinalError, Refused
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, FinalError, Refused
 from airflow_provider_mlops.core.evidence import latest_of_run, looks_at, training_of
 from airflow_provider_mlops.core.gate_facts import gate_facts
 from airflow_provider_mlops.core.manifest import BINARY
@@ -253,6 +253,17 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
 
 
 def _custom_code(policy: Policy) -> dict[str, Any]:
-    """Hash the code of one's own metrics: a changed metric decides anew."""
+    """Hash the code of one's own metrics, those that can be judged by: a changed metric decides anew."""
+    from airflow_provider_mlops.statistics.rule_checks import check_rule
+
+    for rule in policy.rules:
+        check_rule(rule)
     paths = sorted({rule.metric for rule in policy.rules if isinstance(rule, MetricRule) and ":" in rule.metric})
-    return {"metric_code": {path: code_files(import_callable(path)) for path in paths}} if paths else {}
+    return {"metric_code": {path: _code_of(path) for path in paths}} if paths else {}
+
+
+def _code_of(path: str) -> dict[str, str]:
+    try:
+        return code_files(import_callable(path))
+    except (TypeError, AttributeError, OSError) as err:
+        raise BadInput(f"The metric {path} has no source to hash: call it in a function of your own.") from err

@@ -4,6 +4,7 @@ What was not recorded is no evidence: the rule is INCONCLUSIVE, with the way out
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,7 +80,12 @@ def judge_age(rule: DataAge, facts: Mapping[str, Any]) -> Iterator[RuleResult]:
         first, last = facts.get("time_range") or (None, None)
         yield _days(rule, "min_days", _between(first, last), rule.min_days)
     if rule.max_age_days is not None:
-        yield _days(rule, "max_age_days", _between(facts.get("newest_label"), facts.get("as_of")), rule.max_age_days)
+        newest, as_of = facts.get("newest_label"), facts.get("as_of")
+        result = _days(rule, "max_age_days", _between(newest, as_of), rule.max_age_days)
+        if _between(as_of, newest):
+            reason = f"The newest label is of {newest}, after the evaluation as of {as_of}: no age can be told."
+            result = replace(result, reason=reason)
+        yield result
 
 
 def _days(rule: DataAge, key: str, days: float | None, limit: float) -> RuleResult:

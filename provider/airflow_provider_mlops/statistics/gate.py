@@ -43,7 +43,7 @@ from airflow_provider_mlops.statistics.metric import Options
 from airflow_provider_mlops.statistics.question import Question, Releases
 from airflow_provider_mlops.statistics.rule_checks import check_rule
 from airflow_provider_mlops.statistics.score_table import ScoreTable
-from airflow_provider_mlops.statistics.scores import own_threshold, threshold_of
+from airflow_provider_mlops.statistics.scores import check_weights, own_threshold, threshold_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.slicing import Rows, Slicer, rows_together
 from airflow_provider_mlops.statistics.watched_slices import judge_watched
@@ -207,6 +207,7 @@ class _Case:
     def _fairness(self, rule: Fairness) -> Iterator[RuleResult]:
         table, rows = self.table, self.slicer.rows
         try:
+            check_weights(table)
             operating = isinstance(rule.threshold, str)
             options = Options(
                 level=1 - 2 * self.policy.alpha,

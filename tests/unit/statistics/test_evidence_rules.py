@@ -73,6 +73,15 @@ def test_age_and_span_of_the_test_rows(keys: dict[str, float], outcome: Outcome,
     assert words in result.reason
 
 
+def test_a_label_from_the_future_is_named() -> None:
+    """Nobody looks for a time column that is there: it is the moment of the evaluation that does not fit."""
+    facts = {"newest_label": "2014-01-01", "as_of": "2013-04-10"}
+    (result,) = judge_age(DataAge(name="age", max_age_days=1.0), facts)
+
+    assert result.outcome is INCONCLUSIVE
+    assert result.reason.startswith("The newest label is of 2014-01-01, after the evaluation as of 2013-04-10")
+
+
 @pytest.mark.parametrize(
     "facts",
     [

@@ -375,6 +375,7 @@ def test_no_comparing_rule_passes_on_broken_rows(kind: str, metric: str, broken:
         {"kind": "block_if_worse", "metric": "accuracy", "slice": "origin", "margin": 0.5},
         {"kind": "stress", "metric": "accuracy", "variant": "noise", "margin": 0.5},
         {"kind": "flip_rate", "variant": "noise", "value": 0.99},
+        {"kind": "fairness", "metric": "demographic_parity_difference", "group": ["origin"], "value": 0.99},
     ],
 )
 def test_weights_by_which_a_few_rows_decide_prove_nothing(keys: dict[str, Any]) -> None:
