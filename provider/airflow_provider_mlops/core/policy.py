@@ -75,9 +75,7 @@ class Policy:
             alpha=reading.alpha(mapping.get("alpha", 0.05), "The policy's alpha"),
             rules=parsed,
             hash=sha256_of(mapping),
-            dependence=read_dependence(mapping["dependence"], "The policy's dependence")
-            if "dependence" in mapping
-            else None,
+            dependence=_dependence(mapping),
             outcomes=_outcomes(mapping.get("outcomes", {})),
         )
 

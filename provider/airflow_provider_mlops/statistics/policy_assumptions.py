@@ -58,4 +58,4 @@ def percent(share: float) -> str:
     :param share: the share.
     :return: e.g. ``5 %``.
     """
-    return f"{100 * share:g} %"
+    return f"{100 * share:.3g} %"

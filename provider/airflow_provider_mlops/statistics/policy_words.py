@@ -212,7 +212,8 @@ def _fairness(rule: Any, level: str) -> str:
     limit = f"a ratio of at least {rule.value:g}" if ratio else f"a difference of at most {rule.value:g}"
     return (
         f"The {what}{_threshold(rule.threshold)} of each group of {groups}, compared with {reference}, must have "
-        f"{limit}, judged on the {level} bound with Holm's correction for the number of groups{small}"
+        f"{limit}, proved by the {level} bound of each; a breach must be proved after Holm's correction for the "
+        f"number of groups{small}"
     )
 
 

@@ -45,8 +45,8 @@ block_if_worse: For no value of 'carrier' may the candidate's ROC-AUC be proved 
     more than 0.02, at 95 % after Holm's correction for the number of values; values with fewer than 300 rows
     are not assessed.
 fairness: The share of positive decisions of each group of 'sex' x 'age', compared with the largest group, must
-    have a ratio of at least 0.8, judged on the 95 % bound with Holm's correction for the number of groups;
-    groups with fewer than 50 rows have too few rows to say.
+    have a ratio of at least 0.8, proved by the 95 % bound of each; a breach must be proved after Holm's correction
+    for the number of groups; groups with fewer than 50 rows have too few rows to say.
 flip_rate: The upper 95 % bound of the share of rows whose decision at each model's operating threshold changes
     when they are altered as 'swapped' must keep 0.01.
 stress: On the rows disturbed as 'noise' the candidate's F1 at threshold 0.3 must not be worse than on the
