@@ -77,8 +77,9 @@ def judge_age(rule: DataAge, facts: Mapping[str, Any]) -> Iterator[RuleResult]:
     :return: one result per demand, PASS or INCONCLUSIVE.
     """
     if rule.min_days is not None:
-        first, last = facts.get("time_range") or (None, None)
-        yield _days(rule, "min_days", _between(first, last), rule.min_days)
+        span = facts.get("time_range")
+        times = span if isinstance(span, list | tuple) and len(span) == 2 else (None, None)
+        yield _days(rule, "min_days", _between(*times), rule.min_days)
     if rule.max_age_days is not None:
         newest, as_of = facts.get("newest_label"), facts.get("as_of")
         result = _days(rule, "max_age_days", _between(newest, as_of), rule.max_age_days)

@@ -54,6 +54,8 @@ class ScoreTable:
         variants = {name: scores(values, f"variant {name}") for name, values in self.variants.items()}
         object.__setattr__(self, "variants", variants)
         columns = {f"slice {name}": np.asarray(column) for name, column in self.slices.items()}
+        if odd := [name for name, column in columns.items() if column.ndim != 1]:
+            raise BadInput(f"The {odd[0]} must be one-dimensional, a text per row.")
         columns |= {f"variant {name}": values for name, values in variants.items()}
         optional = {name: getattr(self, name) for name in ("champion", "golden", "weights")}
         present = {name: values for name, values in optional.items() if values is not None}

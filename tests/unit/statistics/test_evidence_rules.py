@@ -87,6 +87,7 @@ def test_a_label_from_the_future_is_named() -> None:
     [
         {},
         {"time_range": None, "newest_label": None, "as_of": "2013-04-10"},
+        {"time_range": ["2013-03-01"], "newest_label": 3, "as_of": None},
         {"time_range": ["soon", "later"], "newest_label": "x", "as_of": "y"},
         {"time_range": ["2013-04-02", "2013-04-01"], "newest_label": "2014-01-01", "as_of": "2013-04-10"},
     ],

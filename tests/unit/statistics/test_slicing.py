@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from airflow_provider_mlops.core.dependence import Dependence
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.score_table import ScoreTable
 from airflow_provider_mlops.statistics.slicing import MAX_SLICES, Rows, Slicer, column_of, rows_together
@@ -88,3 +89,10 @@ def test_rows_that_belong_together_are_read_from_their_column() -> None:
     assert blocks[0] == blocks[1] != blocks[2]
     with pytest.raises(NotMeasurable, match=r"no column 'session'.*they have: customer, at"):
         rows_together(Dependence(cluster="session"), rows)
+
+
+def test_a_slice_column_that_is_no_column_is_refused() -> None:
+    """A matrix has no value per row."""
+    labels = np.tile([0.0, 1.0], 5)
+    with pytest.raises(BadInput, match="slice origin must be one-dimensional"):
+        ScoreTable(labels, labels, slices={"origin": np.ones((10, 2))})
