@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_mlops.statistics import gate
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
 
@@ -32,13 +33,13 @@ def test_a_champion_deleted_from_the_registry_does_not_open_the_gate(make_lab: M
         lab.client.delete_model_version(lab.model, "1")
     else:
         lab.client.delete_registered_model_alias(lab.model, "champion")
-    gate = judged(lab, POLICY, metrics=["roc_auc"])
+    found = judged(lab, POLICY, metrics=["roc_auc"])
 
-    assert (gate["champion_version"], gate["verdict"]["outcome"]) == (None, "INCONCLUSIVE")
-    assert gate["verdict"]["marks"] == []
-    assert "set the alias champion again" in gate["verdict"]["reasons"][0]
+    assert (found["champion_version"], found["verdict"]["outcome"]) == (None, "INCONCLUSIVE")
+    assert found["verdict"]["marks"] == []
+    assert "set the alias champion again" in found["verdict"]["reasons"][0]
     with pytest.raises(AirflowSkipException, match="The gate said INCONCLUSIVE"):
-        lab.run("promote", gate_record=gate["record"])
+        lab.run("promote", gate_record=found["record"])
     assert "champion" not in lab.aliases()
 
 
@@ -64,3 +65,32 @@ def test_a_metric_that_is_none_is_refused_for_good(
     with pytest.raises(AirflowFailException, match=message):
         lab.run("gate", evaluation_id=lab.facts["evaluate"]["evaluation_id"])
     assert lab.records("gate") == []
+
+
+def test_of_two_gates_at_once_the_later_counts_the_look_of_the_other(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates that are judged at the same moment cannot share the last look that is allowed."""
+    lab = make_lab("challenged")
+    (lab.root / "policy.yaml").write_text(f"{POLICY}  - {{name: looks, kind: max_looks, value: 2}}\n")
+    ids = []
+    for strength in (0.5, 0.7):
+        trained = lab.run("train", partition_key="2020-03", train_params={"strength": strength})
+        lab.run("register", manifest_hash=trained["manifest_hash"])
+        found = lab.run("evaluate", manifest_hash=trained["manifest_hash"], metrics=["roc_auc"])
+        ids.append(found["evaluation_id"])
+    judge, meanwhile = gate.judge, ids[1:]
+
+    def overtaken(*args: Any, **keys: Any) -> Any:
+        verdict = judge(*args, **keys)
+        if meanwhile:
+            lab.run("gate", evaluation_id=meanwhile.pop())
+        return verdict
+
+    monkeypatch.setattr(gate, "judge", overtaken)
+    first = lab.run("gate", evaluation_id=ids[0])
+
+    looks = {record.body["evaluation_id"]: record.body["looks"] for record in lab.records("gate")}
+    assert [looks[found] for found in ids] == [3, 2]
+    assert first["verdict"]["outcome"] == "INCONCLUSIVE"
+    assert "look 3 at these test rows" in first["verdict"]["reasons"][0]

@@ -109,6 +109,10 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         record = ledger.find(kind="gate", key=key, mode=run.mode)
         if record is None:
             body = self._judge(self._of_the_time(records, evaluation, run), evaluation, policy)
+            while run.mode is Mode.LIVE and body["looks"] != self._look(ledger.records(), evaluation):
+                self.log.info("Another candidate was judged on these test rows meanwhile; its look counts too.")
+                records = ledger.records()
+                body = self._judge(records, evaluation, policy)
             if run.mode is Mode.AUDIT:
                 self._compare(records, body, run)
             outcome = body["verdict"]["outcome"]
@@ -147,6 +151,9 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             return [record for record in records if record.seq < recorded.seq]
         return records
 
+    def _look(self, records: Sequence[Record], evaluation: Record) -> int:
+        return 1 + looks_at(records, evaluation.body["test"]["snapshot_id"], self.evaluation_id)
+
     def _judge(self, records: Sequence[Record], evaluation: Record, policy: Policy) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.scoring import read_scores
         from airflow_provider_mlops.statistics.gate import judge
@@ -158,7 +165,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
                 f"The scores {body['scores_id']} say that they are of the task {table.task!r}, the evaluation's record "
                 f"says {body.get('task', BINARY)!r}: their manifest was changed."
             )
-        looks = 1 + looks_at(records, body["test"]["snapshot_id"], self.evaluation_id)
+        looks = self._look(records, evaluation)
         facts = gate_facts(records, evaluation)
         verdict = judge(policy, table, evaluation_id=self.evaluation_id, looks=looks, facts=facts)
         return {
