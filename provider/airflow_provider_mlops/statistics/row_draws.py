@@ -15,6 +15,9 @@ STRATIFY_BELOW = 200
 MIN_CLUSTERS = 20
 """Clusters below which their number, not their size, decides the bounds (Cameron, Gelbach and Miller 2008)."""
 
+MIN_EFFECTIVE_CLUSTERS = 10
+"""Clusters of one size that these must be worth (Kish 1965; Carter, Schnepel and Steigerwald 2017)."""
+
 _JACKKNIFE_GROUPS = 200
 _CELLS_PER_CHUNK = 250_000
 """About what a processor core keeps close: 2 MB of weights."""
@@ -53,7 +56,7 @@ class RowDraws:
     """The weights that a plan gives its rows.
 
     :param plan: how rows are drawn again.
-    :raises NotMeasurable: when there are fewer than 20 clusters.
+    :raises NotMeasurable: when there are fewer than 20 clusters, or a few of them hold nearly all rows.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -68,6 +71,13 @@ class RowDraws:
             raise NotMeasurable(
                 f"There are {len(names)} clusters; an interval needs at least {MIN_CLUSTERS}: collect rows of "
                 "more of them, or take shorter blocks of time."
+            )
+        sizes = np.bincount(of_row, weights=plan.weights)
+        worth = float(np.square(sizes.sum()) / np.square(sizes).sum()) if sizes.any() else 0.0
+        if worth < MIN_EFFECTIVE_CLUSTERS:
+            raise NotMeasurable(
+                f"The {len(names)} clusters are worth {worth:.1f} of one size; an interval needs at least "
+                f"{MIN_EFFECTIVE_CLUSTERS}: a few of them hold nearly all rows."
             )
         self._of_row = of_row.astype(np.int64)
         self._strata = [np.arange(len(names))]

@@ -110,3 +110,16 @@ def test_the_jackknife_leaves_out_whole_clusters() -> None:
     assert missing.shape == (25, 600)
     assert sorted(int(clusters[row == 1][0]) for row in missing) == list(range(25))
     assert np.array_equal(missing[:, :25], missing[:, 25:50])
+
+
+def test_a_few_clusters_that_hold_nearly_all_rows_are_too_few() -> None:
+    """26 clusters of which one holds 95 % of the rows are worth little more than one; equal ones are worth 26."""
+    equal = np.repeat(np.arange(26), 40)
+    skewed = np.concatenate([np.zeros(19_000, dtype=np.int64), np.repeat(np.arange(1, 26), 40)])
+
+    assert RowDraws(Plan(n=len(equal), seed=1, clusters=equal)).units == 26
+    with pytest.raises(NotMeasurable, match=r"The 26 clusters are worth 1\.1 of one size"):
+        RowDraws(Plan(n=len(skewed), seed=1, clusters=skewed))
+    heavy = np.where(equal == 0, 1e6, 1.0)
+    with pytest.raises(NotMeasurable, match=r"are worth 1\.0 of one size"):
+        RowDraws(Plan(n=len(equal), seed=1, clusters=equal, weights=heavy))
