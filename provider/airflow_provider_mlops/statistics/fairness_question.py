@@ -9,6 +9,7 @@ import numpy as np
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.core.rules import Fairness
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.fairness_compare import CALIBRATION, EQUALIZED_ODDS, RATES, RATIO, Comparison
 from airflow_provider_mlops.statistics.fairness_decision import Decision, decide
 from airflow_provider_mlops.statistics.fairness_resampling import Resampled, more_draws
@@ -28,6 +29,7 @@ class Question:
     :param alpha: one-sided error rate.
     :param threshold: scores at or above it are decided for.
     :param seed: seed of the resamples; None where nothing is drawn.
+    :param worth: rows of one weight that each group is worth (Kish 1965): its rows where all count the same.
     """
 
     rule: Fairness
@@ -36,6 +38,7 @@ class Question:
     alpha: float
     threshold: float
     seed: int | None
+    worth: FloatArray
 
     def results(self) -> Iterator[RuleResult]:
         """Yield one result per group but the reference.
@@ -43,12 +46,12 @@ class Question:
         :return: the results, in the order of the names.
         :raises NotMeasurable: when the reference is too small.
         """
-        cells, reference, least = self.comparison.cells, self.comparison.reference, self.rule.min_rows or 0
-        if cells.rows[reference] < least:
-            name, rows = self.names[reference], int(cells.rows[reference])
+        reference, least = self.comparison.reference, self.rule.min_rows or 0
+        if self.worth[reference] < least:
+            name, rows = self.names[reference], int(self.worth[reference])
             raise NotMeasurable(f"The reference group {name} has {rows:,} rows, fewer than the minimum {least:,}.")
         others = [index for index in range(len(self.names)) if index != reference]
-        compared = self._measurable([index for index in others if cells.rows[index] >= least])
+        compared = self._measurable([index for index in others if self.worth[index] >= least])
         results = self._decided(compared) if compared else {}
         for index in others:
             yield results.get(index) or self._too_few(index)
@@ -117,7 +120,7 @@ class Question:
 
     def _too_few(self, index: int) -> RuleResult:
         rule, cells, reference = self.rule, self.comparison.cells, self.comparison.reference
-        n, least = int(cells.rows[index]), rule.min_rows or 0
+        n, least = int(self.worth[index]), rule.min_rows or 0
         rows = rows_if_alike(rule.metric, cells, index, reference, rule.value, self.alpha)
         rows = None if rows is None else max(rows, least)
         name, compared_with = self.names[index], self.names[reference]

@@ -8,7 +8,13 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.rules import OPERATING, Fairness
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.statistics.arrays import check_classes, check_finite, check_probabilities, positives_of
+from airflow_provider_mlops.statistics.arrays import (
+    FloatArray,
+    check_classes,
+    check_finite,
+    check_probabilities,
+    positives_of,
+)
 from airflow_provider_mlops.statistics.fairness_compare import CALIBRATION, Comparison
 from airflow_provider_mlops.statistics.fairness_groups import MAX_GROUPS, Cells, Groups, cells_of, group_name, groups_of
 from airflow_provider_mlops.statistics.fairness_question import Question
@@ -82,13 +88,21 @@ def _question(rule: Fairness, table: ScoreTable, alpha: float, options: Options,
     cells = cells_of(groups, positive, table.candidate, threshold)
     reference = _reference(rule, groups, cells)
     weights = table.weights if options.weights is None else options.weights
+    worth = cells.rows if weights is None else _worth(groups, weights)
     if options.clusters is None and weights is None:
-        return Question(rule, groups.names, Comparison(rule.metric, cells, reference), alpha, threshold, None)
+        return Question(rule, groups.names, Comparison(rule.metric, cells, reference), alpha, threshold, None, worth)
     seed = derive_seed(evaluation_id, rule.metric, ",".join(rule.group))
     strata = groups.codes if options.clusters is None else None
     plan = Plan(n=table.rows, seed=seed, draws=options.draws, strata=strata, clusters=options.clusters, weights=weights)
     rows = Rows(groups, positive, table.candidate >= threshold, table.candidate - positive, plan)
-    return Question(rule, groups.names, resampled(rule.metric, cells, reference, rows), alpha, threshold, seed)
+    return Question(rule, groups.names, resampled(rule.metric, cells, reference, rows), alpha, threshold, seed, worth)
+
+
+def _worth(groups: Groups, weights: FloatArray) -> FloatArray:
+    """Count the rows of one weight that would be as precise as each group's (Kish 1965)."""
+    sums = np.bincount(groups.codes, weights=weights, minlength=len(groups.names))
+    squares = np.bincount(groups.codes, weights=np.square(weights), minlength=len(groups.names))
+    return np.divide(np.square(sums), squares, out=np.zeros_like(sums), where=squares > 0)
 
 
 def _threshold(rule: Fairness, table: ScoreTable) -> float:

@@ -247,3 +247,16 @@ def test_weights_of_the_table_weigh() -> None:
 
     assert result.numbers["rate"] == pytest.approx(np.average(rows.candidate[mine] >= 0.5, weights=rows.weights[mine]))
     assert result.numbers["method"].startswith("bootstrap_bca")
+
+
+def test_a_group_counts_as_many_rows_as_its_weights_are_worth() -> None:
+    """600 rows of which ten weigh a thousand times as much as the others are too few for a minimum of 100."""
+    rows = table(2_000)
+    heavy = np.ones(2_000)
+    heavy[np.flatnonzero(rows.slices["origin"] == "LGA")[:10]] = 1_000
+
+    results = run(rule(min_rows=100), table(2_000, weights=heavy))
+
+    assert outcomes(results)["fair[LGA]"] is Outcome.INCONCLUSIVE
+    assert "fewer than the minimum 100" in results[1].reason
+    assert "fewer than the minimum" not in run(rule(min_rows=100), rows)[1].reason
