@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,7 +49,8 @@ def run_partition(dag: Any, partition_key: str, root: Path) -> float:
     """
     results: dict[str, Any] = {}
     skipped: set[str] = set()
-    dag_run = SimpleNamespace(partition_key=partition_key, run_type="scheduled", conf={})
+    now = datetime.now(tz=UTC)
+    dag_run = SimpleNamespace(partition_key=partition_key, run_type="scheduled", conf={}, run_after=now)
     began = time.perf_counter()
     for task in dag.topological_sort():
         if skipped & task.upstream_task_ids:
