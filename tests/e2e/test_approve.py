@@ -51,7 +51,9 @@ def test_the_starter_is_refused_and_another_one_answers(world_after: World, revi
     own = ask(world_after)
     api.answer(APPROVE, own["dag_run_id"], "approve", "Approve", params={"reason": "I like it."})
     assert api.wait_for_run(APPROVE, own["dag_run_id"])["state"] == "failed"
-    assert "admin started this run and may not approve it" in api.log(APPROVE, own["dag_run_id"], "approve")
+    # The log is written by another process than the state.
+    refusal = "admin started this run and may not approve it"
+    api.wait(lambda: refusal in api.log(APPROVE, own["dag_run_id"], "approve"), 30, lambda: "The log gives no reason.")
     assert ledger.records("approval") == []
 
     run = ask(world_after)
