@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.expectation import GREAT_EXPECTATIONS, MAX_SHOWN, MAX_SHOWN_TEXT, Judged, shown
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NUMBERS = (
+    "element_count",
+    "missing_count",
+    "missing_percent",
+    "unexpected_count",
+    "unexpected_percent",
+    "unexpected_percent_total",
+    "unexpected_percent_nonmissing",
+    "observed_value",
+)
+"""Figures of a result that are kept."""
 SEVERITIES = ("critical", "warning")
 _SUITE_KEYS = frozenset({"name", "expectations"})
 _EXPECTATION_KEYS = frozenset({"type", "kwargs", "severity", "meta", "description"})
@@ -57,7 +69,54 @@ def validate(frame: pd.DataFrame, suite: Mapping[str, Any]) -> tuple[Verdict, di
     return Verdict.from_rules(rules, marks=("warnings",) if warnings else ()), result
 
 
-def _run(frame: pd.DataFrame, suite: Mapping[str, Any]) -> dict[str, Any]:
+def judge_frame(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Judged]:
+    """Judge rows by a suite, expectation by expectation.
+
+    :param frame: all rows.
+    :param suite: mapping as `load_suite` returns it.
+    :return: what was found, in the suite's order.
+    :raises BadInput: as `validate` does.
+    """
+    found = _run(frame, suite)["results"]
+    return [_judged(index, suite["expectations"][index], item) for index, item in enumerate(found)]
+
+
+def broken_rows(frame: pd.DataFrame, suite: Mapping[str, Any], position: int) -> list[int]:
+    """Find the rows that break a row-level expectation.
+
+    :param frame: all rows.
+    :param suite: mapping as `load_suite` returns it.
+    :param position: place of the expectation, from 0.
+    :return: numbers of the rows, from 0, in order.
+    :raises BadInput: when the expectation cannot be judged.
+    """
+    item = suite["expectations"][position]
+    result = _run(frame.reset_index(drop=True), {**suite, "expectations": [item]}, result_format="COMPLETE")["results"][
+        0
+    ]
+    judged = _judged(position, item, result)
+    if judged.error:
+        raise BadInput(f"Expectation {position + 1} ({item['type']}) could not be judged: {judged.error}")
+    return sorted(int(row) for row in result["result"].get("unexpected_index_list") or ())
+
+
+def _judged(position: int, expectation: Mapping[str, Any], item: Mapping[str, Any]) -> Judged:
+    raised = (item.get("exception_info") or {}).get("raised_exception") or _nested_exception(item)
+    result = dict(item.get("result") or {})
+    partial = result.get("partial_unexpected_list") or ()
+    return Judged(
+        position=position,
+        type=expectation["type"],
+        kwargs=expectation["kwargs"],
+        holds=None if raised else item.get("success") is True,
+        error=str(raised)[:MAX_SHOWN_TEXT] if raised else None,
+        numbers={name: shown(result[name]) for name in NUMBERS if name in result},
+        partial_unexpected=[shown(value) for value in partial[:MAX_SHOWN]],
+        engine=GREAT_EXPECTATIONS,
+    )
+
+
+def _run(frame: pd.DataFrame, suite: Mapping[str, Any], result_format: str = "SUMMARY") -> dict[str, Any]:
     gx = load("great_expectations", "great-expectations")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -70,7 +129,7 @@ def _run(frame: pd.DataFrame, suite: Mapping[str, Any]) -> dict[str, Any]:
         .add_batch_definition_whole_dataframe("all")
     )
     validation = batch.get_batch({"dataframe": frame}).validate(
-        context.suites.add(definition), result_format={"result_format": "SUMMARY", "partial_unexpected_count": 5}
+        context.suites.add(definition), result_format={"result_format": result_format, "partial_unexpected_count": 5}
     )
     found: dict[str, Any] = validation.to_json_dict()
     # The position says which expectation a result is of: GX drops one that equals another, whatever its severity.
