@@ -8,7 +8,7 @@ then stands under *Required Actions*, with the reasons of every rule; whoever st
 import pendulum
 from airflow.sdk import DAG, Param, task
 
-from airflow_provider_mlops.operators.approve import ApproveModelOperator
+from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from include.flights import spec
 
@@ -33,7 +33,7 @@ with DAG(
         return asked or newest_undecided(model_ledger(spec.MODEL).records(), spec.MODEL).hash
 
     gate_record = verdict()
-    approve = ApproveModelOperator(
+    approve = ModelApprovalOperator(
         task_id="approve",
         model_name=spec.MODEL,
         gate_record=gate_record,

@@ -6,7 +6,7 @@ import pendulum
 from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 
 from airflow_provider_mlops import assets
-from airflow_provider_mlops.operators.approve import ApproveModelOperator
+from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
@@ -83,7 +83,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
     )
     # [END example_gate]
     # [START example_approve]
-    approve = ApproveModelOperator(
+    approve = ModelApprovalOperator(
         task_id="approve",
         model_name="flight_delays",
         gate_record="{{ ti.xcom_pull(task_ids='gate')['record'] }}",

@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_mlops.operators.approve import ApproveModelOperator
+from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from tests.conftest import MakeLab
 from tests.support.airflow import fake_context
 from tests.support.lab import Lab
@@ -34,10 +34,10 @@ def judged(lab: Lab, policy: str) -> Lab:
     return lab
 
 
-def asked(lab: Lab, **arguments: Any) -> ApproveModelOperator:
+def asked(lab: Lab, **arguments: Any) -> ModelApprovalOperator:
     """Make the operator that asks, with a step after it."""
     with DAG("approve", schedule=None):
-        task = ApproveModelOperator(
+        task = ModelApprovalOperator(
             task_id="approve", model_name=lab.model, gate_record=lab.facts["gate"]["record"], **arguments
         )
         task >> EmptyOperator(task_id="promote")
@@ -184,5 +184,5 @@ def test_an_unknown_verdict_is_final(undecided: Lab) -> None:
 @pytest.mark.parametrize("name", ["defaults", "options", "multiple", "fail_on_reject"])
 def test_what_would_weaken_an_approval_is_fixed(name: str) -> None:
     """An approval by default would be a silent pass."""
-    with pytest.raises(ValueError, match=f"{name} of ApproveModelOperator is fixed"):
-        ApproveModelOperator(task_id="approve", model_name="m", gate_record="r", **{name: "Approve"})
+    with pytest.raises(ValueError, match=f"{name} of ModelApprovalOperator is fixed"):
+        ModelApprovalOperator(task_id="approve", model_name="m", gate_record="r", **{name: "Approve"})

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FIXED = ("options", "multiple", "defaults", "fail_on_reject")
 
 
-class ApproveModelOperator(ApprovalOperator):
+class ModelApprovalOperator(ApprovalOperator):
     """Ask a human whether a candidate may be promoted that the gate could not decide on; the answer is a record.
 
     The question shows the verdict and is bound to the hash of its record. A FAIL is not for approval. No answer in time
@@ -60,7 +60,7 @@ class ApproveModelOperator(ApprovalOperator):
     ) -> None:
         for name in _FIXED:
             if name in kwargs:
-                raise ValueError(f"{name} of ApproveModelOperator is fixed: remove it.")
+                raise ValueError(f"{name} of ModelApprovalOperator is fixed: remove it.")
         # Airflow hands over the Dag's params too; the form asks for the reason alone.
         super().__init__(**{"subject": "", **kwargs, "params": {"reason": Param("", type="string")}})
         self.defaults = [self.REJECT]

@@ -38,7 +38,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
 
     A refusal is a normal result: the task succeeds, the steps directly after it are skipped, the verdict is a record.
     The policy's ``outcomes`` may say otherwise, for FAIL and for INCONCLUSIVE apart: ``fail`` the task, which is not
-    retried, or ``route``: other steps run instead, for example one that asks a human (`ApproveModelOperator`).
+    retried, or ``route``: other steps run instead, for example one that asks a human (`ModelApprovalOperator`).
     A page with every rule's interval against its bound is logged to the candidate's MLflow run. In ``audit`` mode the
     recorded verdict stands beside today's; another outcome of the same policy on the same scores fails the task.
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import TaskGroup, TriggerRule
 
 from airflow_provider_mlops import assets
-from airflow_provider_mlops.operators.approve import ApproveModelOperator
+from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -54,7 +54,7 @@ def model_lifecycle(
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
-    :param approval: arguments of `ApproveModelOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the
+    :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the
         gate's INCONCLUSIVE then goes to a human; None asks nobody.
     :param train: further arguments of `TrainModelOperator` (``train_params``, ``trusted_types``, ...).
     :return: the task group; what comes after the promotion goes ``group >> task``.
@@ -123,7 +123,7 @@ def model_retraining(
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
-    :param approval: arguments of `ApproveModelOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the
+    :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the
         gate's INCONCLUSIVE then goes to a human; None asks nobody.
     :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
@@ -174,7 +174,7 @@ def _judge_and_promote(
     promote = PromoteModelOperator(task_id="promote", model_name=model_name, gate_record=_of(gate, "record"))
     training >> register >> evaluate >> gate >> promote
     if approval is not None:
-        approve = ApproveModelOperator(
+        approve = ModelApprovalOperator(
             task_id="approve", model_name=model_name, gate_record=_of(gate, "record"), **approval
         )
         gate >> approve >> promote
