@@ -121,7 +121,7 @@ def test_a_rejection_skips_what_follows_and_stands_against_a_later_promotion(und
     assert type(skipped.value).__name__ == "DownstreamTasksSkipped"
 
     assert undecided.records("approval")[-1].outcome == "FAIL"
-    with pytest.raises(AirflowSkipException, match="None rejected version 1"):
+    with pytest.raises(AirflowSkipException, match="Nobody rejected version 1"):
         undecided.run("promote", gate_record=undecided.facts["gate"]["record"])
 
 

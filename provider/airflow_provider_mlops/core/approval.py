@@ -1,45 +1,15 @@
-"""A human's answer to a verdict: how it is asked for, found again, and who may give it."""
+"""A human's answer to a verdict: how it is found again, what makes it void, and what promotion makes of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_mlops.core.approval_policy import approval_need, demand_of
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.verdict import Outcome, Verdict
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 
-_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>#|"})
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a human is asked.
-
-    :param subject: the headline.
-    :param body: the text, Markdown.
-    """
-
-    subject: str
-    body: str
-
-
-def approval_question(model: str, gate: Record) -> Question:
-    """Write the question that a verdict raises.
-
-    :param model: name of the registered model.
-    :param gate: the gate's record.
-    :return: the question; what comes from data is escaped.
-    """
-    body, verdict = gate.body, Verdict.from_dict(gate.body["verdict"])
-    rules = [
-        f"- **{rule.outcome.value}** {rule.rule.translate(_MARKDOWN)}: {rule.reason.translate(_MARKDOWN)}"
-        for rule in sorted(verdict.rules, key=lambda rule: rule.outcome is Outcome.PASS)
-    ]
-    versions = f"version {body['candidate_version']} against champion version {body['champion_version'] or '(none)'}"
-    return Question(
-        subject=f"{model}: promote version {body['candidate_version']}? The gate says {verdict.outcome.value}",
-        body="\n".join([f"Partition {body['partition_key']}, {versions}.", "", *rules, "", f"Verdict: `{gate.hash}`"]),
-    )
+APPROVED, REJECTED, VOID = "approved", "rejected", "void"
+RULE = "approved"
 
 
 def approval_of(records: Iterable[Record], gate_hash: str) -> Record | None:
@@ -47,7 +17,7 @@ def approval_of(records: Iterable[Record], gate_hash: str) -> Record | None:
 
     :param records: records of the model's ledger.
     :param gate_hash: hash of the gate's record.
-    :return: the live approval record, None when nobody has answered.
+    :return: the first live approval record, None when nobody has answered.
     """
     for record in records:
         if (record.kind, record.mode) == ("approval", "live") and record.body["gate_record_hash"] == gate_hash:
@@ -71,15 +41,93 @@ def newest_undecided(records: Iterable[Record], model: str) -> Record:
     raise Refused(f"The ledger of model {model!r} holds no undecided verdict: there is nothing to approve.")
 
 
-def check_four_eyes(user: Mapping[str, Any], starter: str | None) -> None:
-    """Refuse an approver who is nobody, or who started the run.
+def judged_since(records: Iterable[Record], gate: Record) -> Record | None:
+    """Find a later verdict on the same version: an answer to the earlier one is void.
 
-    :param user: ``{"id", "name"}`` of who answered; empty for nobody.
-    :param starter: name of who started the run by hand; None when nobody did, or it does not matter.
-    :raises Refused: naming the way out.
+    :param records: records of the model's ledger, oldest first.
+    :param gate: the gate's record that was answered.
+    :return: the newest later verdict of the same mode, None when there is none.
     """
-    names = {str(user[key]) for key in ("id", "name") if user.get(key)}
-    if not names:
-        raise Refused("Nobody is named as the approver; clear the task and let a person answer.")
-    if starter in names:
-        raise Refused(f"{starter} started this run and may not approve it; clear the task and let another one answer.")
+    later = None
+    for record in records:
+        same = (record.kind, record.mode) == (gate.kind, gate.mode)
+        if same and record.seq > gate.seq and record.body["candidate_version"] == gate.body["candidate_version"]:
+            later = record
+    return later
+
+
+def void_reason(
+    gate: Record, *, champion: str | None, since: Record | None, validations: Mapping[str, str | None]
+) -> str | None:
+    """Say what has changed since a verdict, so that an answer to it is void.
+
+    :param gate: the gate's record.
+    :param champion: version that is champion now.
+    :param since: a later verdict on the same version, as `judged_since` finds it.
+    :param validations: outcome of the validation of each training snapshot, as it is now.
+    :return: one sentence, None when nothing has changed.
+    """
+    version, judged_against = gate.body["candidate_version"], gate.body["champion_version"]
+    if champion not in (judged_against, version):
+        return (
+            f"The champion is {_version(champion)} now, version {version} was judged against "
+            f"{_version(judged_against)}; judge it again."
+        )
+    if since is not None:
+        return f"Version {version} was judged again since, as {since.outcome}; ask about that verdict."
+    if broken := sorted(snapshot for snapshot, outcome in validations.items() if outcome != Outcome.PASS):
+        return f"The training snapshot {broken[0]} has no PASS any more; train without it."
+    return None
+
+
+def approval_rule(
+    gate: Mapping[str, Any],
+    approval: Mapping[str, Any] | None,
+    *,
+    risk_tier: str | None = None,
+    judged_again: str | None = None,
+) -> RuleResult:
+    """Decide whether a verdict has the human answer that it needs before its candidate is promoted.
+
+    A PASS that needs nobody passes without an answer, but not against a rejection.
+
+    :param gate: the gate's record as `Record.to_dict` gives it.
+    :param approval: the answer as `Record.to_dict` gives it; None when there is none.
+    :param risk_tier: the model's risk tier by its governance tags, None when unknown.
+    :param judged_again: hash of a later verdict on the same version, which makes an answer void.
+    :return: PASS or FAIL; ``approval_record`` stands among the numbers where a human's yes counted.
+    """
+    version = (gate.get("body") or {}).get("candidate_version")
+    try:
+        need = approval_need(gate.get("outcome"), demand_of(gate.get("body") or {}), risk_tier)
+    except Refused as err:
+        return RuleResult(rule=RULE, outcome=Outcome.FAIL, reason=str(err), numbers={"needed": True})
+    numbers: dict[str, Any] = {"needed": need.human, "risk_tier": risk_tier}
+    body = (approval or {}).get("body") or {}
+    if approval is None or body.get("gate_record_hash") != gate.get("hash"):
+        asked = " Ask for one of this very verdict." if need.human else ""
+        outcome = Outcome.FAIL if need.human else Outcome.PASS
+        return RuleResult(rule=RULE, outcome=outcome, reason=f"{need.reason}{asked}", numbers=numbers)
+    numbers |= {"approval_record": approval.get("hash"), "approver": body.get("approver")}
+    reason = _objection(approval, body, version, judged_again if need.human else None)
+    if reason is None:
+        reason, outcome = f"{body.get('approver')} approved version {version}.", Outcome.PASS
+    else:
+        outcome = Outcome.FAIL
+    return RuleResult(rule=RULE, outcome=outcome, reason=reason, numbers=numbers)
+
+
+def _objection(
+    approval: Mapping[str, Any], body: Mapping[str, Any], version: Any, judged_again: str | None
+) -> str | None:
+    if body.get("decision") == VOID:
+        return f"The answer about version {version} is void: {body.get('void_because')}"
+    if approval.get("outcome") != Outcome.PASS:
+        return f"{body.get('approver') or 'Nobody'} rejected version {version}."
+    if judged_again is not None:
+        return f"Version {version} was judged again since its approval; ask about the verdict {judged_again}."
+    return None
+
+
+def _version(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"

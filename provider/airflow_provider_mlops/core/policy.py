@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from airflow_provider_mlops.core import reading
+from airflow_provider_mlops.core.approval_policy import ApprovalPolicy, read_approval
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.dependence import Dependence, read_dependence
 from airflow_provider_mlops.core.errors import BadInput
@@ -40,6 +41,7 @@ class Policy:
     :param hash: hash of the mapping that it was read from.
     :param dependence: rows that belong together; None when all are independent.
     :param outcomes: what the gate's task does with a verdict that is not PASS.
+    :param approval: which verdicts need a human; None: the INCONCLUSIVE ones only.
     """
 
     name: str
@@ -48,20 +50,21 @@ class Policy:
     hash: str
     dependence: Dependence | None = None
     outcomes: Outcomes = Outcomes()
+    approval: ApprovalPolicy | None = None
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Policy":
         """Read a policy.
 
         :param mapping: the loaded file: ``schema``, ``name``, ``alpha`` (0.05 when missing), ``rules``,
-            ``dependence``, ``outcomes``.
+            ``dependence``, ``outcomes``, ``approval``.
         :return: the policy.
         :raises BadInput: on an unknown, missing or malformed key, a rule name used twice, or no rule at all.
         """
         reading.check_keys(
             mapping,
             "The policy",
-            allowed=("schema", "name", "alpha", "rules", "dependence", "outcomes"),
+            allowed=("schema", "name", "alpha", "rules", "dependence", "outcomes", "approval"),
             required=("schema", "name", "rules"),
         )
         reading.check_schema(mapping, "The policy", SCHEMA)
@@ -77,6 +80,7 @@ class Policy:
             hash=sha256_of(mapping),
             dependence=_dependence(mapping),
             outcomes=_outcomes(mapping.get("outcomes", {})),
+            approval=read_approval(mapping["approval"], "The policy's approval") if "approval" in mapping else None,
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_mlops.core.approval import approval_rule
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
@@ -19,11 +20,13 @@ def decide_promotion(
     champion_partition_key: str | None,
     alias: str = "champion",
     approval: Mapping[str, Any] | None = None,
+    risk_tier: str | None = None,
+    judged_again: str | None = None,
 ) -> Verdict:
     """Decide whether a candidate may take the alias; every rule must pass.
 
-    - ``gate_passed``: a gate record with PASS names this version and this digest; and no human rejected that very
-      record; or it is INCONCLUSIVE and a human approved that very record.
+    - ``gate_passed``: a gate record with PASS names this version and this digest, and a human approved that very
+      record where it is INCONCLUSIVE or the policy demands it (`approval_rule`); and no human rejected it.
     - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
     - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
     - ``not_older``: the champion was not promoted for a newer partition.
@@ -39,13 +42,15 @@ def decide_promotion(
     :param champion_partition_key: partition that the current champion was promoted for; None when no record says so.
     :param alias: the alias, for the reasons.
     :param approval: a human's answer to the gate's verdict as `Record.to_dict` gives it; None when there is none.
+    :param risk_tier: the model's risk tier by its governance tags, None when unknown: a policy may demand a human then.
+    :param judged_again: hash of a later verdict on this version, which makes an approval void; None when there is none.
     :return: PASS or FAIL, with the reason of every rule; marked ``champion_without_record`` when the current champion
-        has no promotion record to compare partitions with, ``approved_by_human`` when the gate could not decide.
+        has no promotion record to compare partitions with, ``approved_by_human`` when a human's yes was needed.
     :raises BadInput: when a partition key is not one.
     """
     unrecorded = current_champion not in (None, candidate_version) and champion_partition_key is None
-    gated = _gate_passed(gate, candidate_version, candidate_digest, approval)
-    approved = gated.outcome is Outcome.PASS and "approval_record" in gated.numbers
+    gated = _gate_passed(gate, candidate_version, candidate_digest, approval, risk_tier, judged_again)
+    approved = gated.outcome is Outcome.PASS and bool(gated.numbers.get("needed"))
     marks = {"champion_without_record": unrecorded, "approved_by_human": approved}
     return Verdict.from_rules(
         (
@@ -59,7 +64,12 @@ def decide_promotion(
 
 
 def _gate_passed(
-    gate: Mapping[str, Any] | None, version: str, digest: str, approval: Mapping[str, Any] | None
+    gate: Mapping[str, Any] | None,
+    version: str,
+    digest: str,
+    approval: Mapping[str, Any] | None,
+    risk_tier: str | None,
+    judged_again: str | None,
 ) -> RuleResult:
     rule = "gate_passed"
     numbers: dict[str, Any] = {"candidate_version": version, "model_digest": digest}
@@ -81,39 +91,18 @@ def _gate_passed(
             f"{digest}; find out who changed it, and register and judge it anew.",
             numbers,
         )
-    if gate.get("outcome") == Outcome.INCONCLUSIVE and approval is not None:
-        return _approved(rule, gate, approval, version, numbers)
-    if gate.get("outcome") != Outcome.PASS:
-        return _fail(
-            rule,
-            f"The gate said {gate.get('outcome')} to version {version}; only PASS is promoted. "
-            "Its record holds the reasons.",
-            numbers,
-        )
-    if approval is not None and _rejects(approval, gate):
-        answer = approval["body"].get("approver") or "nobody"
-        return _fail(rule, f"The gate passed version {version}, and {answer} rejected it.", numbers)
-    return _pass(rule, f"The gate passed version {version} with this digest.", numbers)
-
-
-def _rejects(approval: Mapping[str, Any], gate: Mapping[str, Any]) -> bool:
-    same = (approval.get("body") or {}).get("gate_record_hash") == gate.get("hash")
-    return same and approval.get("outcome") != Outcome.PASS
-
-
-def _approved(
-    rule: str, gate: Mapping[str, Any], approval: Mapping[str, Any], version: str, numbers: Mapping[str, Any]
-) -> RuleResult:
-    """Let a human's answer to this very verdict decide where the gate could not."""
-    body = approval.get("body") or {}
-    numbers = {**numbers, "approval_record": approval.get("hash"), "approver": body.get("approver")}
-    if body.get("gate_record_hash") != gate.get("hash"):
-        return _fail(rule, "The approval is about another verdict; ask for one of this verdict.", numbers)
-    if approval.get("outcome") != Outcome.PASS:
-        return _fail(
-            rule, f"The gate could not decide, and {body.get('approver')} rejected version {version}.", numbers
-        )
-    return _pass(rule, f"The gate could not decide, and {body.get('approver')} approved version {version}.", numbers)
+    said = gate.get("outcome")
+    if said != Outcome.PASS and (said != Outcome.INCONCLUSIVE or approval is None):
+        reason = f"The gate said {said} to version {version}; only PASS is promoted. Its record holds the reasons."
+        return _fail(rule, reason, numbers)
+    answer = approval_rule(gate, approval, risk_tier=risk_tier, judged_again=judged_again)
+    numbers |= answer.numbers
+    words = "The gate could not decide" if said == Outcome.INCONCLUSIVE else f"The gate passed version {version}"
+    if answer.outcome is not Outcome.PASS:
+        return _fail(rule, f"{words}. {answer.reason}", numbers)
+    if answer.numbers["needed"]:
+        return _pass(rule, f"{words}. {answer.reason}", numbers)
+    return _pass(rule, f"{words} with this digest.", numbers)
 
 
 def _training_data_validated(validations: Mapping[str, str | None]) -> RuleResult:

@@ -10,7 +10,9 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_mlops.core.approval import approval_of, approval_question, check_four_eyes
+from airflow_provider_mlops.core.approval import approval_of
+from airflow_provider_mlops.core.approval_question import approval_question
+from airflow_provider_mlops.core.approvers import check_four_eyes
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, FinalError
 from airflow_provider_mlops.core.evidence import gate_by_hash
@@ -114,7 +116,7 @@ class ModelApprovalOperator(ApprovalOperator):
         try:
             if approved:
                 starter = getattr(context["dag_run"], "triggering_user_name", None)
-                check_four_eyes(user, starter if self.four_eyes else None)
+                check_four_eyes(user, {starter: "started this run"} if starter and self.four_eyes else {})
             ledger = model_ledger(self.model_name, self.ledger_root)
             gate = gate_by_hash(ledger.records(), self.model_name, self.gate_record)
         except FinalError as err:

@@ -178,6 +178,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             "policy": self.policy,
             "policy_hash": policy.hash,
             "looks": looks,
+            **({"approval": policy.approval.to_dict()} if policy.approval else {}),
             "verdict": verdict.to_dict(),
         }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_provider_mlops.core.approval import approval_of
+from airflow_provider_mlops.core.approval import approval_of, judged_since
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
@@ -142,6 +142,7 @@ class PromoteModelOperator(MLOpsOperator):
             champion_partition_key=before.body["partition_key"] if before else None,
             alias=self.alias,
             approval=approval.to_dict() if approval else None,
+            judged_again=_hash(judged_since(records, gate)),
         )
         for rule in verdict.rules:
             self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)

@@ -54,8 +54,8 @@ def model_lifecycle(
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
-    :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the gate's
-        INCONCLUSIVE then goes to a human; None asks nobody.
+    :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
+        needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
     :param train: further arguments of `TrainModelOperator` (``train_params``, ``trusted_types``, ...).
     :return: the task group; what comes after the promotion goes ``group >> task``.
     """
@@ -123,8 +123,8 @@ def model_retraining(
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
-    :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``assigned_users``, ...), or ``{}``: the gate's
-        INCONCLUSIVE then goes to a human; None asks nobody.
+    :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
+        needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
     :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
     """

@@ -183,7 +183,7 @@ def test_the_examples_of_the_documentation_load(tmp_path: Path) -> None:
     assert len(blocks) >= 5
     for block in blocks:
         rules = f"schema: 1\nname: p\nrules:\n{block}"
-        text = GATE + block if block.startswith(("dependence", "outcomes")) else rules
+        text = GATE + block if block.startswith(("dependence", "outcomes", "approval")) else rules
         policy = load_policy(write(tmp_path, text))
         for rule in policy.rules:
             check_rule(rule)

@@ -67,7 +67,10 @@ def test_hash_is_that_of_the_mapping_and_moves_with_any_value() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (mapping(alhpa=0.1), "unknown key 'alhpa'; valid keys: alpha, dependence, name, outcomes, rules, schema"),
+        (
+            mapping(alhpa=0.1),
+            "unknown key 'alhpa'; valid keys: alpha, approval, dependence, name, outcomes",
+        ),
         (mapping(schema=2), "schema 2; this version reads schema 1"),
         (mapping(schema=True), "schema True"),
         (mapping(alpha=0.5), "alpha must be above 0 and below 0.5"),

@@ -174,7 +174,8 @@ def test_a_human_may_approve_what_the_gate_could_not_decide() -> None:
         ({"gate": gate("FAIL"), "approval": approval()}, "The gate said FAIL"),
         ({"gate": UNDECIDED}, "The gate said INCONCLUSIVE"),
         ({"gate": UNDECIDED, "approval": approval("FAIL")}, "Ada rejected version 7"),
-        ({"gate": UNDECIDED, "approval": approval(gate_hash="sha256:2")}, "about another verdict"),
+        ({"gate": UNDECIDED, "approval": approval(gate_hash="sha256:2")}, "Ask for one of this very verdict"),
+        ({"gate": UNDECIDED, "approval": approval(), "judged_again": "sha256:3"}, "judged again since its approval"),
         ({"gate": gate("INCONCLUSIVE", model_digest="sha256:n"), "approval": approval()}, "find out who changed it"),
     ],
 )
@@ -192,10 +193,32 @@ def test_a_rejection_holds_back_a_pass_too() -> None:
     verdict = decide(approval=approval("FAIL"))
 
     assert failed(verdict) == ["gate_passed"]
-    assert verdict.rules[0].reason == "The gate passed version 7, and Ada rejected it."
+    assert verdict.rules[0].reason == "The gate passed version 7. Ada rejected version 7."
     assert decide(approval=approval("FAIL", gate_hash="sha256:2")).passed
 
 
 def test_an_approval_of_a_pass_changes_nothing() -> None:
     """The gate decided; the mark is for what it could not decide."""
     assert decide(approval=approval()).marks == ()
+
+
+TIERED = gate(approval={"without_human": ["low"]})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes", "reason"),
+    [
+        ({"risk_tier": "low"}, True, "with this digest"),
+        ({"risk_tier": "high"}, False, "the risk tier is 'high'. Ask for one"),
+        ({}, False, "the risk tier is unknown. Ask for one"),
+        ({"risk_tier": "high", "approval": approval()}, True, "Ada approved version 7"),
+        ({"risk_tier": "low", "approval": approval("FAIL")}, False, "Ada rejected version 7"),
+    ],
+)
+def test_a_policy_may_demand_a_human_for_a_pass(changes: dict[str, Any], passes: bool, reason: str) -> None:
+    """Who needs one is decided by the risk tier; a human's yes that was needed is marked."""
+    verdict = decide(gate=TIERED, **changes)
+
+    assert verdict.passed is passes
+    assert reason in verdict.rules[0].reason
+    assert verdict.marks == (("approved_by_human",) if passes and "approval" in changes else ())
