@@ -66,7 +66,9 @@ for target in targets:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
     """What importing each target alone did."""
-    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")), "PYTHONPATH": str(ROOT)}
+    # The package that is tested, which need not be the installed one.
+    path = os.pathsep.join([str(PACKAGE.parent), str(ROOT)])
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")), "PYTHONPATH": path}
     shown = subprocess.run(
         [sys.executable, "-c", LOAD_EACH, json.dumps(HEAVY), json.dumps([*MODULES, *DAGS])],
         capture_output=True,
