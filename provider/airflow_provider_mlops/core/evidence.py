@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.gone import gone_snapshots, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
@@ -12,9 +13,14 @@ from airflow_provider_mlops.core.verdict import Outcome
 def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
     """Find the accepted snapshot of each partition: the newest whose latest live validation is a PASS.
 
+    Where rows were erased from it, the snapshot with the rows that are left is the accepted one. A partition whose
+    accepted snapshot was pruned, or has no row left, has none: an older one is never taken in its place.
+
     :param records: records of a dataset's ledger, oldest first.
     :return: partition key to accepted snapshot id, ordered by key.
     """
+    records = list(records)
+    gone = gone_snapshots(records)
     snapshots: dict[str, list[str]] = {}
     validated: dict[str, Record] = {}
     for record in records:
@@ -29,7 +35,8 @@ def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
         for snapshot_id in reversed(snapshots[partition_key]):
             validation = validated.get(snapshot_id)
             if validation is not None and validation.outcome == Outcome.PASS:
-                accepted[partition_key] = validation.body["accepted_snapshot_id"]
+                if (there := successor(gone, validation.body["accepted_snapshot_id"])) is not None:
+                    accepted[partition_key] = there
                 break
     return accepted
 

@@ -1,0 +1,186 @@
+"""Which snapshots are no longer there, by which record, and what stands in their place."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_mlops.core.canonical import PREFIX
+from airflow_provider_mlops.core.record import Record
+
+ERASED, PRUNED = "erased", "pruned"
+_ID_LENGTH = len(PREFIX) + 64
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A snapshot that was removed for a recorded reason.
+
+    :param snapshot_id: the snapshot.
+    :param how: ``erased`` (rows of it were erased) or ``pruned`` (nothing needed it any more).
+    :param record: hash of the record that says so.
+    :param time: when it was recorded, ISO 8601.
+    :param replaced_by: the snapshot with the rows that are left; None when there is none.
+    :param rows: how many rows were erased.
+    """
+
+    snapshot_id: str
+    how: str
+    record: str
+    time: str
+    replaced_by: str | None = None
+    rows: int = 0
+
+    def why(self) -> str:
+        """Say in one sentence what became of the snapshot, and the way out."""
+        day = self.time[:10]
+        if self.how == PRUNED:
+            return (
+                f"Snapshot {self.snapshot_id} was pruned on {day} (record {self.record}): nothing needed it then. "
+                "Take the partition again."
+            )
+        left = f"the rest is snapshot {self.replaced_by}" if self.replaced_by else "no row is left"
+        return (
+            f"Snapshot {self.snapshot_id} differs by {self.rows:,} lawfully erased rows since {day} "
+            f"(record {self.record}); {left}."
+        )
+
+
+def gone_snapshots(records: Iterable[Record]) -> dict[str, Gone]:
+    """Find the snapshots that erasures and prunings removed, and that were not taken again.
+
+    Several processes may plan at the same time on the same records. The order of the ledger decides: an erasure that
+    names a snapshot which is already gone is void as a whole, and so is each part of a pruning that was recorded
+    after something else had named the snapshot anew.
+
+    :param records: records of a dataset's ledger, oldest first.
+    :return: by snapshot id.
+    """
+    found: dict[str, Gone] = {}
+    named: dict[str, int] = {}
+    places: dict[str, int] = {}
+    for record in records:
+        places[record.hash] = record.seq
+        if record.mode != "live":
+            continue
+        if record.kind == "erasure":
+            if not any(item["snapshot_id"] in found for item in record.body["snapshots"]):
+                found |= {gone.snapshot_id: gone for gone in _erased(record)}
+        elif record.kind == "pruning":
+            since = places.get(record.body["planned_on"], 0)
+            for item in record.body["snapshots"]:
+                snapshot_id = item["snapshot_id"]
+                if snapshot_id not in found and named.get(snapshot_id, 0) <= since:
+                    found[snapshot_id] = Gone(snapshot_id, PRUNED, record.hash, record.time)
+        else:
+            for snapshot_id in ids_in(record.body):
+                named[snapshot_id] = record.seq
+            _taken_again(record, found)
+    return found
+
+
+def is_void(record: Record, gone: Mapping[str, Gone]) -> bool:
+    """Whether an erasure lost to one that was recorded before it.
+
+    :param record: an ``erasure`` record of a dataset's ledger.
+    :param gone: as `gone_snapshots` finds it in that ledger.
+    """
+    return any(gone[item["snapshot_id"]].record != record.hash for item in record.body["snapshots"])
+
+
+def successor(gone: Mapping[str, Gone], snapshot_id: str | None) -> str | None:
+    """Follow erasures to the snapshot that holds what is left.
+
+    :param gone: as `gone_snapshots` finds it.
+    :param snapshot_id: a snapshot, gone or not.
+    :return: the snapshot that stands in its place, itself when it is there; None when no row is left or it was pruned.
+    """
+    seen = set()
+    while snapshot_id in gone and snapshot_id not in seen:
+        seen.add(snapshot_id)
+        snapshot_id = gone[snapshot_id].replaced_by
+    return None if snapshot_id in gone else snapshot_id
+
+
+def erased_rows(gone: Mapping[str, Gone], snapshot_ids: Iterable[str]) -> int:
+    """Count the rows that were erased from snapshots since they were taken.
+
+    :param gone: as `gone_snapshots` finds it.
+    :param snapshot_ids: the snapshots.
+    :return: rows erased, over all rewritings.
+    """
+    total = 0
+    for snapshot_id in set(snapshot_ids):
+        current: str | None = snapshot_id
+        seen = set()
+        while current in gone and current not in seen:
+            seen.add(current)
+            total += gone[current].rows
+            current = gone[current].replaced_by
+    return total
+
+
+def replaced_scores(records: Iterable[Record]) -> dict[str, str | None]:
+    """Find the stored scores of which erased rows were taken out.
+
+    :param records: records of a model's ledger.
+    :return: id of the scores then to id of the scores now; None where no row is left.
+    """
+    return {
+        item["scores_id"]: item["replaced_by"]
+        for record in records
+        if record.kind == "erasure" and record.mode == "live"
+        for item in record.body["scores"]
+    }
+
+
+def without_erased(
+    gone: Mapping[str, Gone], snapshots: Sequence[Mapping[str, str]]
+) -> tuple[list[dict[str, str]], list[Gone]]:
+    """Put rewritten snapshots into the place of those that rows were erased from.
+
+    :param gone: as `gone_snapshots` finds it.
+    :param snapshots: mappings with ``snapshot_id``, in order.
+    :return: the same with the ids that are there now, less those of which no row is left; and what was erased.
+    """
+    found, erased = [], []
+    for item in snapshots:
+        lost = gone.get(item["snapshot_id"])
+        if lost is not None and lost.how == ERASED:
+            erased.append(lost)
+            now = successor(gone, item["snapshot_id"])
+            found += [] if now is None else [{**item, "snapshot_id": now}]
+        else:
+            found.append(dict(item))
+    return found, erased
+
+
+def ids_in(value: Any) -> Iterator[str]:
+    """Yield every hash that a JSON value names, wherever it stands: newer records may name snapshots in new places.
+
+    :param value: JSON-safe value.
+    """
+    if isinstance(value, str):
+        if len(value) == _ID_LENGTH and value.startswith(PREFIX):
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from ids_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from ids_in(item)
+
+
+def _erased(record: Record) -> Iterator[Gone]:
+    for item in record.body["snapshots"]:
+        yield Gone(
+            item["snapshot_id"], ERASED, record.hash, record.time, item["replaced_by"], int(item["rows_erased"])
+        )
+
+
+def _taken_again(record: Record, found: dict[str, Gone]) -> None:
+    """A pruned snapshot is there again once a task took the same rows; an erased one must not come back."""
+    if record.kind != "snapshot":
+        return
+    lost = found.get(record.body["snapshot_id"])
+    if lost is not None and lost.how == PRUNED:
+        del found[lost.snapshot_id]
