@@ -140,6 +140,23 @@ def alias_version(client: MlflowClient, model: str, alias: str) -> str | None:
         raise
 
 
+def aliases_of(client: MlflowClient, model: str) -> dict[str, str]:
+    """Read all aliases of a model.
+
+    :param client: MLflow client.
+    :param model: name of the registered model.
+    :return: version by alias; empty when there is no such model.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    try:
+        found = client.get_registered_model(model)
+    except exceptions.MlflowException as err:
+        if err.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return {}
+        raise
+    return {str(alias): str(version) for alias, version in found.aliases.items()}
+
+
 def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> None:
     """Point an alias at a version.
 

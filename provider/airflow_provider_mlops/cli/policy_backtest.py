@@ -33,7 +33,7 @@ def backtest(args: Namespace) -> None:
     cases = cases_of(records, since=args.since, until=args.until)
     if not cases:
         raise BadInput(f"There is nothing to judge: {_what_there_is(args.model, records)}.")
-    storage = Storage(args.storage_root)
+    storage = Storage(args.storage_root, args.ledger_root)
     retried = [_judge(policy, case, storage) for case in cases]
     counts = summarise(retried)
     if args.json:

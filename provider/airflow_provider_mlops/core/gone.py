@@ -1,6 +1,6 @@
 """Which snapshots are no longer there, by which record, and what stands in their place."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,22 +101,20 @@ def successor(gone: Mapping[str, Gone], snapshot_id: str | None) -> str | None:
     return None if snapshot_id in gone else snapshot_id
 
 
-def erased_rows(gone: Mapping[str, Gone], snapshot_ids: Iterable[str]) -> int:
-    """Count the rows that were erased from snapshots since they were taken.
+def erasures_of(gone: Mapping[str, Gone], snapshot_ids: Iterable[str]) -> list[Gone]:
+    """List what was erased from snapshots since they were taken, over all rewritings.
 
     :param gone: as `gone_snapshots` finds it.
     :param snapshot_ids: the snapshots.
-    :return: rows erased, over all rewritings.
+    :return: one entry per rewriting; their ``rows`` add up.
     """
-    total = 0
-    for snapshot_id in set(snapshot_ids):
+    found: dict[str, Gone] = {}
+    for snapshot_id in snapshot_ids:
         current: str | None = snapshot_id
-        seen = set()
-        while current in gone and current not in seen:
-            seen.add(current)
-            total += gone[current].rows
+        while current in gone and current not in found and gone[current].how == ERASED:
+            found[current] = gone[current]
             current = gone[current].replaced_by
-    return total
+    return list(found.values())
 
 
 def replaced_scores(records: Iterable[Record]) -> dict[str, str | None]:
@@ -131,27 +129,6 @@ def replaced_scores(records: Iterable[Record]) -> dict[str, str | None]:
         if record.kind == "erasure" and record.mode == "live"
         for item in record.body["scores"]
     }
-
-
-def without_erased(
-    gone: Mapping[str, Gone], snapshots: Sequence[Mapping[str, str]]
-) -> tuple[list[dict[str, str]], list[Gone]]:
-    """Put rewritten snapshots into the place of those that rows were erased from.
-
-    :param gone: as `gone_snapshots` finds it.
-    :param snapshots: mappings with ``snapshot_id``, in order.
-    :return: the same with the ids that are there now, less those of which no row is left; and what was erased.
-    """
-    found, erased = [], []
-    for item in snapshots:
-        lost = gone.get(item["snapshot_id"])
-        if lost is not None and lost.how == ERASED:
-            erased.append(lost)
-            now = successor(gone, item["snapshot_id"])
-            found += [] if now is None else [{**item, "snapshot_id": now}]
-        else:
-            found.append(dict(item))
-    return found, erased
 
 
 def ids_in(value: Any) -> Iterator[str]:
@@ -172,9 +149,7 @@ def ids_in(value: Any) -> Iterator[str]:
 
 def _erased(record: Record) -> Iterator[Gone]:
     for item in record.body["snapshots"]:
-        yield Gone(
-            item["snapshot_id"], ERASED, record.hash, record.time, item["replaced_by"], int(item["rows_erased"])
-        )
+        yield Gone(item["snapshot_id"], ERASED, record.hash, record.time, item["replaced_by"], int(item["rows_erased"]))
 
 
 def _taken_again(record: Record, found: dict[str, Gone]) -> None:

@@ -1,9 +1,10 @@
 """Comparing a replayed training with its record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_mlops.core.gone import Gone
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
 
@@ -12,6 +13,7 @@ class Level(StrEnum):
 
     L0 = "L0"  # the same canonical digest of the artifact, hence the same learned parameters
     L1 = "L1"  # the same predictions, bit by bit
+    ERASED = "erased"  # another model, from the rows that lawful erasures have left
     NONE = "none"
     NO_RECORD = "no record"
 
@@ -38,17 +40,34 @@ def compare_training(record: Mapping[str, Any], replayed: Mapping[str, Any]) -> 
     return Level.NONE, differences
 
 
+def excused(level: Level, differences: list[str], erased: Sequence[Gone]) -> tuple[Level, list[str]]:
+    """Name lawfully erased rows as a cause; a model that then differs is no contradiction to its record.
+
+    :param level: the level that was reached on the rows that are left.
+    :param differences: what differs.
+    :param erased: what was erased from the training snapshots since.
+    :return: the level, and the differences with that cause first.
+    """
+    if not erased:
+        return level, differences
+    rows, records = sum(item.rows for item in erased), sorted({item.record for item in erased})
+    cause = f"rows: differs by {rows:,} lawfully erased rows (erasure {', '.join(records[:3])})"
+    return Level.ERASED if level is Level.NONE else level, [cause, *differences]
+
+
 def replay_verdict(level: Level, differences: list[str]) -> Verdict:
     """Turn a comparison into a verdict.
 
     :param level: the level that was reached.
     :param differences: what differs.
-    :return: PASS for L0 and L1, FAIL when the result differs, INCONCLUSIVE without a record.
+    :return: PASS for L0 and L1, FAIL when the result differs, INCONCLUSIVE without a record and where rows that the
+        model was trained on were erased.
     """
     because = f" Differences: {'; '.join(differences[:5])}." if differences else ""
     outcomes = {
         Level.L0: (Outcome.PASS, "The replay gave the same model, parameter by parameter (L0)."),
         Level.L1: (Outcome.PASS, "The replay gave the same predictions bit by bit, in another artifact (L1)."),
+        Level.ERASED: (Outcome.INCONCLUSIVE, "The rows of the record are not all there: some were lawfully erased."),
         Level.NONE: (Outcome.FAIL, "The replay gave another model or operating threshold than the record."),
         Level.NO_RECORD: (Outcome.INCONCLUSIVE, "There is no live record to compare with."),
     }

@@ -121,9 +121,7 @@ def _under_way(records: Sequence[Record]) -> Iterator[Record]:
     since = promotion.seq if promotion else 0
     refused = {r.body.get("evaluation_id") for r in _live(records, "gate") if r.outcome == Outcome.FAIL}
     refused_manifests = {
-        r.body["candidate"]["manifest_hash"]
-        for r in _live(records, "evaluation")
-        if r.body["evaluation_id"] in refused
+        r.body["candidate"]["manifest_hash"] for r in _live(records, "evaluation") if r.body["evaluation_id"] in refused
     }
     promoted = {r.body.get("manifest_hash") for r in _live(records, "promotion") if r.outcome == Outcome.PASS}
     manifests = {
@@ -137,9 +135,7 @@ def _open_audits(records: Sequence[Record], since: datetime) -> dict[str, str]:
     return {
         record.body["partition_key"]: record.time[:10]
         for record in records
-        if record.mode == "audit"
-        and record.body.get("partition_key")
-        and datetime.fromisoformat(record.time) >= since
+        if record.mode == "audit" and record.body.get("partition_key") and datetime.fromisoformat(record.time) >= since
     }
 
 

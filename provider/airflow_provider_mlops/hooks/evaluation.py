@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.evaluation import (
     Contenders,
     models_of,
 )
+from airflow_provider_mlops.hooks.gone import erased_test_rows
 from airflow_provider_mlops.hooks.leakage import leakage_facts, time_facts
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.scores_store import read_score_frame, read_scores, score_table, store_scores
@@ -88,7 +89,7 @@ class Evaluation:
             "task": candidate.task,
             "classes": candidate.classes,
             **{role: self._identity(role) for role in (CANDIDATE, CHAMPION, GOLDEN)},
-            "test": {"snapshot_id": test["snapshot_id"], "since": test["since"]},
+            "test": {"snapshot_id": test["snapshot_id"], "since": test["since"], **self._erased()},
             "rows": table.rows,
             "positives": table.positives,
             "unlabelled": scoring.scored.unlabelled,
@@ -121,6 +122,13 @@ class Evaluation:
         """Return the operating threshold of each model that froze one."""
         found = {role: contender.threshold for role, contender in self.contenders.items()}
         return {role: value for role, value in found.items() if value is not None}
+
+    def _erased(self) -> dict[str, int]:
+        """Say how many test rows are missing because they were erased; nothing where none were."""
+        rows = erased_test_rows(self.storage, self.contenders[CANDIDATE].manifest)
+        if rows:
+            self.log.info("The test rows differ by %s lawfully erased rows from the recorded ones.", f"{rows:,}")
+        return {"erased_rows": rows} if rows else {}
 
     def _identity(self, role: str) -> dict[str, Any] | None:
         return self.contenders[role].identity() if role in self.contenders else None

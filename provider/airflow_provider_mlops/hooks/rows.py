@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.canonical import PREFIX
-from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.hooks.gone import snapshot_there_now
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def read_rows(
 ) -> pd.DataFrame:
     """Read the rows of snapshots in order, each snapshot proved by its hash.
 
+    Of a snapshot that rows were lawfully erased from, the rows that are left are read.
+
     :param storage: where the snapshots lie.
     :param dataset: name of the dataset.
     :param snapshots: ``{"snapshot_id"}`` of each, in the order to keep.
@@ -50,8 +53,12 @@ def read_rows(
     arrow = load("pyarrow", "parquet")
     tables: list[pa.Table] = []
     for item in snapshots:
-        with storage.open(snapshot_path(dataset, item["snapshot_id"])) as folder:
-            tables.append(read_snapshot(folder, item["snapshot_id"]))
+        if (found := snapshot_there_now(storage, dataset, item["snapshot_id"])) is None:
+            continue
+        with storage.open(snapshot_path(dataset, found)) as folder:
+            tables.append(read_snapshot(folder, found))
+    if not tables:
+        raise EvidenceBroken(f"All rows of these snapshots of dataset {dataset!r} were lawfully erased.")
     try:
         table = arrow.concat_tables(tables)
     except arrow.ArrowInvalid as err:
@@ -76,7 +83,8 @@ def last_time(storage: Storage, dataset: str, snapshot_id: str) -> str:
     """
     from airflow_provider_mlops.backends.parquet import read_manifest
 
-    with storage.open(snapshot_path(dataset, snapshot_id)) as folder:
+    there = snapshot_there_now(storage, dataset, snapshot_id) or snapshot_id
+    with storage.open(snapshot_path(dataset, there)) as folder:
         found = read_manifest(folder).get("time_range")
     if not found:
         raise BadInput(f"Snapshot {snapshot_id} states no time range; take it with time_column.")

@@ -15,6 +15,7 @@ from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.evaluation import CANDIDATE, CHAMPION, GOLDEN
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS
+from airflow_provider_mlops.hooks.gone import scores_there_now
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
@@ -104,11 +105,12 @@ def read_score_frame(storage: Storage, model_name: str, scores_id: str) -> tuple
     :param storage: where evaluations lie.
     :param model_name: name of the registered model.
     :param scores_id: id of the stored scores.
-    :return: the rows, and the manifest beside them.
+    :return: the rows, less those that were lawfully erased since, and the manifest beside them.
     :raises EvidenceBroken: when they are missing or were changed.
     """
     from airflow_provider_mlops.backends.parquet import read_manifest, read_snapshot
 
+    scores_id = scores_there_now(storage, model_name, scores_id)
     with storage.open(scores_path(model_name, scores_id)) as folder:
         return read_snapshot(folder, scores_id).to_pandas(), read_manifest(folder)
 

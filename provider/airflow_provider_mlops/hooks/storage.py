@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -11,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
@@ -29,9 +30,12 @@ class Storage:
 
     :param root: local folder, or any URL that Airflow's ``ObjectStoragePath`` opens (``s3://connection@bucket/key``).
         Default: the option ``storage_root`` of the section ``mlops``.
+    :param ledger_root: folder of the ledgers, which say what became of a folder that is missing. Default: the option
+        ``ledger_root`` of the section ``mlops``.
     """
 
-    def __init__(self, root: str | None = None) -> None:
+    def __init__(self, root: str | None = None, ledger_root: str | None = None) -> None:
+        self.ledger_root = ledger_root
         self.root = (root or config.storage_root()).removeprefix("file://").rstrip("/")
 
     @property
@@ -95,7 +99,7 @@ class Storage:
         :raises EvidenceBroken: when nothing was published there.
         """
         if not self.exists(relative):
-            raise EvidenceBroken(f"Nothing is stored at {self.uri(relative)}; was it erased or pruned?")
+            raise EvidenceBroken(self._missing(relative))
         if self.is_local:
             yield self._local(relative)
             return
@@ -103,6 +107,30 @@ class Storage:
             for item in self._remote(relative).iterdir():
                 (Path(folder) / item.name).write_bytes(item.read_bytes())
             yield Path(folder)
+
+    def read_marker(self, relative: str) -> dict[str, Any]:
+        """Read the ``manifest.json`` of a published folder, and nothing else of it.
+
+        :param relative: path below the root.
+        :return: what it holds.
+        :raises EvidenceBroken: when nothing was published there, or it is not a JSON object.
+        """
+        path = self._local(relative) / MARKER if self.is_local else self._remote(relative) / MARKER
+        try:
+            found = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise EvidenceBroken(self._missing(relative)) from None
+        except ValueError as err:
+            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not JSON: {err}") from err
+        if not isinstance(found, dict):
+            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not a JSON object.")
+        return found
+
+    def _missing(self, relative: str) -> str:
+        from airflow_provider_mlops.hooks.gone import why_missing
+
+        why = why_missing(self, relative) or "was it erased or pruned?"
+        return f"Nothing is stored at {self.uri(relative)}; {why}"
 
     def _local(self, relative: str) -> Path:
         return Path(self.root) / _checked(relative)

@@ -139,7 +139,7 @@ class DetectDriftOperator(MLOpsOperator):
         from airflow_provider_mlops.hooks.samples import read_samples
         from airflow_provider_mlops.statistics.drift import detect_drift
 
-        storage, features = Storage(self.storage_root), manifest["features"]
+        storage, features = Storage(self.storage_root, self.ledger_root), manifest["features"]
         train = manifest["train"]
         reference = read_samples(
             storage,

@@ -250,7 +250,7 @@ class EvaluateModelOperator(MLOpsOperator):
 
         audit = run.mode is Mode.AUDIT
         checks = Checks(leakage=self.leakage, infrastructure=self.infrastructure and not audit, explain=self.explain)
-        hook, storage = MlflowHook(self.mlflow_conn_id), Storage(self.storage_root)
+        hook, storage = MlflowHook(self.mlflow_conn_id), Storage(self.storage_root, self.ledger_root)
         body = Evaluation(storage, hook, self.model_name, contenders, asked, self.log).run(checks, as_of)
         if audit and recorded is not None and (measured := recorded.body.get("infrastructure")):
             # How long an answer took then cannot be measured again.
@@ -265,7 +265,7 @@ class EvaluateModelOperator(MLOpsOperator):
             body["recorded"] = None
             return Outcome.INCONCLUSIVE
         body["recorded"] = {"evaluation_id": recorded.body["evaluation_id"], "record": recorded.hash}
-        same = same_scores(Storage(self.storage_root), self.model_name, body, recorded.body)
+        same = same_scores(Storage(self.storage_root, self.ledger_root), self.model_name, body, recorded.body)
         self.log.info("Audit: the scores %s the recorded ones, bit by bit.", "are" if same else "are NOT")
         return Outcome.PASS if same else Outcome.FAIL
 
@@ -283,10 +283,11 @@ class EvaluateModelOperator(MLOpsOperator):
         from airflow_provider_mlops.hooks.evaluation import write_artifacts
 
         started, run_id = time.monotonic(), training.body["mlflow_run_id"]
+        storage = Storage(self.storage_root, self.ledger_root)
         measured = {name: found["candidate"] for name, found in record.body["metrics"].items()}
         metrics = {f"test_{name}": found["value"] for name, found in measured.items() if found}
         with tempfile.TemporaryDirectory(prefix="mlops-evaluation-") as folder:
-            write_artifacts(Storage(self.storage_root), self.model_name, record.body, Path(folder), self.log)
+            write_artifacts(storage, self.model_name, record.body, Path(folder), self.log)
             with MlflowHook(self.mlflow_conn_id).session() as client:
                 ml.log_facts(client, run_id, metrics=metrics, params={})
                 client.log_artifacts(run_id, folder, ARTIFACTS)

@@ -159,7 +159,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         from airflow_provider_mlops.statistics.gate import judge
 
         body = evaluation.body
-        table = read_scores(Storage(self.storage_root), self.model_name, body["scores_id"], body.get("thresholds"))
+        storage = Storage(self.storage_root, self.ledger_root)
+        table = read_scores(storage, self.model_name, body["scores_id"], body.get("thresholds"))
         if table.task != body.get("task", BINARY):
             raise EvidenceBroken(
                 f"The scores {body['scores_id']} say that they are of the task {table.task!r}, the evaluation's record "

@@ -10,13 +10,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.code_identity import code_hash, import_callable
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
-from airflow_provider_mlops.hooks.rows import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.taking import check_still_there, publish_snapshot, was_pruned_since
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
 
 if TYPE_CHECKING:
@@ -70,20 +71,22 @@ class SnapshotDatasetOperator(MLOpsOperator):
         recorded = ledger.latest(kind="snapshot", partition_key=partition.key)
         if run.mode is Mode.AUDIT:
             return self._recorded(recorded, partition)
-        body = self._take(partition)
-        if recorded is None or recorded.body["snapshot_id"] != body["snapshot_id"] or run.mode is not Mode.LIVE:
+        body = self._take(partition, ledger)
+        unchanged = recorded is not None and recorded.body["snapshot_id"] == body["snapshot_id"]
+        if recorded is None or not unchanged or run.mode is not Mode.LIVE or was_pruned_since(ledger, recorded):
             # The key names what came before, so that rows which return to an earlier state are recorded again.
             after = recorded.hash if recorded else None
             key = sha256_of({"partition": partition.key, "snapshot": body["snapshot_id"], "after": after})
             recorded = ledger.append(kind="snapshot", key=key, body=body, run=run.to_record(), mode=run.mode)
         else:
             self.log.info("Partition %s has not changed: found %s.", partition.key, body["snapshot_id"])
+        check_still_there(Storage(self.storage_root, self.ledger_root), self.dataset, body["snapshot_id"])
         result = self._result(recorded)
         facts = {name: result[name] for name in ("dataset", "snapshot_id", "rows")}
         self.emit(context, run, assets.snapshot_alias(self.dataset), assets.snapshot(self.dataset), facts)
         return result
 
-    def _take(self, partition: Partition) -> dict[str, Any]:
+    def _take(self, partition: Partition, ledger: Ledger) -> dict[str, Any]:
         from airflow_provider_mlops.backends.parquet import write_snapshot
 
         function = import_callable(self.source)
@@ -93,11 +96,11 @@ class SnapshotDatasetOperator(MLOpsOperator):
             "source": self.source,
             "source_code_hash": code_hash(function),
         }
-        storage = Storage(self.storage_root)
+        storage = Storage(self.storage_root, self.ledger_root)
         with storage.staging() as folder:
             self.log.info("Reading partition %s of dataset %s from %s.", partition.key, self.dataset, self.source)
             manifest = write_snapshot(function(partition), folder, facts, self.time_column)
-            uri = storage.publish(folder, snapshot_path(self.dataset, manifest["snapshot_id"]))
+            uri = publish_snapshot(storage, folder, self.dataset, manifest["snapshot_id"], ledger)
         self.log.info("%s rows in snapshot %s.", f"{manifest['rows']:,}", manifest["snapshot_id"])
         low, high = manifest["time_range"] or (None, None)
         return {

@@ -16,9 +16,10 @@ from airflow_provider_mlops.core.manifest import BINARY, manifest_hash, training
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.replay import Level, compare_training, replay_verdict
+from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import last_time
@@ -198,7 +199,7 @@ class TrainModelOperator(MLOpsOperator):
             return None
         if self.holdout_days < 1 or self.time_column is None:
             raise BadInput(f"holdout_days={self.holdout_days} needs at least one day, and a time_column.")
-        newest = datetime.fromisoformat(last_time(Storage(self.storage_root), self.dataset, test_id))
+        newest = datetime.fromisoformat(last_time(Storage(self.storage_root, self.ledger_root), self.dataset, test_id))
         midnight = newest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         return (midnight - timedelta(days=self.holdout_days)).isoformat()
 
@@ -222,7 +223,7 @@ class TrainModelOperator(MLOpsOperator):
         from airflow_provider_mlops.hooks.training import train_from_manifest
 
         key = manifest_hash(manifest)
-        trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
+        trained = train_from_manifest(manifest, function, Storage(self.storage_root, self.ledger_root), self.log)
         hook = MlflowHook(self.mlflow_conn_id)
         try:
             tracked = track_training(hook, trained, manifest, run, experiment=self.experiment)
@@ -260,9 +261,10 @@ class TrainModelOperator(MLOpsOperator):
             raise AirflowSkipException(f"There is no recorded training of {partition.key} to replay: {reason}.")
         manifest = record.body["manifest"]
         function = self.training_function()
-        trained = train_from_manifest(manifest, function, Storage(self.storage_root), self.log)
+        storage = Storage(self.storage_root, self.ledger_root)
+        trained = train_from_manifest(manifest, function, storage, self.log)
         found = {**trained.facts(), "code_files": code_files(function)}
-        level, differences = compare_training(record.body, found)
+        level, differences = excused(*compare_training(record.body, found), erasures_since(storage, manifest))
         outcome = self._record_replay(partition, run, record.hash, level, differences)
         if outcome is Outcome.FAIL:
             raise Refused(f"The replay of {partition.key} does not give the recorded model: {'; '.join(differences)}.")

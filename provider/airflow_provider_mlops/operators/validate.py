@@ -102,7 +102,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         from airflow_provider_mlops.backends.great_expectations import validate
         from airflow_provider_mlops.backends.parquet import read_snapshot
 
-        storage = Storage(self.storage_root)
+        storage = Storage(self.storage_root, self.ledger_root)
         with storage.open(snapshot_path(self.dataset, self.snapshot_id)) as folder:
             table = read_snapshot(folder, self.snapshot_id)
         self.log.info("Judging %s rows by %s.", f"{table.num_rows:,}", self.suite)

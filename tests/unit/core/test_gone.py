@@ -10,7 +10,7 @@ from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 
-A, B, C, D = (f"sha256:{digit * 64}" for digit in "abcd")
+A, B, C = (f"sha256:{digit * 64}" for digit in "abc")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_what_is_left_of_an_erased_snapshot_is_accepted(ledger: Ledger) -> None:
     found = gone.gone_snapshots(ledger.records())
 
     assert gone.successor(found, A) == C
-    assert gone.erased_rows(found, [A, A]) == 5
+    assert [item.rows for item in gone.erasures_of(found, [A, A])] == [3, 2]
     assert accepted_snapshots(ledger.records()) == {"2013-01": C}
     assert found[A].why().startswith(f"Snapshot {A} differs by 3 lawfully erased rows since ")
 
@@ -119,18 +119,4 @@ def test_a_ring_of_replacements_ends(ledger: Ledger) -> None:
     }
 
     assert gone.successor(found, A) is None
-    assert gone.erased_rows(found, [A]) == 2
-
-
-def test_rewritten_snapshots_take_the_place_of_the_old_ones(ledger: Ledger) -> None:
-    """In order, without those of which nothing is left; what was pruned stays named and will be missing."""
-    take(ledger, "2013-03", D)
-    erase(ledger, A, B)
-    erase(ledger, C, None)
-    prune(ledger, ledger.records()[1].hash, D)
-    window = [{"partition_key": key, "snapshot_id": one} for key, one in (("1", A), ("2", C), ("3", D))]
-
-    found, erased = gone.without_erased(gone.gone_snapshots(ledger.records()), window)
-
-    assert found == [{"partition_key": "1", "snapshot_id": B}, {"partition_key": "3", "snapshot_id": D}]
-    assert [item.snapshot_id for item in erased] == [A, C]
+    assert len(gone.erasures_of(found, [A])) == 2

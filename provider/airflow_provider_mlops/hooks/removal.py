@@ -1,0 +1,173 @@
+"""Removing published folders: out of sight in one step, asked about once more, then deleted or put back."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.hooks.storage import MARKER, Storage
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+REMOVED, REMOVING = ".removed", ".removing"
+# Deleting the objects of a folder takes seconds; whoever put a mark this old was killed.
+STALE_SECONDS = 3600
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+def folders(storage: Storage, relative: str) -> list[str]:
+    """List the published folders right below a folder.
+
+    :param storage: where they lie.
+    :param relative: path below the root, e.g. ``snapshots/flights``.
+    :return: their names, sorted; empty when there is no such folder.
+    """
+    _check(relative)
+    if storage.is_local:
+        found = {path.parent.name for path in Path(storage.root, relative).glob(f"*/{MARKER}")}
+    else:
+        top = _remote(storage, relative)
+        try:
+            paths = top.fs.find(top.path)
+        except FileNotFoundError:
+            paths = []
+        below = [path.removeprefix(top.path).strip("/").split("/") for path in paths]
+        found = {parts[0] for parts in below if len(parts) == 2 and parts[1] == MARKER}
+    return sorted(name for name in found if not name.startswith("."))
+
+
+def remove(storage: Storage, relative: str, is_gone: Callable[[], bool] = lambda: True) -> bool:
+    """Remove a published folder, unless it turns out to be wanted.
+
+    The folder is taken out of sight first and `is_gone` asked then: whoever recorded that it is wanted before the
+    folder went out of sight is heard, whoever does so afterwards sees with `settled` that it is not there. A call
+    that was killed is finished by the next one.
+
+    :param storage: where it lies.
+    :param relative: path below the root.
+    :param is_gone: whether it is still to be removed, as the ledger says now.
+    :return: True when nothing is there any more, False when it was put back.
+    """
+    _check(relative)
+    if not storage.is_local:
+        return _remove_remote(storage, relative, is_gone)
+    try:
+        return _remove_local(Path(storage.root), relative, is_gone)
+    except PermissionError as err:
+        raise BadInput(f"{storage.uri(relative)} cannot be removed ({err.strerror}); check who owns it.") from err
+
+
+def settled(storage: Storage, relative: str) -> bool:
+    """Whether a folder is published and nobody is removing it at this moment.
+
+    :param storage: where it lies.
+    :param relative: path below the root.
+    """
+    if storage.is_local:
+        return storage.exists(relative)
+    mark = _mark(storage, relative)
+    return storage.exists(relative) and not (mark.exists() and _age(mark) < STALE_SECONDS)
+
+
+def _remove_local(root: Path, relative: str, is_gone: Callable[[], bool]) -> bool:
+    target, hidden = root / relative, root / REMOVED / _token(relative)
+    if target.exists():
+        hidden.parent.mkdir(parents=True, exist_ok=True)
+        _hide(target, hidden)
+    if is_gone():
+        _delete(hidden)
+        return not target.exists()
+    with suppress(FileNotFoundError):
+        try:
+            hidden.rename(target)
+        except OSError as err:
+            if err.errno not in _TAKEN:  # published again meanwhile: the same rows
+                raise
+    return False
+
+
+def _hide(target: Path, hidden: Path) -> None:
+    with suppress(FileNotFoundError):  # another call was faster
+        try:
+            target.rename(hidden)
+        except OSError as err:
+            if err.errno not in _TAKEN:
+                raise
+            _delete(hidden)  # of an earlier call that was killed; the folder was published again since
+            target.rename(hidden)
+
+
+def _delete(hidden: Path) -> None:
+    """Delete a hidden folder under a name of its own, so that nobody can put back what is half deleted."""
+    mine = hidden.parent / uuid.uuid4().hex
+    with suppress(FileNotFoundError):
+        hidden.rename(mine)
+        shutil.rmtree(mine)
+    for leftover in hidden.parent.glob("[0-9a-f]" * 32):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _remove_remote(storage: Storage, relative: str, is_gone: Callable[[], bool]) -> bool:
+    """Without its marker a folder is not read; the mark tells publishers to wait until its objects are deleted."""
+    target, mark = _remote(storage, relative), _mark(storage, relative)
+    marker = target / MARKER
+    if marker.exists():
+        mark.write_text(json.dumps({"since": time.time(), "marker": marker.read_text()}))
+        marker.unlink(missing_ok=True)
+    if is_gone():
+        # The marker never comes last: a reader must not find it above half a folder.
+        for path in sorted(_objects(target), key=lambda path: not path.endswith(f"/{MARKER}")):
+            with suppress(FileNotFoundError):
+                target.fs.rm_file(path)
+        target.fs.invalidate_cache()
+        mark.unlink(missing_ok=True)
+        return True
+    if mark.exists() and not marker.exists():
+        marker.write_text(json.loads(mark.read_text())["marker"])
+    mark.unlink(missing_ok=True)
+    return False
+
+
+def _objects(folder: ObjectStoragePath) -> list[str]:
+    try:
+        return list(folder.fs.find(folder.path))
+    except FileNotFoundError:
+        return []
+
+
+def _age(mark: ObjectStoragePath) -> float:
+    try:
+        return time.time() - float(json.loads(mark.read_text())["since"])
+    except FileNotFoundError:
+        return STALE_SECONDS
+
+
+def _mark(storage: Storage, relative: str) -> ObjectStoragePath:
+    return _remote(storage, f"{REMOVING}/{_token(relative)}")
+
+
+def _remote(storage: Storage, relative: str) -> ObjectStoragePath:
+    from airflow.sdk import ObjectStoragePath
+
+    path = ObjectStoragePath(storage.root) / relative
+    path.fs.invalidate_cache()
+    return path
+
+
+def _token(relative: str) -> str:
+    return relative.replace("/", "+")
+
+
+def _check(relative: str) -> None:
+    if any(part in ("", ".", "..") or part.startswith(".") or os.sep != "/" for part in relative.split("/")):
+        raise BadInput(f"{relative!r} is not a plain path below the storage root.")
