@@ -2,6 +2,8 @@
 """Every operator of the provider, used one by one. The documentation shows the parts between the markers."""
 
 # [START howto_one_by_one]
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 
@@ -17,6 +19,7 @@ from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
 from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
+from airflow_provider_mlops.sensors.mlflow import ModelAliasSensor, ModelVersionSensor
 from include.flights import spec
 
 MONTHLY = CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m")
@@ -105,6 +108,25 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
     # [START example_wait]
     data = AcceptedSnapshotSensor(task_id="data", dataset="flights", mode="reschedule", poke_interval=60)
     # [END example_wait]
+    # [START example_wait_registry]
+    passed = ModelVersionSensor(
+        task_id="passed",
+        model_name="flight_delays",
+        tags={"mlops.verdict": "PASS"},
+        deferrable=True,
+        poke_interval=60,
+        timeout=timedelta(days=7),
+    )
+    promoted = ModelAliasSensor(
+        task_id="promoted",
+        model_name="flight_delays",
+        alias="champion",
+        version="{{ ti.xcom_pull(task_ids='passed')['version'] }}",
+        deferrable=True,
+        poke_interval=60,
+        timeout=timedelta(days=7),
+    )
+    # [END example_wait_registry]
     # [START example_detect_drift]
     drift = DetectDriftOperator(
         task_id="detect_drift",

@@ -34,7 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                 "validate",
             )
         ],
-        "sensors": [_modules("sensors", "dataset")],
+        "sensors": [_modules("sensors", "dataset", "mlflow")],
         "hooks": [_modules("hooks", "mlflow")],
         "triggers": [_modules("triggers", "mlflow")],
         "connection-types": [_MLFLOW_CONNECTION],

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.sensors.mlflow import ModelAliasSensor, ModelVersionSensor
 from airflow_provider_mlops.triggers.mlflow import ModelAliasTrigger
 from tests.support.lab import Lab
 from tests.support.server import free_port
@@ -142,9 +144,41 @@ def test_watcher_event_can_be_told_apart(served_lab: Lab, watched: ModelAliasTri
 
 def test_watcher_of_what_is_not_there(served_lab: Lab, watched: ModelAliasTrigger) -> None:
     """No alias, and no model at all, are no event and no error."""
-    assert asyncio.run(watched.current_version()) is None
+    assert asyncio.run(versions(watched)) == []
     watched.model_name = "no_such_model"
-    assert asyncio.run(watched.current_version()) is None
+    assert asyncio.run(versions(watched)) == []
+
+
+def test_sensors_find_alias_and_version(served_lab: Lab, watched: ModelAliasTrigger) -> None:
+    """Against the real registry: by alias, by tag, newest first; what is not there is deferred."""
+    client, model = served_lab.client, served_lab.model
+    client.set_registered_model_alias(model, "champion", "1")
+    client.set_model_version_tag(model, "2", "mlops.verdict", "PASS")
+    tags = {"mlops.verdict": "PASS"}
+
+    def alias(**wanted: Any) -> Any:
+        return ModelAliasSensor(task_id="wait", model_name=model, deferrable=True, **wanted).execute({})
+
+    def version(**wanted: Any) -> Any:
+        return ModelVersionSensor(task_id="wait", model_name=model, deferrable=True, **wanted).execute({})
+
+    assert alias(version="1") == {"model_name": model, "alias": "champion", "version": "1"}
+    assert version() == version(tags=tags, after_version="1") == {"model_name": model, "version": "2"}
+    for wait, wanted in ((alias, {"other_than": "1"}), (alias, {"alias": "no"}), (version, {"after_version": "2"})):
+        with pytest.raises(TaskDeferred):
+            wait(**wanted)
+
+
+def test_sensors_ask_a_registry_without_http(make_lab: Any) -> None:
+    """A registry in a database is asked through MLflow; the triggerer cannot, and the error says what to do."""
+    client, model = make_lab("accepted").client, "late_events"
+    client.create_registered_model(model)
+    client.create_model_version(model, "file:///nowhere")
+    client.set_registered_model_alias(model, "champion", "1")
+    assert ModelAliasSensor(task_id="wait", model_name=model).execute({})["version"] == "1"
+    assert ModelVersionSensor(task_id="wait", model_name=model).execute({})["version"] == "1"
+    with pytest.raises(AirflowFailException, match="set deferrable=False"):
+        ModelAliasSensor(task_id="wait", model_name="none", deferrable=True).execute({})
 
 
 def test_watcher_outlives_an_outage(

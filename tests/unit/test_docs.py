@@ -82,6 +82,7 @@ def public_classes(folder: str, base: type) -> list[str]:
             f"{module.__name__}.{name}"
             for name, value in vars(module).items()
             if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+            if not name.startswith("_")
         ]
     return found
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load, quiet
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.core.registry import RegisteredVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -155,6 +156,17 @@ def aliases_of(client: MlflowClient, model: str) -> dict[str, str]:
             return {}
         raise
     return {str(alias): str(version) for alias, version in found.aliases.items()}
+
+
+def newest_versions(client: MlflowClient, model: str, number: int) -> list[RegisteredVersion]:
+    """Return the newest versions of a model with their tags, newest first.
+
+    :param client: an open client.
+    :param model: name of the registered model.
+    :param number: how many at the most.
+    """
+    found = client.search_model_versions(f"name='{model}'", max_results=number, order_by=["version_number DESC"])
+    return [RegisteredVersion(str(item.version), str(item.status), dict(item.tags)) for item in found]
 
 
 def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> None:

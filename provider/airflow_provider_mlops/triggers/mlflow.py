@@ -1,29 +1,31 @@
-"""Watching an alias of a registered model."""
+"""Watching the aliases and versions of registered models."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from airflow_provider_mlops.hooks.mlflow import tracking_uri
+from airflow_provider_mlops.core.registry import RegisteredVersion, alias_reached, version_reached
+from airflow_provider_mlops.hooks.registry import read_aliases, read_versions
+from airflow_provider_mlops.triggers.shared_poll import answers
 
 if TYPE_CHECKING:
-    import httpx
-    from airflow.sdk import Connection
+    from collections.abc import AsyncGenerator
 
-REQUEST_TIMEOUT = 10.0
-ALIAS_PATH = "/api/2.0/mlflow/registered-models/alias"
+DEFAULT_POLL_INTERVAL = 30.0
 
 
 class ModelAliasTrigger(BaseEventTrigger):
     """Fire whenever an alias of a registered model points at another version.
 
-    The first look fires too, so that nothing is missed while the triggerer was down: events are delivered at least
-    once and can be told apart by (model, alias, version). A registry that cannot be reached is logged and asked again.
+    For an ``AssetWatcher``. The first look fires too, so that nothing is missed while the triggerer was down: events
+    are delivered at least once and can be told apart by (model, alias, version). A move and its undoing between two
+    looks go unseen. A registry that cannot be reached is logged and asked again. All that watch one model share their
+    looks.
 
     :param model_name: name of the registered model.
     :param alias: the alias to watch.
@@ -37,7 +39,7 @@ class ModelAliasTrigger(BaseEventTrigger):
         model_name: str,
         alias: str = "champion",
         mlflow_conn_id: str = "mlflow_default",
-        poll_interval: float = 30.0,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
@@ -48,70 +50,126 @@ class ModelAliasTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments by which the triggerer makes it again."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "model_name": self.model_name,
-                "alias": self.alias,
-                "mlflow_conn_id": self.mlflow_conn_id,
-                "poll_interval": self.poll_interval,
-            },
-        )
+        return _serialized(self, "model_name", "alias", "mlflow_conn_id", "poll_interval")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each version that the alias comes to point at."""
         seen: str | None = None
-        while True:
-            try:
-                version = await self.current_version()
-            except Exception as err:  # noqa: BLE001 - a watcher must outlive every outage of what it watches
-                self.log.warning("Alias %s of model %s cannot be read: %s", self.alias, self.model_name, err)
-            else:
+        async with aclosing(_aliases(self.mlflow_conn_id, self.model_name, self.poll_interval)) as looks:
+            async for aliases in looks:
+                version = aliases.get(self.alias)
                 if version is not None and version != seen:
-                    yield self._event(version)
+                    yield _event(self.model_name, version, alias=self.alias)
                 seen = version
-            await asyncio.sleep(self.poll_interval)
-
-    def _event(self, version: str) -> TriggerEvent:
-        facts = {"schema": 1, "model_name": self.model_name, "alias": self.alias, "version": version}
-        return TriggerEvent(facts)  # type: ignore[no-untyped-call]
-
-    async def current_version(self) -> str | None:
-        """Ask the registry which version the alias points at.
-
-        :return: the version, None when there is no such alias or model.
-        :raises httpx.HTTPError: when the registry does not answer properly.
-        """
-        import httpx
-
-        connection = await BaseHook.aget_connection(self.mlflow_conn_id)
-        async with httpx.AsyncClient(**_client_options(connection)) as client:
-            answer = await client.get(ALIAS_PATH, params={"name": self.model_name, "alias": self.alias})
-        if _is_missing(answer):
-            return None
-        answer.raise_for_status()
-        return str(answer.json()["model_version"]["version"])
 
 
-def _client_options(connection: Connection) -> dict[str, Any]:
-    extra = connection.extra_dejson
-    options: dict[str, Any] = {
-        "base_url": extra.get("registry_uri") or tracking_uri(connection),
-        "timeout": REQUEST_TIMEOUT,
-        "verify": str(extra.get("verify_tls", True)).lower() not in ("false", "0", "no"),
-    }
-    if extra.get("token"):
-        options["headers"] = {"Authorization": f"Bearer {extra['token']}"}
-    elif connection.login:
-        options["auth"] = (connection.login, connection.password or "")
-    return options
+class AliasReachedTrigger(BaseTrigger):
+    """Fire once when an alias of a registered model points at a version that is waited for.
+
+    `ModelAliasSensor` defers to it. All that wait for one model share their looks at the registry.
+
+    :param model_name: name of the registered model.
+    :param alias: the alias.
+    :param version: the version that it must point at; None for any.
+    :param other_than: the version that it must have left; None for none.
+    :param mlflow_conn_id: id of the MLflow connection; its registry must speak HTTP.
+    :param poll_interval: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        alias: str,
+        version: str | None = None,
+        other_than: str | None = None,
+        mlflow_conn_id: str = "mlflow_default",
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self.model_name = model_name
+        self.alias = alias
+        self.version = version
+        self.other_than = other_than
+        self.mlflow_conn_id = mlflow_conn_id
+        self.poll_interval = poll_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and arguments by which the triggerer makes it again."""
+        return _serialized(self, "model_name", "alias", "version", "other_than", "mlflow_conn_id", "poll_interval")
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event, with the version in it."""
+        async with aclosing(_aliases(self.mlflow_conn_id, self.model_name, self.poll_interval)) as looks:
+            async for aliases in looks:
+                found = alias_reached(aliases, self.alias, version=self.version, other_than=self.other_than)
+                if found is not None:
+                    yield _event(self.model_name, found, alias=self.alias)
+                    return
 
 
-def _is_missing(answer: httpx.Response) -> bool:
-    if answer.status_code not in (400, 404):
-        return False
-    try:
-        body = answer.json()
-    except ValueError:
-        return False
-    return isinstance(body, dict) and body.get("error_code") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+class VersionReachedTrigger(BaseTrigger):
+    """Fire once when a registered model has a ready version with certain tags.
+
+    `ModelVersionSensor` defers to it. All that wait for one model share their looks at the registry.
+
+    :param model_name: name of the registered model.
+    :param tags: tags that the version must have, with their values; None for none.
+    :param after_version: only versions with a greater number count; None for all.
+    :param mlflow_conn_id: id of the MLflow connection; its registry must speak HTTP.
+    :param poll_interval: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        tags: Mapping[str, str] | None = None,
+        after_version: str | None = None,
+        mlflow_conn_id: str = "mlflow_default",
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self.model_name = model_name
+        self.tags = tags
+        self.after_version = after_version
+        self.mlflow_conn_id = mlflow_conn_id
+        self.poll_interval = poll_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and arguments by which the triggerer makes it again."""
+        return _serialized(self, "model_name", "tags", "after_version", "mlflow_conn_id", "poll_interval")
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event, with the version in it."""
+        async with aclosing(_versions(self.mlflow_conn_id, self.model_name, self.poll_interval)) as looks:
+            async for versions in looks:
+                found = version_reached(versions, tags=self.tags, after_version=self.after_version)
+                if found is not None:
+                    yield _event(self.model_name, found)
+                    return
+
+
+def _aliases(conn_id: str, model: str, interval: float) -> AsyncGenerator[dict[str, str]]:
+    async def look() -> dict[str, str]:
+        return await read_aliases(await BaseHook.aget_connection(conn_id), model)
+
+    return answers(("aliases", conn_id, model), look, interval)
+
+
+def _versions(conn_id: str, model: str, interval: float) -> AsyncGenerator[list[RegisteredVersion]]:
+    async def look() -> list[RegisteredVersion]:
+        return await read_versions(await BaseHook.aget_connection(conn_id), model)
+
+    return answers(("versions", conn_id, model), look, interval)
+
+
+def _event(model: str, version: str, **more: str) -> TriggerEvent:
+    return TriggerEvent({"schema": 1, "model_name": model, **more, "version": version})  # type: ignore[no-untyped-call]
+
+
+def _serialized(trigger: BaseTrigger, *names: str) -> tuple[str, dict[str, Any]]:
+    path = f"{type(trigger).__module__}.{type(trigger).__qualname__}"
+    return path, {name: getattr(trigger, name) for name in names}
