@@ -22,7 +22,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from airflow_provider_mlops.core.errors import MissingBackend
 
@@ -88,7 +89,7 @@ def preload(modules: Iterable[str] = HEAVY_MODULES, *, argv: Sequence[str] | Non
     # pyarrow's other allocators run a thread of their own, which a fork does not take along.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     started = time.monotonic()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _main_with_a_file():
         # skops looks at every attribute of every module, so Airflow warns of each deprecated one: 1,600 lines.
         warnings.simplefilter("ignore")
         imported = tuple(name for name in modules if _import(name))
@@ -99,6 +100,24 @@ def preload(modules: Iterable[str] = HEAVY_MODULES, *, argv: Sequence[str] | Non
     return imported
 
 
+@contextmanager
+def _main_with_a_file() -> Iterator[None]:
+    """Let the main module look like one that runs.
+
+    Under ``python -m airflow`` it is still empty while Airflow reads its local settings. PySpark, which Great
+    Expectations imports where it is installed, takes an empty one for a doctest and ends the process.
+    """
+    main = vars(sys.modules["__main__"])
+    unnamed = main.get("__spec__") is None and "__file__" not in main
+    if unnamed:
+        main["__file__"] = __file__
+    try:
+        yield
+    finally:
+        if unnamed:
+            del main["__file__"]
+
+
 def _import(name: str) -> bool:
     """Import one module; a broken or missing one must not keep the scheduler from starting."""
     try:
@@ -106,7 +125,7 @@ def _import(name: str) -> bool:
     except (ImportError, MissingBackend) as err:
         _log.debug("Not preloaded: %s (%s)", name, err)
         return False
-    except Exception:  # noqa: BLE001 - an optional library that fails to import fails again, in the task that needs it
+    except (Exception, SystemExit):  # noqa: BLE001 - an optional library that fails to import fails again, in the task that needs it
         _log.warning("Not preloaded: %s", name, exc_info=True)
         return False
     return True

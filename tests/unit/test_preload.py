@@ -1,8 +1,10 @@
 """The preload module imports in workers, and nowhere else."""
 
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,34 @@ def test_a_broken_library_does_not_stop_the_scheduler(
     with caplog.at_level(logging.WARNING):
         assert preload(["broken_on_import"], argv=["airflow", "scheduler"]) == ()
     assert "broken_on_import" in caplog.text
+
+
+def test_libraries_that_look_at_the_main_module_are_imported(tmp_path: Path) -> None:
+    """Under ``python -m airflow`` it is empty at that moment, which makes PySpark end the process."""
+    (tmp_path / "doctest_or_not.py").write_text(
+        "import sys\nmain = sys.modules['__main__']\nif main.__spec__ is None and not hasattr(main, '__file__'):\n    sys.exit(0)"
+    )
+    code = (
+        "import sys; from airflow_provider_mlops.preload import preload; main = sys.modules['__main__'];"
+        "print(preload(['doctest_or_not'], argv=['airflow', 'scheduler']), hasattr(main, '__file__'))"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+
+    assert shown.stdout.strip() == "('doctest_or_not',) False"
+
+
+def test_a_library_that_exits_does_not_stop_the_scheduler(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exit in an import is no exit of the scheduler."""
+    folder = tmp_path_factory.mktemp("libraries")
+    (folder / "exits_on_import.py").write_text("raise SystemExit(0)")
+    monkeypatch.syspath_prepend(str(folder))
+
+    with caplog.at_level(logging.WARNING):
+        assert preload(["exits_on_import"], argv=["airflow", "scheduler"]) == ()
+    assert "exits_on_import" in caplog.text
 
 
 def test_importing_the_module_is_light() -> None:
