@@ -44,7 +44,8 @@ def test_a_broken_library_does_not_stop_the_scheduler(
 def test_libraries_that_look_at_the_main_module_are_imported(tmp_path: Path) -> None:
     """Under ``python -m airflow`` it is empty at that moment, which makes PySpark end the process."""
     (tmp_path / "doctest_or_not.py").write_text(
-        "import sys\nmain = sys.modules['__main__']\nif main.__spec__ is None and not hasattr(main, '__file__'):\n    sys.exit(0)"
+        "import sys\nmain = sys.modules['__main__']\n"
+        "if main.__spec__ is None and not hasattr(main, '__file__'):\n    sys.exit(0)\n"
     )
     code = (
         "import sys; from airflow_provider_mlops.preload import preload; main = sys.modules['__main__'];"
