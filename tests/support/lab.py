@@ -266,7 +266,7 @@ class Stages:
 
     def copy(self, stage: str, root: Path) -> Lab:
         """Copy a stage to a folder."""
-        return _copy(self._stage(stage), root)
+        return copy_lab(self._stage(stage), root)
 
     def database(self) -> Path:
         """Return an empty MLflow database."""
@@ -283,7 +283,7 @@ class Stages:
         root = self.folder / stage
         if stage == "empty":
             return _empty(root)
-        lab = _copy(self._stage(self.ORDER[self.ORDER.index(stage) - 1]), root)
+        lab = copy_lab(self._stage(self.ORDER[self.ORDER.index(stage) - 1]), root)
         with pytest.MonkeyPatch.context() as monkeypatch:
             lab.enter(monkeypatch)
             _advance(lab, stage)
@@ -322,7 +322,8 @@ def _empty(root: Path) -> Lab:
     return lab
 
 
-def _copy(lab: Lab, root: Path) -> Lab:
+def copy_lab(lab: Lab, root: Path) -> Lab:
+    """Copy a lab with its MLflow to a folder."""
     shutil.copytree(lab.root, root)
     _relocate(root / DATABASE, str(lab.root), str(root))
     return Lab(root, facts=json.loads(json.dumps(lab.facts)))

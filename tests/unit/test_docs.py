@@ -231,10 +231,11 @@ def test_every_option_is_documented() -> None:
 
 
 def test_every_kind_of_record_is_documented() -> None:
-    """The kinds that the operators append are the headings of the page, no more and no fewer."""
+    """The kinds that operators and hooks append are the headings of the page, no more and no fewer."""
     appended = {
         keyword.value.value
-        for path in (PACKAGE / "operators").glob("*.py")
+        for folder in ("operators", "hooks")
+        for path in (PACKAGE / folder).glob("*.py")
         for call in ast.walk(ast.parse(text_of(path)))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "append"
         for keyword in call.keywords

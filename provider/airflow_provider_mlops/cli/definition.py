@@ -1,8 +1,10 @@
-"""Declares the command ``airflow mlops``; every ``airflow`` command loads this, so it imports nothing else of ours."""
+"""Declares the command ``airflow mlops``; every ``airflow`` command loads this, so it imports only definitions."""
 
 from collections.abc import Callable
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+
+from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS
 
 # Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
 _arg: Callable[..., Arg] = Arg
@@ -113,6 +115,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 GroupCommand(
                     name="policy", help="Explain and back-test the policy of a gate", subcommands=_POLICY_COMMANDS
                 ),
+                SNAPSHOTS,
             ),
         )
     ]

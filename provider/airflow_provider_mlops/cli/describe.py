@@ -121,6 +121,20 @@ def replay(body: Mapping[str, Any]) -> str:
     return ": ".join([body["level"], *body["differences"][:1]])
 
 
+def pruning(body: Mapping[str, Any]) -> str:
+    """Return how many snapshots were removed."""
+    scores = f", {count(len(body['scores']), 'file')} of scores" if body["scores"] else ""
+    return f"{count(len(body['snapshots']), 'snapshot')}{scores} removed"
+
+
+def erasure(body: Mapping[str, Any]) -> str:
+    """Return how many rows were erased, from how much, and why."""
+    snapshots, scores = body.get("snapshots", []), body["scores"]
+    rows = sum(item["rows_erased"] for item in (snapshots or scores))
+    where = count(len(snapshots), "snapshot") if snapshots else f"{count(len(scores), 'file')} of scores"
+    return f"{count(rows, 'row')} of {where} erased: {body['reason']}"
+
+
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, e.g. ``26,865 rows`` or ``1 row``.
 
@@ -172,5 +186,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         drift,
         retrain_claim,
         replay,
+        pruning,
+        erasure,
     )
 }

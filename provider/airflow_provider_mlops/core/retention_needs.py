@@ -81,18 +81,18 @@ def needs_of_model(
 
 def _versions(records: Sequence[Record], aliases: Mapping[str, str]) -> dict[str, str]:
     """Name the versions to keep: what an alias points at, and what the ledger would go back to."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     promotion = latest_promotion(records)
     golden = golden_of(records, aliases.get(GOLDEN), None)
     for version, role in (
-        *((version, alias) for alias, version in sorted(aliases.items())),
         (promotion.body["version"] if promotion else None, CHAMPION),
+        *((version, alias) for alias, version in sorted(aliases.items())),
         (golden, GOLDEN),
         (promotion.body["previous_version"] if promotion else None, "champion before"),
     ):
         if version is not None:
-            found.setdefault(str(version), role)
-    return found
+            found.setdefault(str(version), []).append(role)
+    return {version: ", ".join(dict.fromkeys(roles)) for version, roles in found.items()}
 
 
 def _of_version(records: Sequence[Record], version: str) -> Iterator[Record]:

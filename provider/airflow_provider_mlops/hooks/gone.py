@@ -26,7 +26,7 @@ def snapshot_there_now(storage: Storage, dataset: str, snapshot_id: str) -> str 
     """
     if storage.exists(f"snapshots/{dataset}/{snapshot_id.removeprefix(PREFIX)}"):
         return snapshot_id
-    gone = _gone(storage, dataset)
+    gone = gone_of(storage, dataset)
     lost = gone.get(snapshot_id)
     if lost is None:
         return snapshot_id
@@ -67,7 +67,7 @@ def erasures_since(storage: Storage, manifest: Mapping[str, Any]) -> list[Gone]:
     :return: one entry per rewriting of a training snapshot.
     """
     return erasures_of(
-        _gone(storage, manifest["dataset"]), (item["snapshot_id"] for item in manifest["train"]["snapshots"])
+        gone_of(storage, manifest["dataset"]), (item["snapshot_id"] for item in manifest["train"]["snapshots"])
     )
 
 
@@ -77,7 +77,7 @@ def erased_test_rows(storage: Storage, manifest: Mapping[str, Any]) -> int:
     :param storage: it knows the ledger that says so.
     :param manifest: as `core.manifest.training_manifest` built it.
     """
-    found = erasures_of(_gone(storage, manifest["dataset"]), [manifest["test"]["snapshot_id"]])
+    found = erasures_of(gone_of(storage, manifest["dataset"]), [manifest["test"]["snapshot_id"]])
     return sum(item.rows for item in found)
 
 
@@ -93,13 +93,19 @@ def why_missing(storage: Storage, relative: str) -> str:
     if kind != "snapshots":
         return ""
     try:
-        lost = _gone(storage, dataset).get(f"{PREFIX}{digits}")
+        lost = gone_of(storage, dataset).get(f"{PREFIX}{digits}")
     except (BadInput, EvidenceBroken):  # what is missing is told all the same
         return ""
     return lost.why() if lost else ""
 
 
-def _gone(storage: Storage, dataset: str) -> dict[str, Gone]:
+def gone_of(storage: Storage, dataset: str) -> dict[str, Gone]:
+    """Find the snapshots of a dataset that were erased or pruned.
+
+    :param storage: it knows the ledger that says so.
+    :param dataset: name of the dataset.
+    :return: by id.
+    """
     return gone_snapshots(dataset_ledger(dataset, storage.ledger_root).records())
 
 

@@ -117,7 +117,7 @@ def test_champion_golden_and_the_champion_before_stay(dataset: Ledger, model: Le
     plan = plan_pruning(stored(), dataset.records(), found.snapshots, Rule(keep=1))
 
     assert removed(plan) == []
-    assert plan.kept[IDS["2013-01"]] == ["golden of delays (version 1)"]
+    assert plan.kept[IDS["2013-01"]] == ["golden, champion before of delays (version 1)"]
     assert "champion of delays (version 2)" in plan.kept[IDS["2013-03"]]
     assert set(found.scores) == {SCORES}
 

@@ -1,0 +1,164 @@
+"""``airflow mlops snapshots list``, ``show`` and ``verify``."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.cli.datasets import chosen_datasets, chosen_snapshot, open_storage, short
+from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
+from airflow_provider_mlops.cli.output import print_table, say, write_json
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.gone import ids_in
+from airflow_provider_mlops.core.retention import states, used_by
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.hooks.storage import Storage
+
+_COLUMNS = ("dataset", "partition", "id", "rows", "bytes", "validation", "accepted", "used by")
+_AUDIT_DAYS = 30.0
+
+
+@exit_codes
+def list_snapshots(args: Namespace) -> None:
+    """Print the snapshots that are stored, and who uses each, as the ledger knows.
+
+    :param args: ``dataset`` (or None for all), ``json``, ``storage_root`` and ``ledger_root``.
+    """
+    storage = open_storage(args)
+    names = chosen_datasets(args.dataset, args.ledger_root)
+    found = [item for name in names for item in _listed(storage, name)]
+    if args.json:
+        write_json(found)
+    elif found:
+        print_table(_COLUMNS, [_row(item) for item in found])
+    else:
+        say("No snapshot is stored.", error=True)
+
+
+@exit_codes
+def show(args: Namespace) -> None:
+    """Print all that is known of a snapshot: its manifest, its records, its users, or what became of it.
+
+    :param args: ``snapshot_id``, ``dataset`` (or None), ``json``, ``storage_root`` and ``ledger_root``.
+    """
+    from airflow_provider_mlops.hooks.gone import gone_of
+    from airflow_provider_mlops.hooks.ledger import dataset_ledger
+    from airflow_provider_mlops.hooks.rows import snapshot_path
+
+    storage = open_storage(args)
+    dataset, snapshot_id = chosen_snapshot(storage, chosen_datasets(args.dataset, args.ledger_root), args.snapshot_id)
+    lost = gone_of(storage, dataset).get(snapshot_id)
+    listed = next((one for one in _listed(storage, dataset) if one["snapshot_id"] == snapshot_id), None)
+    records = [r for r in dataset_ledger(dataset, args.ledger_root).records() if snapshot_id in ids_in(r.body)]
+    found = {
+        **(listed or {"dataset": dataset, "snapshot_id": snapshot_id}),
+        "stored": listed is not None,
+        "gone": lost.why() if lost else None,
+        "manifest": storage.read_marker(snapshot_path(dataset, snapshot_id)) if listed else None,
+        "records": [{"seq": r.seq, "kind": r.kind, "mode": r.mode, "outcome": r.outcome} for r in records],
+    }
+    if args.json:
+        write_json(found)
+    else:
+        _say_shown(found)
+
+
+@exit_codes
+def verify(args: Namespace) -> None:
+    """Check snapshots byte by byte and value by value; exit with 1 when one is not what was recorded.
+
+    :param args: ``snapshot_id`` or ``all``, ``dataset`` (or None), ``json``, ``storage_root`` and ``ledger_root``.
+    """
+    storage = open_storage(args)
+    names = chosen_datasets(args.dataset, args.ledger_root)
+    if bool(args.snapshot_id) == args.all:
+        raise BadInput("Say what to verify: the id of a snapshot, or --all.")
+    if args.all:
+        checked = [item for name in names for item in _verified_all(storage, name)]
+    else:
+        dataset, snapshot_id = chosen_snapshot(storage, names, args.snapshot_id)
+        checked = [_verified(storage, dataset, snapshot_id)]
+    if args.json:
+        write_json(checked)
+    else:
+        for item in checked:
+            what = f"{item['dataset']} {short(item['snapshot_id']) or item['tombstone']}"
+            say(f"{what}: {'intact' if item['intact'] else item['problem']}")
+    if not all(item["intact"] for item in checked):
+        raise SystemExit(BROKEN)
+
+
+def _listed(storage: "Storage", dataset: str) -> list[dict[str, Any]]:
+    from airflow_provider_mlops.hooks.ledger import dataset_ledger
+    from airflow_provider_mlops.hooks.snapshots import models_of, needs_of, stored_snapshots
+
+    stored = stored_snapshots(storage, dataset)
+    records = dataset_ledger(dataset, storage.ledger_root).records()
+    needs = needs_of(models_of(dataset, storage.ledger_root), None, audit_days=_AUDIT_DAYS)
+    known, users = states(stored, records), used_by(needs.snapshots, records)
+    found = [
+        {
+            "dataset": dataset,
+            "snapshot_id": item.snapshot_id,
+            "rows": item.rows,
+            "bytes": item.bytes,
+            **known[item.snapshot_id],
+            "used_by": users.get(item.snapshot_id, []),
+        }
+        for item in stored
+    ]
+    return sorted(found, key=lambda item: (item["partition_key"] or "", item["recorded"] or ""))
+
+
+def _row(item: Mapping[str, Any]) -> Sequence[str | int | None]:
+    return (
+        item["dataset"],
+        item["partition_key"],
+        short(item["snapshot_id"]),
+        item["rows"],
+        item["bytes"],
+        item["validation"],
+        "yes" if item["accepted"] else "no",
+        "; ".join(item["used_by"]),
+    )
+
+
+def _say_shown(found: Mapping[str, Any]) -> None:
+    say(f"Snapshot {found['snapshot_id']} of {found['dataset']}")
+    if found["gone"]:
+        say(found["gone"])
+    if not found["stored"]:
+        if not found["gone"]:
+            say("It is not stored.")
+        return
+    for name in ("partition_key", "recorded", "rows", "bytes", "validation"):
+        say(f"  {name:<14} {found[name]}")
+    say(f"  {'accepted':<14} {'yes' if found['accepted'] else 'no'}")
+    for why in found["used_by"]:
+        say(f"  {'used by':<14} {why}")
+    for record in found["records"]:
+        say(f"  {'record':<14} {record['seq']} {record['kind']} {record['outcome'] or ''}".rstrip())
+    columns = found["manifest"].get("columns") or []
+    print_table(
+        ("column", "type", "nulls", "min", "max"),
+        [[str(column.get(key, "")) for key in ("name", "type", "nulls", "min", "max")] for column in columns],
+    )
+
+
+def _verified_all(storage: "Storage", dataset: str) -> list[dict[str, Any]]:
+    from airflow_provider_mlops.hooks.snapshots import stored_snapshots
+
+    return [_verified(storage, dataset, item.snapshot_id) for item in stored_snapshots(storage, dataset)]
+
+
+def _verified(storage: "Storage", dataset: str, snapshot_id: str) -> dict[str, Any]:
+    from airflow_provider_mlops.backends.parquet import read_snapshot
+    from airflow_provider_mlops.hooks.rows import snapshot_path
+
+    found: dict[str, Any] = {"dataset": dataset, "snapshot_id": snapshot_id, "intact": True, "problem": None}
+    try:
+        with storage.open(snapshot_path(dataset, snapshot_id)) as folder:
+            read_snapshot(folder, snapshot_id)
+    except EvidenceBroken as err:
+        found |= {"intact": False, "problem": str(err)}
+    return found

@@ -1,0 +1,95 @@
+"""``airflow mlops snapshots prune``: what nothing needs, and why everything else stays."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.cli.datasets import chosen_datasets, open_storage, short
+from airflow_provider_mlops.cli.describe import count
+from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.output import print_table, say, write_json
+from airflow_provider_mlops.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+    from airflow_provider_mlops.hooks.pruning import Pruning
+
+
+@exit_codes
+def prune(args: Namespace) -> None:
+    """Show what would be removed, or remove it.
+
+    :param args: ``dataset`` (or None for all), ``keep`` or ``older_than``, ``audit_days``, ``scores``,
+        ``without_registry``, ``mlflow_conn_id``, ``yes``, ``json``, ``storage_root`` and ``ledger_root``.
+    """
+    from airflow_provider_mlops.core.retention import Rule
+    from airflow_provider_mlops.hooks.pruning import Pruner
+
+    if (args.keep is None) == (args.older_than is None):
+        raise BadInput("Say what may go: --keep N (the newest partitions stay) or --older-than DAYS, one of the two.")
+    rule = Rule(keep=args.keep, older_than_days=args.older_than, audit_days=args.audit_days)
+    storage, registry = open_storage(args), _registry(args)
+    pruners = [
+        Pruner(name, storage, rule, registry, with_scores=args.scores)
+        for name in chosen_datasets(args.dataset, args.ledger_root)
+    ]
+    if args.yes:
+        for pruner in pruners:
+            pruner.finish()
+    # All plans are made before anything is removed: an error in the last one leaves everything as it was.
+    plans = [(pruner, pruner.plan()) for pruner in pruners]
+    shown = [_facts(pruner.dataset, plan, pruner.prune(plan) if args.yes else None) for pruner, plan in plans]
+    if args.json:
+        write_json(shown)
+        return
+    for facts in shown:
+        _say(facts, done=args.yes)
+
+
+def _registry(args: Namespace) -> "MlflowHook | None":
+    if args.without_registry:
+        return None
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+
+    hook = MlflowHook(args.mlflow_conn_id)
+    try:
+        _ = hook.connection
+    except Exception as err:
+        raise BadInput(
+            f"The connection {args.mlflow_conn_id!r} cannot be read ({type(err).__name__}). A command finds it "
+            f"in a variable such as AIRFLOW_CONN_{args.mlflow_conn_id.upper()} or in a secrets backend; "
+            "--without-registry goes by the ledger alone."
+        ) from err
+    return hook
+
+
+def _facts(dataset: str, found: "Pruning", record: "Record | None") -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "remove": [
+            {"snapshot_id": i.snapshot_id, "partition_keys": list(i.partition_keys), "rows": i.rows, "bytes": i.bytes}
+            for i in found.plan.remove
+        ],
+        "scores": found.scores,
+        "kept": found.plan.kept,
+        "record": record.hash if record else None,
+    }
+
+
+def _say(facts: Mapping[str, Any], *, done: bool) -> None:
+    rows: list[Sequence[str | int | None]] = [
+        ("removed" if done else "would go", short(item["snapshot_id"]), ", ".join(item["partition_keys"][-1:]), "")
+        for item in facts["remove"]
+    ]
+    rows += [("stays", short(snapshot_id), None, "; ".join(why)) for snapshot_id, why in facts["kept"].items()]
+    if rows:
+        print_table(("what", "id", "partition", "why"), rows)
+    size = sum(item["bytes"] or 0 for item in facts["remove"])
+    verb = "Removed" if done else "Would remove"
+    scores = f" and {count(len(facts['scores']), 'file')} of scores" if facts["scores"] else ""
+    say(f"{verb} {count(len(facts['remove']), 'snapshot')}{scores} of {facts['dataset']}: {size:,} bytes.")
+    if facts["record"]:
+        say(f"Record {facts['record']}")
+    elif facts["remove"] or facts["scores"]:
+        say("Nothing was changed; --yes removes them.")

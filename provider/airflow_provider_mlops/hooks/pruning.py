@@ -1,0 +1,152 @@
+"""Pruning: removing the snapshots that nothing needs, after the ledger says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots
+from airflow_provider_mlops.core.ledger import Ledger
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.retention import Plan, Rule, plan_pruning
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.removal import folders, remove
+from airflow_provider_mlops.hooks.rows import snapshot_path
+from airflow_provider_mlops.hooks.scores_store import scores_path
+from airflow_provider_mlops.hooks.snapshots import models_of, needs_of, stored_snapshots
+from airflow_provider_mlops.hooks.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What a pruning would remove, and why the rest stays.
+
+    :param plan: the snapshots.
+    :param scores: ``{"model", "scores_id"}`` of the stored scores that nothing needs.
+    :param planned_on: hash of the newest record that the plan knows.
+    """
+
+    plan: Plan
+    scores: list[dict[str, str]] = field(default_factory=list)
+    planned_on: str = ""
+
+
+class Pruner:
+    """Prunes one dataset.
+
+    :param dataset: name of the dataset.
+    :param storage: where its snapshots lie.
+    :param rule: what may go.
+    :param registry: the MLflow connection, whose aliases keep their versions; None to go by the ledger alone.
+    :param with_scores: whether the scores of evaluations on removed snapshots go too.
+    :raises BadInput: when there is no such dataset.
+    """
+
+    def __init__(
+        self, dataset: str, storage: Storage, rule: Rule, registry: MlflowHook | None, *, with_scores: bool = False
+    ) -> None:
+        self.dataset, self.storage, self.rule = dataset, storage, rule
+        self.registry, self.with_scores = registry, with_scores
+        self.ledger = dataset_ledger(dataset, storage.ledger_root)
+        if not self.ledger.records():
+            raise BadInput(f"The ledger knows no dataset {dataset!r}.")
+
+    def plan(self) -> Pruning:
+        """Decide what would go; nothing is changed.
+
+        :return: the plan.
+        :raises EvidenceBroken: when the chain of the dataset or of one of its models is broken.
+        :raises TransientError: when the registry cannot be reached.
+        """
+        # The snapshots are listed first: what is published afterwards is not on the list, and hence stays.
+        stored = stored_snapshots(self.storage, self.dataset)
+        records = self.ledger.records()
+        models = models_of(self.dataset, self.storage.ledger_root)
+        needs = needs_of(models, self.registry, audit_days=self.rule.audit_days)
+        plan = plan_pruning(stored, records, needs.snapshots, self.rule)
+        going = {item.snapshot_id for item in plan.remove}
+        scores = self._scores(models, going, needs.scores) if self.with_scores else []
+        return Pruning(plan, scores, records[-1].hash)
+
+    def prune(self, found: Pruning) -> Record | None:
+        """Record a plan, then remove what it names; what somebody named anew since is left alone.
+
+        :param found: the plan.
+        :return: the record, None where there was nothing to remove.
+        :raises TransientError: when the ledger's disk is full or failing.
+        """
+        if not found.plan.remove and not found.scores:
+            return None
+        body = {
+            "planned_on": found.planned_on,
+            "rule": self.rule.to_dict(),
+            "snapshots": [
+                {
+                    "snapshot_id": item.snapshot_id,
+                    "partition_keys": list(item.partition_keys),
+                    "rows": item.rows,
+                    "bytes": item.bytes,
+                }
+                for item in found.plan.remove
+            ],
+            "scores": found.scores,
+            "kept": len(found.plan.kept),
+        }
+        record = self.ledger.append(kind="pruning", key=sha256_of(body), body=body)
+        self.finish()
+        return record
+
+    def finish(self) -> int:
+        """Remove what recorded prunings named and a killed call has left.
+
+        :return: how many folders are gone by all prunings so far.
+        """
+        # What is not there any more is looked at too: a killed call may have left it out of sight.
+        return sum(remove(self.storage, path, is_gone) for path, is_gone in self._recorded())
+
+    def _recorded(self) -> list[tuple[str, Callable[[], bool]]]:
+        gone = gone_snapshots(self.ledger.records())
+        found: list[tuple[str, Callable[[], bool]]] = [
+            (snapshot_path(self.dataset, one), partial(_is_pruned, self.ledger, one))
+            for one, lost in gone.items()
+            if lost.how == PRUNED
+        ]
+        for record in self.ledger.records("pruning"):
+            for item in record.body["scores"]:
+                path = scores_path(item["model"], item["scores_id"])
+                found.append((path, partial(_scored_before, item, record, self.storage)))
+        return found
+
+    def _scores(
+        self, models: Mapping[str, list[Record]], going: set[str], needed: Mapping[str, Any]
+    ) -> list[dict[str, str]]:
+        """List the scores of evaluations on snapshots that go or went."""
+        lost = gone_snapshots(self.ledger.records())
+        gone = {*going, *(one for one, what in lost.items() if what.how == PRUNED)}
+        found = []
+        for model, records in models.items():
+            there = {f"{PREFIX}{name}" for name in folders(self.storage, f"evaluations/{model}")}
+            of = {r.body["scores_id"] for r in records if r.kind == "evaluation" and _tested_on(r) in gone}
+            elsewhere = {r.body["scores_id"] for r in records if r.kind == "evaluation" and _tested_on(r) not in gone}
+            found += [{"model": model, "scores_id": one} for one in sorted(there & of - elsewhere) if one not in needed]
+        return found
+
+
+def _tested_on(record: Record) -> str | None:
+    return record.body["test"]["snapshot_id"]  # type: ignore[no-any-return]
+
+
+def _is_pruned(ledger: Ledger, snapshot_id: str) -> bool:
+    lost = gone_snapshots(ledger.records()).get(snapshot_id)
+    return lost is not None and lost.how == PRUNED
+
+
+def _scored_before(item: Mapping[str, str], pruning: Record, storage: Storage) -> bool:
+    """Whether nobody has evaluated to these scores again since they were pruned."""
+    records = model_ledger(item["model"], storage.ledger_root).records("evaluation")
+    return all(r.time < pruning.time for r in records if r.body["scores_id"] == item["scores_id"])
