@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 KEY_TAG = "mlops.key"
 ARCHIVE_TAG = "mlops.archive_sha256"
-MOVED_TAG = "mlops.moved"
 MODEL_FILE = "model.skops"
 _TAG_LIMIT = 4_000
 
@@ -185,37 +184,6 @@ def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> Non
         if "IntegrityError" not in str(err) and "UNIQUE constraint" not in str(err):
             raise
         raise TransientError(f"Alias {alias!r} of model {model!r} was set by another task at the same moment.") from err
-
-
-def mark_moved(client: MlflowClient, model: str, alias: str, version: str, record_hash: str) -> None:
-    """Note on a version that a promotion's move of the alias is done.
-
-    :param client: an open client.
-    :param model: name of the registered model.
-    :param alias: the alias.
-    :param version: the version that it was moved to.
-    :param record_hash: hash of the promotion's record.
-    """
-    client.set_model_version_tag(model, version, f"{MOVED_TAG}.{alias}", record_hash)
-
-
-def was_moved(client: MlflowClient, model: str, alias: str, version: str, record_hash: str) -> bool:
-    """Whether a promotion's move of the alias is done; not so after a kill between its record and the move.
-
-    :param client: an open client.
-    :param model: name of the registered model.
-    :param alias: the alias.
-    :param version: the version that the promotion names.
-    :param record_hash: hash of the promotion's record.
-    """
-    exceptions = load("mlflow.exceptions", "mlflow")
-    try:
-        found = client.get_model_version(model, version)
-    except exceptions.MlflowException as err:
-        if err.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return True  # deleted since: no move of an alias to it is under way
-    return bool(found.tags.get(f"{MOVED_TAG}.{alias}") == record_hash)
 
 
 def download_model_file(client: MlflowClient, model_id: str, folder: Path, sha256: str) -> Path:

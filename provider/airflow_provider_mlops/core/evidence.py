@@ -9,6 +9,10 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
 
+_MADE = ("training", "adoption", "import")
+"""What says what a model is: it was trained here, taken in from elsewhere, or copied from another registry."""
+_REGISTERED = ("registration", "adoption", "import")
+
 
 def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
     """Find the accepted snapshot of each partition: the newest whose latest live validation is a PASS.
@@ -81,35 +85,35 @@ def latest_of_run(records: Sequence[Record], *, kind: str, partition_key: str, r
 
 
 def training_of(records: Sequence[Record], model: str, manifest_hash: str) -> Record:
-    """Find the record of the training that a manifest hash names.
+    """Find the record of the training that a manifest hash names, or of the adoption or import in its place.
 
     :param records: records of the model's ledger.
     :param model: name of the model, for the error.
     :param manifest_hash: hash of the training's manifest.
-    :return: the training record.
+    :return: the record; its body says what the model is.
     :raises Refused: when the ledger knows no such training.
     """
     for record in reversed(records):
-        if record.kind == "training" and record.body.get("manifest_hash") == manifest_hash:
+        if record.kind in _MADE and record.body.get("manifest_hash") == manifest_hash:
             return record
     raise Refused(f"The ledger of model {model!r} holds no training with the manifest {manifest_hash}; train it first.")
 
 
 def registration_by_version(records: Sequence[Record], model: str, version: str) -> Record:
-    """Find the record that registered a version.
+    """Find the record that registered a version, adopted it or imported it.
 
     :param records: records of the model's ledger.
     :param model: name of the model, for the error.
     :param version: the version.
-    :return: the registration record.
+    :return: the record.
     :raises Refused: when the version was registered behind the ledger's back.
     """
     for record in reversed(records):
-        if record.kind == "registration" and record.mode == "live" and record.body["version"] == version:
+        if record.kind in _REGISTERED and record.mode == "live" and record.body["version"] == version:
             return record
     raise Refused(
         f"Version {version} of model {model!r} is not in the ledger: it was registered by something else. "
-        "Point the alias at a version that RegisterModelOperator made."
+        "Point the alias at a version that RegisterModelOperator made, or take it in with `airflow mlops adopt`."
     )
 
 
@@ -156,69 +160,6 @@ def gate_by_hash(records: Iterable[Record], model: str, gate_hash: str) -> Recor
     raise Refused(f"The ledger of model {model!r} holds no gate record {gate_hash!r}.")
 
 
-def baseline_of(records: Sequence[Record], version: str | None, alias: str = "champion") -> str | None:
-    """Find the version that held an alias before the given one: what a champion was, or must be, compared with.
-
-    :param records: records of the model's ledger.
-    :param version: the version that holds the alias now.
-    :param alias: the alias.
-    :return: the version before it, None when it was the first.
-    """
-    for record in reversed(_promotions(records)):
-        if record.body["alias"] == alias and record.body["version"] == version:
-            return record.body["previous_version"]  # type: ignore[no-any-return]
-    return None
-
-
-def golden_of(records: Iterable[Record], named: str | None, candidate: str | None) -> str | None:
-    """Find the golden version: a long-lived baseline against slow erosion.
-
-    :param records: records of the model's ledger, oldest first.
-    :param named: the version that the registry's alias names, None when it is not set.
-    :param candidate: version of the candidate, which is no baseline of itself.
-    :return: the named version, else the first one that a promotion made champion; None when there is neither.
-    """
-    first = next(
-        (record.body["version"] for record in _promotions(records) if record.body["alias"] == "champion"), None
-    )
-    return next((version for version in (named, first) if version is not None and version != candidate), None)
-
-
-def latest_promotion(records: Iterable[Record], alias: str = "champion") -> Record | None:
-    """Find the newest promotion that moved an alias.
-
-    :param records: records of the model's ledger, oldest first.
-    :param alias: the alias.
-    :return: the promotion record, None when the alias was never moved.
-    """
-    moved = [r for r in _promotions(records) if r.body["alias"] == alias]
-    return moved[-1] if moved else None
-
-
-def champion_that_served(records: Iterable[Record], partition_key: str, alias: str = "champion") -> Record | None:
-    """Find the promotion of the champion that served a partition: the newest one judged on an earlier partition.
-
-    :param records: records of the model's ledger, oldest first.
-    :param partition_key: the partition that was served.
-    :param alias: the alias that serves.
-    :return: the promotion record, None when there was no champion yet.
-    """
-    earlier = [r for r in _promotions(records) if r.body["alias"] == alias and r.body["partition_key"] < partition_key]
-    return earlier[-1] if earlier else None
-
-
-def promotion_of_gate(records: Iterable[Record], gate_hash: str, alias: str = "champion") -> Record | None:
-    """Find the promotion that a gate's verdict led to.
-
-    :param records: records of the model's ledger, oldest first.
-    :param gate_hash: hash of the gate's record.
-    :param alias: the alias.
-    :return: the promotion record, None when the verdict has moved nothing yet.
-    """
-    found = [r for r in _promotions(records) if r.body["alias"] == alias and r.body["gate_record_hash"] == gate_hash]
-    return found[-1] if found else None
-
-
 def validation_outcomes(records: Iterable[Record], snapshot_ids: Iterable[str]) -> dict[str, str | None]:
     """Look up the latest live validation outcome of snapshots.
 
@@ -249,10 +190,6 @@ def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) ->
     }
     judged = {r.body["evaluation_id"] for r in records if r.kind == "gate" and r.mode == "live"}
     return len((same & judged) - {evaluation_id})
-
-
-def _promotions(records: Iterable[Record]) -> list[Record]:
-    return [r for r in records if r.kind == "promotion" and r.mode == "live" and r.outcome == Outcome.PASS]
 
 
 def record_reference(record: Record) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from airflow_provider_mlops.core.alias_moves import CHAMPION, alias_moves, baseline_of, releases_since
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.verdict import Outcome
 
 FACTS = (
     "task",
@@ -45,38 +45,18 @@ def gate_facts(records: Iterable[Record], evaluation: Record) -> dict[str, Any]:
     return facts
 
 
-def last_champion(records: Iterable[Record], evaluation: Record, alias: str = "champion") -> str | None:
+def last_champion(records: Iterable[Record], evaluation: Record, alias: str = CHAMPION) -> str | None:
     """Find whom a candidate must be compared with, whatever became of the registry's alias.
 
     :param records: records of the model's ledger, oldest first.
-    :param evaluation: the evaluation's record; later promotions do not count.
+    :param evaluation: the evaluation's record; later moves do not count.
     :param alias: the alias that serves.
-    :return: the version of the newest promotion; of the candidate's own the one before it; None for a first model.
+    :return: the version that the ledger last put the alias on, also when it was retired since: a model without a
+        champion is not a first model; of the candidate's own the one it replaced; None for a first model.
     """
-    body = next((r.body for r in reversed(_releases(records, alias)) if r.seq < evaluation.seq), None)
-    if body is None:
-        return None
-    own = body["version"] == (evaluation.body.get("candidate") or {}).get("version")
-    return body.get("previous_version") if own else body["version"]
-
-
-def releases_since(records: Iterable[Record], version: str | None, alias: str = "champion") -> int | None:
-    """Count the promotions after the newest one of a version: each may have lost a margin.
-
-    :param records: records of the model's ledger, oldest first.
-    :param version: the version to count from.
-    :param alias: the alias that serves.
-    :return: the number of later live promotions, None when the version never held the alias.
-    """
-    since: int | None = None
-    for record in _releases(records, alias):
-        if version is not None and record.body["version"] == version:
-            since = 0
-        elif since is not None:
-            since += 1
-    return since
-
-
-def _releases(records: Iterable[Record], alias: str) -> list[Record]:
-    passed = ("promotion", "live", Outcome.PASS)
-    return [r for r in records if (r.kind, r.mode, r.outcome) == passed and r.body["alias"] == alias]
+    earlier = [record for record in records if record.seq < evaluation.seq]
+    held = [record.body["version"] for record in alias_moves(earlier, alias)]
+    version = next((version for version in reversed(held) if version is not None), None)
+    if version is not None and version == (evaluation.body.get("candidate") or {}).get("version"):
+        return baseline_of(earlier, version, alias)
+    return version

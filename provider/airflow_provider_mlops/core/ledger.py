@@ -6,7 +6,7 @@ itself is that its newest records were cut off: for that, compare its last hash 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Ledger:
         run: Mapping[str, Any] | None = None,
         mode: str = "live",
         outcome: str | None = None,
+        unless: Callable[[Sequence[Record]], Record | None] | None = None,
     ) -> Record:
         """Add a record, unless this decision has one: then return that one.
 
@@ -59,7 +60,10 @@ class Ledger:
         :param run: which task of which run decided; JSON-safe.
         :param mode: ``live``, ``audit`` or ``dry_run``.
         :param outcome: ``PASS``, ``FAIL``, ``INCONCLUSIVE``, or None where nothing was judged.
-        :return: the record as the ledger holds it: the new one, or the one that was there first.
+        :param unless: compare-and-set: gets the records as they stand right before this one is added, and returns the
+            one that forbids it, or None. No other record can come in between.
+        :return: the record as the ledger holds it: the new one, the one that was there first, or the one that forbids
+            it.
         :raises BadInput: when an argument is wrong, or the folder cannot be written.
         :raises EvidenceBroken: when the chain is broken: nothing is added to it then.
         :raises TransientError: when the disk is full or failing.
@@ -71,6 +75,8 @@ class Ledger:
         while True:
             self._read_new()
             if (found := self._decisions.get(decision)) is not None:
+                return found
+            if unless is not None and (found := unless(list(self._records))) is not None:
                 return found
             raw = write_record(
                 chain=self.chain,

@@ -1,9 +1,11 @@
 """Who may take the alias: the rules of promotion, as a function of what the ledger and the registry say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_mlops.core.alias_moves import Withdrawn
 from airflow_provider_mlops.core.approval import approval_rule
+from airflow_provider_mlops.core.governance import governance_rule
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
@@ -22,6 +24,10 @@ def decide_promotion(
     approval: Mapping[str, Any] | None = None,
     risk_tier: str | None = None,
     judged_again: str | None = None,
+    withdrawn: Withdrawn | None = None,
+    required_tags: Sequence[str] = (),
+    governance: Mapping[str, str] | None = None,
+    force_reason: str | None = None,
 ) -> Verdict:
     """Decide whether a candidate may take the alias; every rule must pass.
 
@@ -29,7 +35,9 @@ def decide_promotion(
       record where it is INCONCLUSIVE or the policy demands it (`approval_rule`); and no human rejected it.
     - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
     - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
-    - ``not_older``: the champion was not promoted for a newer partition.
+    - ``not_older``: the champion was not promoted for a newer partition, or a reason is given to force it.
+    - ``not_withdrawn``: the version was not retired; nor rolled back from, unless a reason is given to force it.
+    - ``governance``: the version has every tag that the policy demands.
 
     :param candidate_version: registry version that asks for the alias.
     :param candidate_digest: canonical digest of that version's model.
@@ -44,21 +52,35 @@ def decide_promotion(
     :param approval: a human's answer to the gate's verdict as `Record.to_dict` gives it; None when there is none.
     :param risk_tier: the model's risk tier by its governance tags, None when unknown: a policy may demand a human then.
     :param judged_again: hash of a later verdict on this version, which makes an approval void; None when there is none.
+    :param withdrawn: why the version is not to be used again; None when nothing speaks against it.
+    :param required_tags: tags that the policy of the gate demands of the version.
+    :param governance: the tags that the version has.
+    :param force_reason: why an older partition's model, or one that was rolled back from, is promoted nevertheless.
     :return: PASS or FAIL, with the reason of every rule; marked ``champion_without_record`` when the current champion
-        has no promotion record to compare partitions with, ``approved_by_human`` when a human's yes was needed.
+        has no record to compare partitions with, ``approved_by_human`` when a human's yes was needed, ``forced``
+        when a rule holds only because of ``force_reason``.
     :raises BadInput: when a partition key is not one.
     """
     unrecorded = current_champion not in (None, candidate_version) and champion_partition_key is None
     gated = _gate_passed(gate, candidate_version, candidate_digest, approval, risk_tier, judged_again)
     approved = gated.outcome is Outcome.PASS and bool(gated.numbers.get("needed"))
-    marks = {"champion_without_record": unrecorded, "approved_by_human": approved}
+    rules = [
+        gated,
+        _training_data_validated(validations),
+        _champion_unchanged(alias, candidate_version, current_champion, evaluated_champion),
+        _not_older(alias, partition_key, current_champion, champion_partition_key),
+        _not_withdrawn(candidate_version, withdrawn),
+        governance_rule(required_tags, governance or {}, candidate_version),
+    ]
+    retired = withdrawn is not None and withdrawn.for_good
+    rules = [_forced(rule, force_reason, retired=retired) for rule in rules]
+    marks = {
+        "champion_without_record": unrecorded,
+        "approved_by_human": approved,
+        "forced": any("forced" in rule.numbers for rule in rules),
+    }
     return Verdict.from_rules(
-        (
-            gated,
-            _training_data_validated(validations),
-            _champion_unchanged(alias, candidate_version, current_champion, evaluated_champion),
-            _not_older(alias, partition_key, current_champion, champion_partition_key),
-        ),
+        rules,
         marks=(mark for mark, holds in marks.items() if holds),
     )
 
@@ -149,10 +171,27 @@ def _not_older(alias: str, partition_key: str, current: str | None, champion_par
         return _fail(
             rule,
             f"The champion was promoted for {champion_partition_key}, which is newer than {partition_key}; "
-            "train and judge a candidate for a newer partition.",
+            "train and judge a candidate for a newer partition, or give a force_reason.",
             numbers,
         )
     return _pass(rule, f"{partition_key} is not older than the champion's {champion_partition_key}.", numbers)
+
+
+def _not_withdrawn(version: str, withdrawn: Withdrawn | None) -> RuleResult:
+    rule = "not_withdrawn"
+    if withdrawn is None:
+        return _pass(rule, f"Version {version} was neither retired nor rolled back from.", {})
+    numbers = {"record": withdrawn.record.hash, "kind": withdrawn.record.kind}
+    way = "promote another one" if withdrawn.for_good else "promote another one, or give a force_reason"
+    return _fail(rule, f"Version {version} {withdrawn.why}; {way}.", numbers)
+
+
+def _forced(rule: RuleResult, reason: str | None, *, retired: bool) -> RuleResult:
+    """Let a stated reason override the two rules that are about prudence, and nothing else."""
+    forcible = rule.rule == "not_older" or (rule.rule == "not_withdrawn" and not retired)
+    if rule.outcome is Outcome.PASS or not forcible or not reason:
+        return rule
+    return _pass(rule.rule, f"{rule.reason} Forced: {reason}", {**rule.numbers, "forced": reason})
 
 
 def _version(version: str | None) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import assets
+from airflow_provider_mlops.core.alias_moves import champion_that_served
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.evidence import accepted_snapshots, champion_that_served, training_of
+from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
@@ -127,10 +128,11 @@ class DetectDriftOperator(MLOpsOperator):
             "backend": self.backend,
         }
         if promotion is None:
-            reason = f"No champion served {self.partition_key}: there is no reference to compare with."
-            rule = RuleResult(rule="reference", outcome=Outcome.INCONCLUSIVE, reason=reason)
-            return {**body, "verdict": Verdict.from_rules([rule]).to_dict()}
+            return {**body, "verdict": _no_reference(f"No champion served {self.partition_key}").to_dict()}
         manifest = training_of(records, self.model_name, promotion.body["manifest_hash"]).body["manifest"]
+        if not manifest["train"]["snapshots"]:
+            why = f"Champion version {promotion.body['version']} was not trained on snapshots of this storage"
+            return {**body, "verdict": _no_reference(why).to_dict()}
         verdict = self._compare(manifest, snapshot_id, policy)
         ids = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
         return {**body, "reference_snapshot_ids": ids, "verdict": verdict.to_dict()}
@@ -194,3 +196,8 @@ class DetectDriftOperator(MLOpsOperator):
             }
             self.emit(context, run, assets.drift_alias(self.model_name), assets.drift(self.model_name), extra)
         return result
+
+
+def _no_reference(why: str) -> Verdict:
+    reason = f"{why}: there is no reference to compare with."
+    return Verdict.from_rules([RuleResult(rule="reference", outcome=Outcome.INCONCLUSIVE, reason=reason)])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.alias_moves import baseline_of, golden_of
 from airflow_provider_mlops.core.dependence import read_dependence
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evaluation import (
@@ -24,8 +25,6 @@ from airflow_provider_mlops.core.evaluation import (
     summary_lines,
 )
 from airflow_provider_mlops.core.evidence import (
-    baseline_of,
-    golden_of,
     latest_of_run,
     registration_by_manifest,
     registration_by_version,

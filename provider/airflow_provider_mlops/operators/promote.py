@@ -7,24 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_provider_mlops.core.alias_moves import (
+    CHAMPION,
+    PROMOTION,
+    RECONCILIATION,
+    RETIREMENT,
+    deciding_move,
+    partition_of,
+    promotion_of_gate,
+    record_move,
+    withdrawn_versions,
+)
 from airflow_provider_mlops.core.approval import approval_of, judged_since
-from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
     evaluation_by_id,
     gate_by_hash,
-    latest_promotion,
-    promotion_of_gate,
     registration_by_version,
     training_of,
     validation_outcomes,
 )
+from airflow_provider_mlops.core.governance import RISK_TIER, governance_of
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.promotion import decide_promotion
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.alias_moves import Standing, carry_out, standing
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
@@ -41,14 +51,17 @@ class PromoteModelOperator(MLOpsOperator):
     """Move an alias to a version that the gate passed: write-ahead record first, then the alias.
 
     Refuses without a PASS of the gate for exactly this version and digest (or, where the gate could not decide, a
-    human's approval of that very verdict), without a PASS of every training snapshot's
-    validation, when the alias has moved since the evaluation, and when the champion was promoted for a newer
-    partition. The record is a compare-and-set: of two promotions at once one wins, the other is refused. A retry after
-    a kill finishes a half-done move. In ``audit`` mode nothing is decided and nothing moves.
+    human's approval of that very verdict), without a PASS of every training snapshot's validation, when the alias has
+    moved since the evaluation, when the champion was promoted for a newer partition, when the version was retired or
+    rolled back from, and without the tags that the policy's ``governance`` demands. The record is a compare-and-set,
+    with rollbacks, retirements and reconciliations too: of two at once one wins, the other is refused and told who
+    won. A retry after a kill finishes a half-done move. In ``audit`` mode nothing is decided and nothing moves.
 
     :param model_name: name of the registered model. (templated)
     :param gate_record: hash of the gate's record, as `GateModelOperator` returns it under ``record``. (templated)
     :param alias: alias to move.
+    :param force_reason: why the model of an older partition than the champion's, or one that was rolled back from, is
+        promoted nevertheless; recorded, and the verdict is marked ``forced``. (templated)
     :param on_refusal: ``skip`` or ``fail`` the task when a rule forbids the promotion.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
@@ -56,7 +69,7 @@ class PromoteModelOperator(MLOpsOperator):
     Returns ``{"model_name", "alias", "version", "previous_version", "moved", "record"}``.
     """
 
-    template_fields: Sequence[str] = ("model_name", "gate_record", "mlflow_conn_id", "ledger_root")
+    template_fields: Sequence[str] = ("model_name", "gate_record", "force_reason", "mlflow_conn_id", "ledger_root")
     operator_extra_links = (ModelVersionLink(),)
     ui_color = "#d4efdf"
 
@@ -65,7 +78,8 @@ class PromoteModelOperator(MLOpsOperator):
         *,
         model_name: str,
         gate_record: str,
-        alias: str = "champion",
+        alias: str = CHAMPION,
+        force_reason: str | None = None,
         on_refusal: str = "skip",
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         ledger_root: str | None = None,
@@ -75,6 +89,7 @@ class PromoteModelOperator(MLOpsOperator):
         self.model_name = model_name
         self.gate_record = gate_record
         self.alias = alias
+        self.force_reason = force_reason
         self.on_refusal = on_refusal
         self.mlflow_conn_id = mlflow_conn_id
         self.ledger_root = ledger_root
@@ -89,79 +104,73 @@ class PromoteModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             self.log.info("Audit: version %s was judged again; no alias moves.", version)
             return self._result(None, version)
-        # In the reverse order of a promotion: what another one does meanwhile shows in the append at the latest.
-        before = latest_promotion(ledger.records(), self.alias)
-        current, champion = self._read_alias(before)
-        record = promotion_of_gate(ledger.records(), gate.hash, self.alias)
-        if record is None or record.hash != _hash(before):
-            record = self._decide(ledger, gate, before, current, champion, run)
+        hook = MlflowHook(self.mlflow_conn_id)
+        record = None
+        while record is None:
+            now = standing(hook, ledger, self.model_name, self.alias)
+            decided = deciding_move(ledger.records(), self.alias)
+            record = promotion_of_gate(ledger.records(), gate.hash, self.alias)
+            if record is None or decided is None or record.hash != decided.hash:
+                record = self._decide(ledger, gate, now, run)
         if run.mode is Mode.LIVE:
-            self._move(record, current)
+            carry_out(hook, ledger, self.model_name, record, self.log, _tags(gate))
         self._push_link(context, version)
         return self._result(record, version)
 
-    def _read_alias(self, before: Record | None) -> tuple[str | None, str | None]:
-        """Return where the alias is, and who is champion: between a promotion's record and its move the alias lags."""
-        from airflow_provider_mlops.backends import mlflow as ml
-
-        with MlflowHook(self.mlflow_conn_id).session() as client:
-            moved = before is None or ml.was_moved(
-                client, self.model_name, self.alias, before.body["version"], before.hash
-            )
-            current = ml.alias_version(client, self.model_name, self.alias)
-        if before is None or moved or current != before.body["previous_version"]:
-            return current, current
-        return current, str(before.body["version"])
-
-    def _decide(
-        self,
-        ledger: Ledger,
-        gate: Record,
-        before: Record | None,
-        current: str | None,
-        champion: str | None,
-        run: RunFacts,
-    ) -> Record:
+    def _decide(self, ledger: Ledger, gate: Record, now: Standing, run: RunFacts) -> Record | None:
+        """Decide and record; None when the alias was reconciled at the same moment: look again then."""
         records = ledger.records()
         version = gate.body["candidate_version"] or NOT_REGISTERED
         training = self._training(records, gate, run)
         manifest = training.body["manifest"]
-        approval = approval_of(records, gate.hash)
-        judged = {**gate.to_dict(), "body": {**gate.body, "candidate_version": version}}
+        approval, again = approval_of(records, gate.hash), judged_since(records, gate)
+        required = gate.body.get("governance") or ()
+        governance = self._governance(version, required)
         verdict = decide_promotion(
             candidate_version=version,
             candidate_digest=training.body["model_digest"],
             partition_key=gate.body["partition_key"],
-            gate=judged if gate.mode == run.mode else None,
+            gate=_with_version(gate, version) if gate.mode == run.mode else None,
             validations=validation_outcomes(
                 dataset_ledger(manifest["dataset"], self.ledger_root).records(),
                 [item["snapshot_id"] for item in manifest["train"]["snapshots"]],
             ),
-            current_champion=champion,
+            current_champion=now.champion,
             evaluated_champion=gate.body["champion_version"],
-            champion_partition_key=before.body["partition_key"] if before else None,
+            champion_partition_key=partition_of(deciding_move(records, self.alias)),
             alias=self.alias,
             approval=approval.to_dict() if approval else None,
-            judged_again=_hash(judged_since(records, gate)),
+            risk_tier=governance.get(RISK_TIER),
+            judged_again=again.hash if again else None,
+            withdrawn=withdrawn_versions(records).get(version),
+            required_tags=required,
+            governance=governance,
+            force_reason=(self.force_reason or "").strip()[:MAX_REASON_LENGTH] or None,
         )
         for rule in verdict.rules:
             self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)
         self.log.info("Promotion: %s", verdict.summary())
-        body = self._body(gate, training, current, verdict)
+        body = self._body(gate, training, now.current, verdict) | {"governance": governance}
+        if "forced" in verdict.marks:
+            body["force_reason"] = self.force_reason
         if not verdict.passed:
             self._refuse(ledger, body, verdict, run)
-        # One key for whoever comes after the same promotion: the ledger takes one of them. Dry runs do not compete.
-        only = {} if run.mode is Mode.LIVE else {"gate": gate.hash}
-        key = sha256_of({"alias": self.alias, "after": _hash(before), **only})
-        record = ledger.append(
-            kind="promotion", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=verdict.outcome
-        )
-        if record.body["gate_record_hash"] != gate.hash:
-            other = record.body["version"]
-            lost = f"Version {other} was promoted at the same moment; evaluate and judge version {version} against it."
-            rule = RuleResult(rule="champion_unchanged", outcome=Outcome.FAIL, reason=lost)
+        record = record_move(ledger, PROMOTION, before=now.before, body=body, run=run, dry={"gate": gate.hash})
+        if record.kind == RECONCILIATION:
+            return None
+        if record.body.get("gate_record_hash") != gate.hash:
+            rule = RuleResult(rule="champion_unchanged", outcome=Outcome.FAIL, reason=_lost(record, version))
             self._refuse(ledger, body, Verdict.from_rules([rule]), run)
         return record
+
+    def _governance(self, version: str, required: Sequence[str]) -> dict[str, str]:
+        from airflow_provider_mlops.backends import mlflow_registry as registry
+
+        if version == NOT_REGISTERED:
+            return {}
+        with MlflowHook(self.mlflow_conn_id).session() as client:
+            tags = registry.version_tags(client, self.model_name, version) or {}
+            return governance_of(required, tags, registry.model_tags(client, self.model_name))
 
     def _training(self, records: Sequence[Record], gate: Record, run: RunFacts) -> Record:
         """Find the candidate's training by its registration; a dry run registers nothing and goes by the evaluation."""
@@ -194,21 +203,6 @@ class PromoteModelOperator(MLOpsOperator):
             raise Refused(f"Version {body['version']} is not promoted. {verdict.summary()}")
         raise AirflowSkipException(f"Version {body['version']} is not promoted. {verdict.summary()}")
 
-    def _move(self, record: Record, current: str | None) -> None:
-        from airflow_provider_mlops.backends import mlflow as ml
-
-        version, before = record.body["version"], record.body["previous_version"]
-        if current not in (version, before):
-            raise Refused(
-                f"Alias {self.alias!r} is on version {current}, but the ledger says {before}: something else moved it. "
-                f"Move it back, or promote anew."
-            )
-        with MlflowHook(self.mlflow_conn_id).session() as client:
-            if current != version:
-                ml.set_alias(client, self.model_name, self.alias, version)
-            ml.mark_moved(client, self.model_name, self.alias, version, record.hash)
-        self.log.info("Alias %s of model %s: version %s -> %s.", self.alias, self.model_name, before, version)
-
     def _push_link(self, context: Context, version: str) -> None:
         push_links(context, version=MlflowHook(self.mlflow_conn_id).version_url(self.model_name, version))
 
@@ -223,5 +217,19 @@ class PromoteModelOperator(MLOpsOperator):
         }
 
 
-def _hash(record: Record | None) -> str | None:
-    return record.hash if record else None
+def _with_version(gate: Record, version: str) -> dict[str, Any]:
+    return {**gate.to_dict(), "body": {**gate.body, "candidate_version": version}}
+
+
+def _tags(gate: Record) -> dict[str, str]:
+    """What the version says of its verdict; the gate sets the same, unless it could not reach the registry."""
+    return {"mlops.verdict": str(gate.outcome), "mlops.gate_record": gate.hash}
+
+
+def _lost(record: Record, version: str) -> str:
+    """Say who was first."""
+    if record.kind == RETIREMENT:
+        return f"Version {record.body['retired_version']} was retired at the same moment; look at what is left."
+    how = "promoted" if record.kind == PROMOTION else f"put in place by a {record.kind}"
+    winner = record.body["version"]
+    return f"Version {winner} was {how} at the same moment; evaluate and judge version {version} against it."

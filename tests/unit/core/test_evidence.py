@@ -94,34 +94,6 @@ def test_window_holds_a_partition(partitions: int) -> None:
         evidence.training_window({"2013-01": "a"}, "2013-02", partitions=partitions, include_current=False)
 
 
-def promotion(ledger: Ledger, version: str, key: str, before: str | None, outcome: str = "PASS", **more: Any) -> Record:
-    """Append a promotion record."""
-    body = {"version": version, "partition_key": key, "previous_version": before, "gate_record_hash": f"g{version}"}
-    return add(ledger, "promotion", outcome, **{"alias": "champion", **body, **more})
-
-
-def test_champions(model: Ledger) -> None:
-    """Only live promotions that moved the alias count; who served a partition was judged on an earlier one."""
-    promotion(model, "1", "2013-02", None)
-    promotion(model, "2", "2013-03", "1", "FAIL")
-    promotion(model, "3", "2013-03", "1", mode="dry_run")
-    promotion(model, "4", "2013-04", "1")
-    promotion(model, "5", "2013-05", "4", alias="golden")
-    records = model.records()
-
-    def served(key: str) -> str | None:
-        found = evidence.champion_that_served(records, key)
-        return found.body["version"] if found else None
-
-    latest = evidence.latest_promotion(records)
-    assert latest is not None
-    assert latest.body["version"] == "4"
-    assert [served(key) for key in ("2013-02", "2013-03", "2013-04", "2013-05")] == [None, "1", "1", "4"]
-    assert (evidence.baseline_of(records, "4"), evidence.baseline_of(records, "1")) == ("1", None)
-    assert evidence.promotion_of_gate(records, "g4") == latest
-    assert evidence.promotion_of_gate(records, "g2") is None
-
-
 def test_trainings_and_registrations(model: Ledger) -> None:
     """They are found by manifest and version; what the ledger does not know is named with the way out."""
     training = add(model, "training", manifest_hash="h1")
@@ -173,20 +145,3 @@ def test_audit_compares_with_its_own_dag(model: Ledger) -> None:
     )
     assert evidence.latest_of_run(model.records(), kind="training", partition_key="2013-02", run=run) == first
     assert evidence.latest_of_run(model.records(), kind="gate", partition_key="2013-02", run=run) is None
-
-
-def test_golden_version(model: Ledger) -> None:
-    """The alias names the golden version, else it is the first champion; the candidate is no baseline of itself."""
-    promoted = {"gate_record_hash": "g", "partition_key": "p"}
-    assert evidence.golden_of(model.records(), None, "1") is None
-    add(model, "promotion", "PASS", alias="shadow", version="9", previous_version=None, **promoted)
-    add(model, "promotion", "FAIL", alias="champion", version="1", previous_version=None, **promoted)
-    add(model, "promotion", "PASS", alias="champion", version="8", mode="dry_run", previous_version=None, **promoted)
-    add(model, "promotion", "PASS", alias="champion", version="2", previous_version=None, **promoted)
-    add(model, "promotion", "PASS", alias="champion", version="3", previous_version="2", **promoted)
-
-    assert evidence.golden_of(model.records(), None, "4") == "2"
-    assert evidence.golden_of(model.records(), None, None) == "2"
-    assert evidence.golden_of(model.records(), None, "2") is None
-    assert evidence.golden_of(model.records(), "3", "4") == "3"
-    assert evidence.golden_of(model.records(), "3", "3") == "2"

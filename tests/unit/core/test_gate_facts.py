@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlops.core.gate_facts import FACTS, gate_facts, releases_since
+from airflow_provider_mlops.core.alias_moves import releases_since
+from airflow_provider_mlops.core.gate_facts import FACTS, gate_facts
 from airflow_provider_mlops.core.ledger import Ledger
 
 CHAIN = "model/m"

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mlops.core.alias_moves import Withdrawn
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.promotion import decide_promotion
+from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 
 GATE = {
@@ -44,7 +46,7 @@ def gate(outcome: str | None = "PASS", kind: str = "gate", **body: str | None) -
 
 
 def test_a_gated_candidate_on_validated_data_takes_the_alias() -> None:
-    """All four rules pass and say why."""
+    """Every rule passes and says why."""
     verdict = decide()
 
     assert verdict.passed
@@ -53,6 +55,8 @@ def test_a_gated_candidate_on_validated_data_takes_the_alias() -> None:
         "training_data_validated",
         "champion_unchanged",
         "not_older",
+        "not_withdrawn",
+        "governance",
     ]
 
 
@@ -135,7 +139,7 @@ def test_a_champion_from_outside_the_ledger_can_be_replaced_and_is_marked() -> N
 
     assert verdict.passed
     assert verdict.marks == ("champion_without_record",)
-    assert "outside this ledger" in verdict.rules[-1].reason
+    assert "outside this ledger" in verdict.rules[3].reason
 
 
 def test_all_reasons_are_given_at_once() -> None:
@@ -222,3 +226,44 @@ def test_a_policy_may_demand_a_human_for_a_pass(changes: dict[str, Any], passes:
     assert verdict.passed is passes
     assert reason in verdict.rules[0].reason
     assert verdict.marks == (("approved_by_human",) if passes and "approval" in changes else ())
+
+
+def withdrawn(kind: str) -> Withdrawn:
+    """Return the record that withdrew version 7."""
+    body = {"reason": "it was wrong", "retired_version": "7", "previous_version": "7", "version": None}
+    return Withdrawn(
+        Record("model/m", 1, None, kind, "k", "live", "2013-04-01T00:00:00.000000Z", "PASS", body, {}, "sha256:w")
+    )
+
+
+def test_a_version_that_was_rolled_back_from_needs_a_reason() -> None:
+    """A rollback stands against a promotion, and says why; a reason overrides it, and is marked."""
+    refused = decide(withdrawn=withdrawn("rollback"))
+    assert failed(refused) == ["not_withdrawn"]
+    assert "was rolled back from on 2013-04-01: it was wrong" in refused.reasons[0]
+
+    forced = decide(withdrawn=withdrawn("rollback"), force_reason="the feature is mended")
+    assert (forced.passed, forced.marks) == (True, ("forced",))
+    assert forced.rules[4].numbers["forced"] == "the feature is mended"
+
+
+def test_a_retired_version_never_comes_back() -> None:
+    """No reason overrides a retirement."""
+    assert failed(decide(withdrawn=withdrawn("retirement"), force_reason="please")) == ["not_withdrawn"]
+
+
+def test_an_older_partition_needs_a_reason() -> None:
+    """An older partition's model replaces a newer one only with a reason; other rules no reason overrides."""
+    older = {"champion_partition_key": "2013-05"}
+    assert failed(decide(**older)) == ["not_older"]
+    assert decide(**older, force_reason="bad labels in May").marks == ("forced",)
+    assert failed(decide(**older, gate=gate("FAIL"), force_reason="bad labels in May")) == ["gate_passed"]
+    assert decide(force_reason="nothing to force").marks == ()
+
+
+def test_tags_that_the_policy_demands() -> None:
+    """What is missing is named, with how to set it."""
+    found = decide(required_tags=["owner", "risk_tier"], governance={"risk_tier": "low"})
+    assert failed(found) == ["governance"]
+    assert "Version 7 lacks the tag 'owner': set it on the version or on the registered model" in found.reasons[0]
+    assert decide(required_tags=["owner"], governance={"owner": "ops"}).passed
