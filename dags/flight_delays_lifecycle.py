@@ -40,6 +40,7 @@ with DAG(
         window=2,
         slices=spec.SLICES,
         evaluation=spec.EVALUATION,
+        governance=spec.GOVERNANCE,
         trusted_types=spec.TRUSTED_TYPES,
     )
 # [END howto_model_lifecycle]

@@ -32,6 +32,7 @@ with DAG(
         holdout_days=20,  # as many as the gate needs, which draws whole days
         slices=spec.SLICES,
         evaluation=spec.EVALUATION,
+        governance=spec.GOVERNANCE,
         trusted_types=spec.TRUSTED_TYPES,
     )
 # [END howto_model_retraining]

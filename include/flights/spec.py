@@ -37,6 +37,15 @@ EVALUATION = {
     "stress": {"weather_missing": {"kind": "missing", "share": 0.2, "columns": list(WEATHER)}},
 }
 
+# What the policy demands to be known of every version; a real model names its owner's team and its rule book.
+GOVERNANCE = {
+    "owner": "operations research",
+    "intended_use": "plan gates and connections two hours ahead; not for decisions about people",
+    "risk_tier": "minimal",
+    "regulatory_standard": "none: no personal data",
+    "retention": "2 years after the last use",
+}
+
 LATE_AFTER_MINUTES = 15
 KNOWN_BEFORE_DEPARTURE_HOURS = 2
 

@@ -43,6 +43,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
     },
 }
 PRELOAD = [
+    "tests.support.named_main",
     "pytest",
     "great_expectations",
     "alembic.command",

@@ -177,6 +177,11 @@ class Lab:
         found = self.client.search_registered_models(f"name = '{self.model}'")
         return {alias: str(version) for alias, version in found[0].aliases.items()} if found else {}
 
+    def tags(self) -> dict[str, list[str]]:
+        """Return the names of our tags by version."""
+        found = self.client.search_model_versions(f"name = '{self.model}'")
+        return {item.version: sorted(name for name in item.tags if name.startswith("mlops.")) for item in found}
+
     def census(self) -> dict[str, Any]:
         """Count everything that must not be there twice."""
         client, root = self.client, self.storage / "ledger"
@@ -190,6 +195,7 @@ class Lab:
             "models": sum(str(model.status) in ("READY", "LoggedModelStatus.READY") for model in models),
             "versions": len(client.search_model_versions(f"name = '{self.model}'")),
             "aliases": self.aliases(),
+            "tags": self.tags(),
             "records": Counter((record.kind, record.mode, record.outcome) for record in records),
             "problems": [problem for chain in chains(root) for problem in Ledger(root, chain).verify()],
         }

@@ -39,7 +39,7 @@ STEPS = {
         "trained", ("create_registered_model", "create_model_version", "set_registered_model_alias", "record")
     ),
     "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
-    "gate": Step("evaluated", ("record", "log_artifacts")),
+    "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "drift": Step("drifted", ("record",)),
     "claim": Step("alarmed", ("record",)),

@@ -9,6 +9,7 @@ from airflow_provider_mlops.core.approval_policy import ApprovalPolicy, read_app
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.dependence import Dependence, read_dependence
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.governance import read_required
 from airflow_provider_mlops.core.rules import KINDS, BlockIfWorse, DataAge, MetricRule, Rule
 
 SCHEMA = 1
@@ -42,6 +43,7 @@ class Policy:
     :param dependence: rows that belong together; None when all are independent.
     :param outcomes: what the gate's task does with a verdict that is not PASS.
     :param approval: which verdicts need a human; None: the INCONCLUSIVE ones only.
+    :param governance: tags that a version must have before it is promoted.
     """
 
     name: str
@@ -51,20 +53,21 @@ class Policy:
     dependence: Dependence | None = None
     outcomes: Outcomes = Outcomes()
     approval: ApprovalPolicy | None = None
+    governance: tuple[str, ...] = ()
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Policy":
         """Read a policy.
 
         :param mapping: the loaded file: ``schema``, ``name``, ``alpha`` (0.05 when missing), ``rules``,
-            ``dependence``, ``outcomes``, ``approval``.
+            ``dependence``, ``outcomes``, ``approval``, ``governance``.
         :return: the policy.
         :raises BadInput: on an unknown, missing or malformed key, a rule name used twice, or no rule at all.
         """
         reading.check_keys(
             mapping,
             "The policy",
-            allowed=("schema", "name", "alpha", "rules", "dependence", "outcomes", "approval"),
+            allowed=("schema", "name", "alpha", "rules", "dependence", "outcomes", "approval", "governance"),
             required=("schema", "name", "rules"),
         )
         reading.check_schema(mapping, "The policy", SCHEMA)
@@ -81,11 +84,16 @@ class Policy:
             dependence=_dependence(mapping),
             outcomes=_outcomes(mapping.get("outcomes", {})),
             approval=read_approval(mapping["approval"], "The policy's approval") if "approval" in mapping else None,
+            governance=_governance(mapping),
         )
 
 
 def _dependence(mapping: Mapping[str, Any]) -> Dependence | None:
     return read_dependence(mapping["dependence"], "The policy's dependence") if "dependence" in mapping else None
+
+
+def _governance(mapping: Mapping[str, Any]) -> tuple[str, ...]:
+    return read_required(mapping["governance"], "The policy's governance") if "governance" in mapping else ()
 
 
 def _outcomes(mapping: Any) -> Outcomes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MOVED_TAG = "mlops.moved"
+VERDICT_TAG, GATE_TAG = "mlops.verdict", "mlops.gate_record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,15 @@ def carry_out(
             facts = (tags or {}) if newest.hash == record.hash else {}
             registry.tag_version(client, model, _about(newest), {**facts, _tag(newest): newest.hash})
             current, done = newest.body["version"], newest.hash
+
+
+def verdict_tags(gate: Record) -> dict[str, str]:
+    """Return what a version's tags say of its verdict: the gate sets them, a promotion makes sure of them.
+
+    :param gate: the gate's record.
+    :return: value by tag.
+    """
+    return {VERDICT_TAG: str(gate.outcome), GATE_TAG: gate.hash}
 
 
 def _move(client: MlflowClient, model: str, record: Record, current: str | None, log: Any) -> None:

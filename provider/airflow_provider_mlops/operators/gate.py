@@ -21,6 +21,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
+from airflow_provider_mlops.hooks.alias_moves import verdict_tags
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
@@ -39,7 +40,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     A refusal is a normal result: the task succeeds, the steps directly after it are skipped, the verdict is a record.
     The policy's ``outcomes`` may say otherwise, for FAIL and for INCONCLUSIVE apart: ``fail`` the task, which is not
     retried, or ``route``: other steps run instead, for example one that asks a human (`ModelApprovalOperator`).
-    A page with every rule's interval against its bound is logged to the candidate's MLflow run. In ``audit`` mode the
+    The version is tagged with it, and a page with every rule's interval against its bound is logged to the candidate's
+    MLflow run. In ``audit`` mode the
     recorded verdict stands beside today's; another outcome of the same policy on the same scores fails the task.
 
     :param model_name: name of the registered model. (templated)
@@ -180,6 +182,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             "policy_hash": policy.hash,
             "looks": looks,
             **({"approval": policy.approval.to_dict()} if policy.approval else {}),
+            **({"governance": list(policy.governance)} if policy.governance else {}),
             "verdict": verdict.to_dict(),
         }
 
@@ -208,12 +211,13 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         verdict: Verdict,
         run: RunFacts,
     ) -> None:
-        """Attach the verdict's page to the candidate's MLflow run; the record is the evidence, not the page."""
+        """Tag the version and attach the verdict's page to its MLflow run; the record is the evidence."""
         training = training_of(records, self.model_name, evaluation.body["candidate"]["manifest_hash"])
         if run.mode is not Mode.LIVE:
             return
         hook, version = MlflowHook(self.mlflow_conn_id), record.body["candidate_version"]
         experiment, run_id = training.body["mlflow_experiment_id"], training.body["mlflow_run_id"]
+        from airflow_provider_mlops.backends import mlflow_registry as registry
         from airflow_provider_mlops.hooks.artifacts import write_gate_artifacts
 
         try:
@@ -223,12 +227,14 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
                 version=hook.version_url(self.model_name, version) if version else "",
             )
             with tempfile.TemporaryDirectory(prefix="mlops-gate-") as folder, hook.session() as client:
+                if version:
+                    registry.tag_version(client, self.model_name, version, verdict_tags(record))
                 write_gate_artifacts(Path(folder), verdict, record.body, model_name=self.model_name)
                 client.log_artifacts(run_id, folder, "gate")
         except FinalError:
             raise
         except Exception as err:  # noqa: BLE001 - whatever MLflow's client raises: the verdict stands without its picture
-            self.log.warning("The verdict's page could not be logged to MLflow run %s: %s", run_id, str(err)[:200])
+            self.log.warning("The verdict's page or tags are not in MLflow (run %s): %s", run_id, str(err)[:200])
 
     def _compare(self, records: Sequence[Record], body: dict[str, Any], run: RunFacts) -> None:
         """Put the recorded verdict beside this one; another policy or other scores may well judge otherwise."""

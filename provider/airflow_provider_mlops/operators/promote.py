@@ -34,7 +34,7 @@ from airflow_provider_mlops.core.promotion import decide_promotion
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, Outcome, RuleResult, Verdict
-from airflow_provider_mlops.hooks.alias_moves import Standing, carry_out, standing
+from airflow_provider_mlops.hooks.alias_moves import Standing, carry_out, standing, verdict_tags
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
@@ -113,7 +113,7 @@ class PromoteModelOperator(MLOpsOperator):
             if record is None or decided is None or record.hash != decided.hash:
                 record = self._decide(ledger, gate, now, run)
         if run.mode is Mode.LIVE:
-            carry_out(hook, ledger, self.model_name, record, self.log, _tags(gate))
+            carry_out(hook, ledger, self.model_name, record, self.log, verdict_tags(gate))
         self._push_link(context, version)
         return self._result(record, version)
 
@@ -219,11 +219,6 @@ class PromoteModelOperator(MLOpsOperator):
 
 def _with_version(gate: Record, version: str) -> dict[str, Any]:
     return {**gate.to_dict(), "body": {**gate.body, "candidate_version": version}}
-
-
-def _tags(gate: Record) -> dict[str, str]:
-    """What the version says of its verdict; the gate sets the same, unless it could not reach the registry."""
-    return {"mlops.verdict": str(gate.outcome), "mlops.gate_record": gate.hash}
 
 
 def _lost(record: Record, version: str) -> str:

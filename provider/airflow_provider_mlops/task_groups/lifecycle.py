@@ -36,6 +36,7 @@ def model_lifecycle(
     metrics: Sequence[str] | None = None,
     evaluation: Mapping[str, Any] | None = None,
     approval: Mapping[str, Any] | None = None,
+    governance: Mapping[str, str] | None = None,
     **train: Any,
 ) -> TaskGroup:
     """Wire snapshot, validate, train, register, evaluate, gate and promote for the partition of the run.
@@ -56,6 +57,7 @@ def model_lifecycle(
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
     :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
+    :param governance: what must be known of each version before it is promoted, text by tag (`RegisterModelOperator`).
     :param train: further arguments of `TrainModelOperator` (``train_params``, ``trusted_types``, ...).
     :return: the task group; what comes after the promotion goes ``group >> task``.
     """
@@ -84,7 +86,14 @@ def model_lifecycle(
             **train,
         )
         snapshot >> validate >> training
-        _judge_and_promote(training, model_name=model_name, policy=policy, evaluation=judged, approval=approval)
+        _judge_and_promote(
+            training,
+            model_name=model_name,
+            policy=policy,
+            evaluation=judged,
+            approval=approval,
+            governance=governance,
+        )
     return group
 
 
@@ -104,6 +113,7 @@ def model_retraining(
     metrics: Sequence[str] | None = None,
     evaluation: Mapping[str, Any] | None = None,
     approval: Mapping[str, Any] | None = None,
+    governance: Mapping[str, str] | None = None,
     **train: Any,
 ) -> TaskGroup:
     """Wire claim, train, register, evaluate, gate and promote for the partition of a drift verdict.
@@ -125,6 +135,7 @@ def model_retraining(
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
     :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
+    :param governance: what must be known of each version before it is promoted, text by tag (`RegisterModelOperator`).
     :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
     """
@@ -144,7 +155,14 @@ def model_retraining(
             **train,
         )
         claim >> training
-        _judge_and_promote(training, model_name=model_name, policy=policy, evaluation=judged, approval=approval)
+        _judge_and_promote(
+            training,
+            model_name=model_name,
+            policy=policy,
+            evaluation=judged,
+            approval=approval,
+            governance=governance,
+        )
     return group
 
 
@@ -155,11 +173,13 @@ def _judge_and_promote(
     policy: str,
     evaluation: Mapping[str, Any],
     approval: Mapping[str, Any] | None,
+    governance: Mapping[str, str] | None,
 ) -> None:
     register = RegisterModelOperator(
         task_id="register",
         model_name=model_name,
         manifest_hash=_of(training, "manifest_hash"),
+        governance=governance,
         outlets=[assets.candidate_alias(model_name)],
     )
     evaluate = EvaluateModelOperator(

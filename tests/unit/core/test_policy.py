@@ -69,7 +69,7 @@ def test_hash_is_that_of_the_mapping_and_moves_with_any_value() -> None:
     [
         (
             mapping(alhpa=0.1),
-            "unknown key 'alhpa'; valid keys: alpha, approval, dependence, name, outcomes",
+            "unknown key 'alhpa'; valid keys: alpha, approval, dependence, governance, name",
         ),
         (mapping(schema=2), "schema 2; this version reads schema 1"),
         (mapping(schema=True), "schema True"),
