@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_mlops.core.evidence import golden_of, latest_promotion
+from airflow_provider_mlops.core.alias_moves import deciding_move, golden_of
 from airflow_provider_mlops.core.gone import ids_in
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retrain import pending_drift
@@ -82,7 +82,7 @@ def needs_of_model(
 def _versions(records: Sequence[Record], aliases: Mapping[str, str]) -> dict[str, str]:
     """Name the versions to keep: what an alias points at, and what the ledger would go back to."""
     found: dict[str, list[str]] = {}
-    promotion = latest_promotion(records)
+    promotion = deciding_move(records)
     golden = golden_of(records, aliases.get(GOLDEN), None)
     for version, role in (
         (promotion.body["version"] if promotion else None, CHAMPION),
@@ -117,7 +117,7 @@ def _of_partition(records: Sequence[Record], key: str) -> Iterator[Record]:
 
 def _under_way(records: Sequence[Record]) -> Iterator[Record]:
     """Yield what was trained since the last promotion and that nothing has refused yet."""
-    promotion = latest_promotion(records)
+    promotion = deciding_move(records)
     since = promotion.seq if promotion else 0
     refused = {r.body.get("evaluation_id") for r in _live(records, "gate") if r.outcome == Outcome.FAIL}
     refused_manifests = {
