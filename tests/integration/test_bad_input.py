@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_mlops.backends import parquet
+from airflow_provider_mlops.backends import parquet_writer
 from airflow_provider_mlops.core.errors import TransientError
 from tests.conftest import MakeLab
 from tests.support.lab import SYNTHETIC, Lab
@@ -350,7 +350,7 @@ def test_full_disk_at_the_snapshot(make_lab: MakeLab, monkeypatch: pytest.Monkey
     """A disk that is full while rows are written leaves nothing to read; the next try takes the snapshot."""
     lab = make_lab("empty")
     with monkeypatch.context() as patches:
-        patches.setattr(parquet, "DATA_FILE", "/dev/full")
+        patches.setattr(parquet_writer, "part_name", lambda number: "/dev/full")
         with pytest.raises(TransientError, match=f"No space is left at {lab.storage}"):
             lab.run("snapshot", partition_key="2020-05")
 

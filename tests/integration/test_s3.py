@@ -1,7 +1,7 @@
 """Storage on S3, as moto's server plays it: publish, open, marker last, and the operators on it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from moto.server import ThreadedMotoServer
 
 from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.hooks import storage_remote
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
@@ -79,24 +80,61 @@ def test_first_one_stays(storage: Storage) -> None:
 
 def test_marker_is_written_last(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upload that breaks off leaves no marker: nobody reads the half, and the next try completes it."""
-    real, written = Path.read_bytes, []
 
-    def breaks_off(path: Path) -> bytes:
-        written.append(path.name)
-        if path.name == MARKER:
-            raise ConnectionError("the line is down")
-        return real(path)
+    def breaks_off(*_: object) -> None:
+        raise ConnectionError("the line is down")
 
     with monkeypatch.context() as patches:
-        patches.setattr(Path, "read_bytes", breaks_off)
+        patches.setattr(storage_remote, "_create", breaks_off)
         with pytest.raises(ConnectionError):
             stage(storage, "a/b", aaa="1", zzz="2")
-    assert written == ["aaa", "zzz", MARKER]
 
     with pytest.raises(EvidenceBroken, match="Nothing is stored at s3://minio@mlops/deep/er/a/b"), storage.open("a/b"):
         pass
     stage(storage, "a/b", aaa="1", zzz="2")
     assert storage.exists("a/b")
+
+
+def test_two_at_once_give_one(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that publish other bytes under one name at the same moment the first one stays, whole."""
+    with monkeypatch.context() as patches:
+        # Neither sees the other when it begins.
+        patches.setattr(storage, "exists", lambda relative: False)
+        for number in ("first", "second"):
+            with storage.staging() as folder:
+                (folder / "rows").write_text(number)
+                (folder / MARKER).write_text(json.dumps({"of": number}))
+                storage.publish(folder, "a/b")
+    with storage.open("a/b") as folder:
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {
+            "rows": "first",
+            MARKER: '{"of": "first"}',
+        }
+
+
+def test_large_files_move_in_pieces(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is read or written whole: what a piece holds bounds the memory."""
+    monkeypatch.setattr(storage_remote, "PIECE_BYTES", 1_000)
+    monkeypatch.setattr(Path, "read_bytes", _small_files_only(Path.read_bytes))
+    stage(storage, "a/b", rows="0123456789" * 1_000)
+    with storage.open("a/b") as folder:
+        assert (folder / "rows").stat().st_size == 10_000
+
+
+def _small_files_only(read: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
+    def checked(path: Path) -> bytes:
+        assert path.stat().st_size <= 1_000
+        return read(path)
+
+    return checked
+
+
+def test_folder_of_the_first_version(storage: Storage, bucket: "boto3.resources.base.ServiceResource") -> None:
+    """Files beside their marker, as the first version left them, are read."""
+    for name, text in (("rows", "1 2 3"), (MARKER, "{}")):
+        bucket.Object(f"deep/er/old/{name}").put(Body=text.encode())
+    with storage.open("old") as folder:
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"rows": "1 2 3", MARKER: "{}"}
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.gone import gone_snapshots, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.core.window import Window, WindowSpec
 
 _MADE = ("training", "adoption", "import")
 """What says what a model is: it was trained here, taken in from elsewhere, or copied from another registry."""
@@ -46,21 +47,19 @@ def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
 
 
 def training_window(
-    accepted: Mapping[str, str], partition_key: str, *, partitions: int | None, include_current: bool
+    accepted: Mapping[str, str], partition_key: str, *, window: WindowSpec, include_current: bool
 ) -> list[dict[str, str]]:
     """Choose the snapshots to train on: accepted partitions before the given one, oldest first.
 
     :param accepted: partition key to accepted snapshot id.
     :param partition_key: the partition that is held out, or whose tail is.
-    :param partitions: how many partitions before it (a sliding window); None for all (an expanding window).
+    :param window: which of the partitions before it, as `core.window.Window.parse` reads it: None for all (expanding),
+        a number for the newest (sliding), ``{"since": "2013-01"}`` for those from there on.
     :param include_current: whether the given partition's head belongs to the window too.
     :return: ``[{"partition_key", "snapshot_id"}, ...]``, possibly empty.
-    :raises BadInput: when the window holds no partition.
+    :raises BadInput: when the window is none of these.
     """
-    if partitions is not None and partitions < 1:
-        raise BadInput(f"window={partitions} must be at least 1, or None for all partitions before.")
-    before = sorted(key for key in accepted if key < partition_key)
-    chosen = before[-partitions:] if partitions else before
+    chosen = Window.parse(window).choose(key for key in accepted if key < partition_key)
     if include_current and partition_key in accepted:
         chosen = [*chosen, partition_key]
     return [{"partition_key": key, "snapshot_id": accepted[key]} for key in chosen]

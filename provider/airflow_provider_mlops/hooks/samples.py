@@ -35,7 +35,7 @@ def read_samples(
     from airflow_provider_mlops.statistics.columns import ColumnSample
 
     types = load("pandas.api.types", "parquet")
-    frame = read_rows(storage, dataset, snapshots, time_column=time_column, until=until)
+    frame = read_rows(storage, dataset, snapshots, columns=features, time_column=time_column, until=until)
     samples = {}
     for name in features:
         if name not in frame.columns:

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.hooks.storage_remote import MARKER, download_folder, upload_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-MARKER = "manifest.json"
 STAGING = ".staging"
 STALE_SECONDS = 24 * 3600
+
+__all__ = ["MARKER", "Storage"]
 
 
 class Storage:
@@ -59,6 +61,36 @@ class Storage:
             return (self._local(relative) / MARKER).is_file()
         return bool((self._remote(relative) / MARKER).exists())
 
+    def marker(self, relative: str) -> str:
+        """Read the text of a published folder's ``manifest.json``, and nothing else of the folder.
+
+        :param relative: path below the root.
+        :return: the text.
+        :raises EvidenceBroken: when nothing was published there, or it is no text.
+        """
+        path = (self._local if self.is_local else self._remote)(relative) / MARKER
+        try:
+            return str(path.read_bytes().decode())
+        except (FileNotFoundError, NotADirectoryError):
+            raise EvidenceBroken(self._missing(relative)) from None
+        except UnicodeDecodeError as err:
+            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not text: {err}") from err
+
+    def read_marker(self, relative: str) -> dict[str, Any]:
+        """Read what a published folder's ``manifest.json`` holds, without proving it.
+
+        :param relative: path below the root.
+        :return: what it holds.
+        :raises EvidenceBroken: when nothing was published there, or it is not a JSON object.
+        """
+        try:
+            found = json.loads(self.marker(relative))
+        except ValueError as err:
+            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not JSON: {err}") from err
+        if not isinstance(found, dict):
+            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not a JSON object.")
+        return found
+
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """Open a private folder to write into before publishing; it is removed afterwards, whatever happens.
@@ -87,16 +119,17 @@ class Storage:
             if self.is_local:
                 self._publish_local(staged, self._local(relative))
             elif not self.exists(relative):
-                self._upload(staged, relative)
+                upload_folder(staged, self._remote(relative))
         return self.uri(relative)
 
     @contextmanager
     def open(self, relative: str) -> Iterator[Path]:
-        """Open a published folder for reading; remote files are copied to a temporary folder.
+        """Open a published folder for reading; remote files are copied to a temporary folder, piece by piece.
 
         :param relative: path below the root.
         :return: context manager that gives a local folder.
         :raises EvidenceBroken: when nothing was published there.
+        :raises TransientError: when the disk is full, or a remote file came in part only.
         """
         if not self.exists(relative):
             raise EvidenceBroken(self._missing(relative))
@@ -104,27 +137,9 @@ class Storage:
             yield self._local(relative)
             return
         with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
-            for item in self._remote(relative).iterdir():
-                (Path(folder) / item.name).write_bytes(item.read_bytes())
+            with self._storage_errors():
+                download_folder(self._remote(relative), Path(folder))
             yield Path(folder)
-
-    def read_marker(self, relative: str) -> dict[str, Any]:
-        """Read the ``manifest.json`` of a published folder, and nothing else of it.
-
-        :param relative: path below the root.
-        :return: what it holds.
-        :raises EvidenceBroken: when nothing was published there, or it is not a JSON object.
-        """
-        path = self._local(relative) / MARKER if self.is_local else self._remote(relative) / MARKER
-        try:
-            found = json.loads(path.read_text())
-        except FileNotFoundError:
-            raise EvidenceBroken(self._missing(relative)) from None
-        except ValueError as err:
-            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not JSON: {err}") from err
-        if not isinstance(found, dict):
-            raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not a JSON object.")
-        return found
 
     def _missing(self, relative: str) -> str:
         from airflow_provider_mlops.hooks.gone import why_missing
@@ -164,12 +179,6 @@ class Storage:
             if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         _fsync(target.parent)
-
-    def _upload(self, staged: Path, relative: str) -> None:
-        target = self._remote(relative)
-        names = sorted(path.name for path in staged.iterdir())
-        for name in [name for name in names if name != MARKER] + [MARKER]:
-            (target / name).write_bytes((staged / name).read_bytes())
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:

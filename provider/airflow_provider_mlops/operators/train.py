@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
@@ -54,7 +55,9 @@ class TrainModelOperator(MLOpsOperator):
     :param time_column: column with the row's time; needed for ``holdout_days``.
     :param test_snapshot_id: accepted snapshot of the partition; default: the one in the ledger. (templated)
     :param partition_key: partition that is held out; default: that of the run. (templated)
-    :param window: how many partitions before it to train on (sliding); None for all (expanding).
+    :param window: which partitions before it to train on: None for all (expanding), a number for the newest
+        (sliding), ``{"since": "2013-01"}`` for those from a month or day on, which may also limit their number:
+        ``{"since": "2013-01", "partitions": 6}``. (templated)
     :param holdout_days: hold out only the last days of the partition and train on the rest of it too; None holds
         out all of it.
     :param train_params: further keyword arguments of the training function. (templated)
@@ -80,6 +83,7 @@ class TrainModelOperator(MLOpsOperator):
         "train_function",
         "test_snapshot_id",
         "partition_key",
+        "window",
         "train_params",
         "experiment",
         "mlflow_conn_id",
@@ -101,7 +105,7 @@ class TrainModelOperator(MLOpsOperator):
         time_column: str | None = None,
         test_snapshot_id: str | None = None,
         partition_key: str = PARTITION_KEY,
-        window: int | None = None,
+        window: WindowSpec = None,
         holdout_days: int | None = None,
         train_params: dict[str, Any] | None = None,
         trusted_types: Sequence[str] = (),
@@ -169,7 +173,7 @@ class TrainModelOperator(MLOpsOperator):
         chosen = training_window(
             {**accepted, partition.key: test_id},
             partition.key,
-            partitions=self.window,
+            window=self.window,
             include_current=cutoff is not None,
         )
         if not chosen:

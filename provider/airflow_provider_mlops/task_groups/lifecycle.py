@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import TaskGroup, TriggerRule
 
 from airflow_provider_mlops import assets
+from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
@@ -31,7 +32,7 @@ def model_lifecycle(
     label_column: str,
     group_id: str = "lifecycle",
     time_column: str | None = None,
-    window: int | None = None,
+    window: WindowSpec = None,
     slices: Sequence[str] = (),
     metrics: Sequence[str] | None = None,
     evaluation: Mapping[str, Any] | None = None,
@@ -51,7 +52,8 @@ def model_lifecycle(
     :param label_column: label column.
     :param group_id: id of the task group.
     :param time_column: column with the row's time.
-    :param window: how many partitions to train on; None for all before this one.
+    :param window: which partitions to train on: None for all before this one, a number for the newest, or
+        ``{"since": "2013-01"}``.
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
@@ -108,7 +110,7 @@ def model_retraining(
     time_column: str,
     holdout_days: int,
     group_id: str = "retraining",
-    window: int | None = None,
+    window: WindowSpec = None,
     slices: Sequence[str] = (),
     metrics: Sequence[str] | None = None,
     evaluation: Mapping[str, Any] | None = None,
@@ -129,7 +131,8 @@ def model_retraining(
     :param time_column: column with the row's time.
     :param holdout_days: how many of the partition's last days to test on.
     :param group_id: id of the task group.
-    :param window: how many partitions before it to train on; None for all.
+    :param window: which partitions before it to train on: None for all, a number for the newest, or
+        ``{"since": "2013-01"}``.
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).

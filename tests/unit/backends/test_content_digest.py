@@ -2,7 +2,6 @@
 
 import datetime as dt
 import decimal
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -97,13 +96,6 @@ def test_value_below_a_null_does_not_count() -> None:
     """What lies under a null in memory is not content."""
     hidden = pa.Array.from_buffers(pa.int64(), 2, [pa.py_buffer(b"\x01"), pa.py_buffer(np.array([1, 99]).tobytes())])
     assert digest(pa.table({"x": hidden})) == digest(pa.table({"x": pa.array([1, None])}))
-
-
-@pytest.mark.parametrize("column", [[[1]], [{"a": 1}]])
-def test_nested_types_are_refused(column: list[Any]) -> None:
-    """A nested column is named with the way out."""
-    with pytest.raises(BadInput, match=r"Column 'x': Type .* is nested; flatten the column or store it as JSON text"):
-        digest(pa.table({"x": column}))
 
 
 def test_names_are_unique() -> None:

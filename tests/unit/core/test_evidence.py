@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.ledger import Ledger, Record
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.window import WindowSpec
 
 
 @pytest.fixture
@@ -72,26 +73,28 @@ def test_only_live_records_accept(dataset: Ledger, mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("partitions", "current", "chosen"),
+    ("window", "current", "chosen"),
     [
         (None, False, ["2013-01", "2013-02"]),
         (1, False, ["2013-02"]),
         (5, False, ["2013-01", "2013-02"]),
         (1, True, ["2013-02", "2013-03"]),
+        ({"since": "2013-02"}, True, ["2013-02", "2013-03"]),
+        ({"since": "2013-05"}, False, []),
     ],
 )
-def test_training_window(partitions: int | None, current: bool, chosen: list[str]) -> None:
+def test_training_window(window: WindowSpec, current: bool, chosen: list[str]) -> None:
     """The window holds partitions before the given one, oldest first, and the partition's head when asked."""
     accepted = {key: f"s{key}" for key in ("2013-04", "2013-01", "2013-03", "2013-02")}
-    found = evidence.training_window(accepted, "2013-03", partitions=partitions, include_current=current)
+    found = evidence.training_window(accepted, "2013-03", window=window, include_current=current)
     assert found == [{"partition_key": key, "snapshot_id": f"s{key}"} for key in chosen]
 
 
-@pytest.mark.parametrize("partitions", [0, -1])
-def test_window_holds_a_partition(partitions: int) -> None:
+@pytest.mark.parametrize("window", [0, -1])
+def test_window_holds_a_partition(window: int) -> None:
     """A window of nothing is an error, not a window of everything."""
-    with pytest.raises(BadInput, match=f"window={partitions} must be at least 1, or None"):
-        evidence.training_window({"2013-01": "a"}, "2013-02", partitions=partitions, include_current=False)
+    with pytest.raises(BadInput, match=f"window={window} must be at least 1, or None"):
+        evidence.training_window({"2013-01": "a"}, "2013-02", window=window, include_current=False)
 
 
 def test_trainings_and_registrations(model: Ledger) -> None:

@@ -1,0 +1,175 @@
+"""Several snapshots read as one, in order: lazily, never copied, cut by time while they stream by."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.canonical import PREFIX
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.snapshot_manifest import check_identity, is_window, parse_manifest
+from airflow_provider_mlops.hooks.gone import snapshot_there_now
+from airflow_provider_mlops.hooks.storage import Storage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def snapshot_path(dataset: str, snapshot_id: str) -> str:
+    """Return where a snapshot lies below the storage root.
+
+    :param dataset: name of the dataset.
+    :param snapshot_id: id of the snapshot.
+    """
+    return f"snapshots/{dataset}/{snapshot_id.removeprefix(PREFIX)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which rows to keep by their time: from ``since`` on and before ``until``; rows without a time are dropped.
+
+    :param time_column: the column that says when; None where nothing is cut.
+    :param since: first time to keep (ISO 8601), None for no limit.
+    :param until: first time not to keep (ISO 8601), None for no limit.
+    """
+
+    time_column: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def cuts(self) -> bool:
+        """Whether there is a limit."""
+        return self.since is not None or self.until is not None
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Keep the rows of a batch that lie between the limits.
+
+        :param batch: rows, with the time column.
+        :return: those to keep, in order.
+        """
+        if not self.cuts:
+            return batch
+        pc = load("pyarrow.compute", "parquet")
+        times = batch.column(batch.schema.get_field_index(self.time_column))
+        keep = pc.is_valid(times)
+        for limit, compare in ((self.since, pc.greater_equal), (self.until, pc.less)):
+            if limit is not None:
+                keep = pc.and_(keep, compare(times, _moment(limit, times.type)))
+        return batch.filter(keep)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSet:
+    """Snapshots and windows of a dataset in order, read batch by batch; of lawfully erased ones what is left.
+
+    :param storage: where the snapshots lie.
+    :param dataset: name of the dataset.
+    :param snapshots: ``{"snapshot_id"}`` of each, in the order of their rows; ``dataset`` beside it where it lies in
+        another one. A window stands for its members.
+    :param cut: which rows to keep by their time.
+    """
+
+    storage: Storage
+    dataset: str
+    snapshots: Sequence[Mapping[str, Any]]
+    cut: Cut = Cut()
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Stream the rows; each snapshot is proved by its id, which is known at the end of each only.
+
+        :param columns: the columns to read; those that a snapshot lacks are left out. None for all.
+        :return: record batches of one schema, possibly of no rows.
+        :raises EvidenceBroken: when a snapshot is missing or was changed.
+        :raises BadInput: when the snapshots' schemas differ, or the time column is missing.
+        """
+        from airflow_provider_mlops.backends.batch_layout import difference_of, laid_out
+
+        schema: pa.Schema | None = None
+        if not any(self._there(item) for item in self.snapshots):
+            raise EvidenceBroken(f"All rows of these snapshots of dataset {self.dataset!r} were lawfully erased.")
+        for item in self.snapshots:
+            for batch in self._of(item.get("dataset") or self.dataset, item["snapshot_id"], columns, (self.cut,)):
+                if schema is not None and (difference := difference_of(schema, batch.schema)):
+                    raise BadInput(
+                        f"The training snapshots of dataset {self.dataset!r} differ in their schema: in "
+                        f"{item['snapshot_id']} {difference}."
+                    )
+                schema = schema or batch.schema
+                yield laid_out(batch, schema)
+
+    def count(self) -> int:
+        """Count the rows: without a cut from the manifests alone, else by the time column.
+
+        :return: number of rows.
+        """
+        if self.cut.cuts:
+            return sum(batch.num_rows for batch in self.batches([str(self.cut.time_column)]))
+        return sum(self._stated_rows(item.get("dataset") or self.dataset, item) for item in self.snapshots)
+
+    def _there(self, item: Mapping[str, Any]) -> str | None:
+        return snapshot_there_now(self.storage, item.get("dataset") or self.dataset, item["snapshot_id"])
+
+    def _stated_rows(self, dataset: str, item: Mapping[str, Any]) -> int:
+        if (found := self._there(item)) is None:
+            return 0
+        manifest = published_manifest(self.storage, dataset, found)
+        if not is_window(manifest):
+            return int(manifest["rows"])
+        return SnapshotSet(self.storage, dataset, manifest["members"], Cut(**(manifest["cut"] or {}))).count()
+
+    def _of(
+        self, dataset: str, snapshot_id: str, columns: Sequence[str] | None, cuts: tuple[Cut, ...]
+    ) -> Iterator[pa.RecordBatch]:
+        from airflow_provider_mlops.backends.parquet import SnapshotReader
+
+        if (found := snapshot_there_now(self.storage, dataset, snapshot_id)) is None:
+            return
+        manifest = published_manifest(self.storage, dataset, found)
+        if not is_window(manifest):
+            with self.storage.open(snapshot_path(dataset, found)) as folder:
+                yield from _read(SnapshotReader(folder, found), dataset, columns, cuts)
+            return
+        inner = (*cuts, Cut(**manifest["cut"])) if manifest["cut"] else cuts
+        for member in manifest["members"]:
+            yield from self._of(member["dataset"], member["snapshot_id"], columns, inner)
+
+
+def published_manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict[str, Any]:
+    """Read the manifest of a snapshot, and nothing else of it.
+
+    :param storage: where the snapshots lie.
+    :param dataset: name of the dataset.
+    :param snapshot_id: the snapshot.
+    :return: the manifest.
+    :raises EvidenceBroken: when there is none, or it was changed.
+    """
+    path = snapshot_path(dataset, snapshot_id)
+    manifest = parse_manifest(storage.marker(path), storage.uri(path))
+    check_identity(manifest, snapshot_id, storage.uri(path))
+    return manifest
+
+
+def _read(reader: Any, dataset: str, columns: Sequence[str] | None, cuts: Sequence[Cut]) -> Iterator[pa.RecordBatch]:
+    there = reader.columns
+    wanted = there if columns is None else [name for name in columns if name in there] or there
+    read = list(wanted)
+    for cut in (cut for cut in cuts if cut.cuts):
+        if cut.time_column is None or cut.time_column not in there:
+            raise BadInput(
+                f"Rows can be cut by time only with a time column; {cut.time_column!r} is not one of the columns of "
+                f"dataset {dataset!r}."
+            )
+        if cut.time_column not in read:
+            read.append(cut.time_column)
+    for batch in reader.batches(read):
+        kept = functools.reduce(lambda rows, cut: cut.apply(rows), cuts, batch)
+        yield kept if len(read) == len(wanted) else kept.select(wanted)
+
+
+def _moment(text: str, arrow_type: pa.DataType) -> pa.Scalar:
+    moment = load("pandas", "parquet").Timestamp(text)
+    return load("pyarrow", "parquet").scalar(moment, type=arrow_type)
