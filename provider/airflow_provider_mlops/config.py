@@ -33,6 +33,18 @@ def ledger_root() -> str:
     return root
 
 
+def approver_groups() -> str:
+    """Return what says who belongs to which group of approvers.
+
+    Option ``[mlops] approver_groups``; default: nothing.
+
+    :return: a JSON object, or the path of a YAML file; empty when the option is not set.
+    """
+    from airflow.sdk import conf
+
+    return (conf.get(SECTION, "approver_groups", fallback=None) or "").strip()
+
+
 def _place(option: str, default: str) -> str:
     from airflow.sdk import conf
 

@@ -36,7 +36,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [_modules("sensors", "dataset", "mlflow")],
         "hooks": [_modules("hooks", "mlflow")],
-        "triggers": [_modules("triggers", "mlflow")],
+        "triggers": [_modules("triggers", "approval", "mlflow")],
         "connection-types": [_MLFLOW_CONNECTION],
         "extra-links": [
             f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")
@@ -114,6 +114,14 @@ _CONFIG = {
                 "version_added": "0.1.0",
                 "type": "string",
                 "example": "/var/lib/mlops/ledger",
+                "default": "",
+            },
+            "approver_groups": {
+                "description": "Who may approve: a JSON object from group names to members, each an id as the auth "
+                "manager gives it or {id, name, also}; or the absolute path of a YAML file with the same.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": '{"model-owners": ["ann", {"id": "4", "name": "bob"}]}',
                 "default": "",
             },
         },

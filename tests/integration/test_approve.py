@@ -84,7 +84,7 @@ def test_the_question_shows_the_verdict_and_waits(undecided: Lab) -> None:
     assert "fewer than the minimum 1,000,000" in question["body"]
     assert undecided.facts["gate"]["record"] in question["body"]
     assert question["defaults"] == [ApprovalOperator.REJECT]
-    assert (type(task.response_timeout), task.response_timeout.days) == (timedelta, 2)
+    assert (type(task.response_timeout), round(task.response_timeout.total_seconds() / 3600)) == (timedelta, 48)
 
 
 def test_an_approval_is_a_record_and_lets_the_version_be_promoted(undecided: Lab) -> None:
@@ -157,7 +157,7 @@ def test_a_fail_is_not_for_approval(make_lab: MakeLab) -> None:
     lab = judged(make_lab("evaluated"), REFUSED)
     task = asked(lab)
 
-    with pytest.raises(AirflowFailException, match="said FAIL to version 1: not for approval"):
+    with pytest.raises(AirflowFailException, match="The gate said FAIL: not for approval"):
         task.execute(context(lab, task))
 
 

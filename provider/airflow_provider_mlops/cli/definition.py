@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from airflow_provider_mlops.cli.definition_approvers import APPROVERS
 from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS
 
 # Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
@@ -116,6 +117,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                     name="policy", help="Explain and back-test the policy of a gate", subcommands=_POLICY_COMMANDS
                 ),
                 SNAPSHOTS,
+                APPROVERS,
             ),
         )
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_mlops.core.approval_records import described
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 
@@ -87,10 +88,16 @@ def gate(body: Mapping[str, Any]) -> str:
     return f"{every}{_hold(verdict)}{marks}" if verdict.passed else first_reason(body)
 
 
+def approval_request(body: Mapping[str, Any]) -> str:
+    """Return about which version who was asked."""
+    approvers = body["approvers"]
+    who = "whoever may answer" if approvers is None else ", ".join(member["name"] for member in approvers)
+    return f"version {body['version']}: asked {who}"
+
+
 def approval(body: Mapping[str, Any]) -> str:
     """Return who answered what about which version, and why."""
-    why = f": {body['reason']}" if body.get("reason") else ""
-    return f"version {body['version']} {body['decision']} by {body['approver']}{why}"
+    return described(body)
 
 
 def promotion(body: Mapping[str, Any]) -> str:
@@ -181,6 +188,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         registration,
         evaluation,
         gate,
+        approval_request,
         approval,
         promotion,
         drift,

@@ -1,6 +1,6 @@
 """What a policy demands of humans: which verdicts need one, who may answer, and by when."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ def read_approval(mapping: Any, where: str) -> ApprovalPolicy:
     :return: the section.
     :raises BadInput: on an unknown or malformed key.
     """
-    read = {
+    read: dict[str, Callable[[Any, str], Any]] = {
         "without_human": _words,
         "risk_tier": _word,
         "inconclusive": reading.one_of(HUMAN, REFUSE),

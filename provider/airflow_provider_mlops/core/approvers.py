@@ -22,10 +22,6 @@ class Approver:
     name: str
     also: tuple[str, ...] = ()
 
-    def to_user(self) -> dict[str, str]:
-        """Return the form that Airflow's ``assigned_users`` has."""
-        return {"id": self.id, "name": self.name}
-
 
 Groups = Mapping[str, tuple[Approver, ...]]
 

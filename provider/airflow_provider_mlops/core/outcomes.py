@@ -9,6 +9,7 @@ from airflow_provider_mlops.core.verdict import Outcome
 
 REFUSALS = (SKIP, FAIL_TASK)
 LABELS = {Outcome.FAIL: "fail", Outcome.INCONCLUSIVE: "inconclusive"}
+_ROUTED = {Outcome.PASS: "pass", **LABELS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Steering:
     """What to do after each outcome.
 
     :param handling: ``skip``, ``fail`` or ``route``, for FAIL and for INCONCLUSIVE.
-    :param routes: tasks that run on such an outcome instead of the others.
+    :param routes: tasks that run on such an outcome instead of the others; none for PASS: those of no other.
     :param after: every task directly after the gate.
     """
 
@@ -37,7 +38,8 @@ class Steering:
         :param outcome: what the gate said.
         """
         if outcome is Outcome.PASS:
-            return self.after - frozenset().union(*self.routes.values())
+            others = (self.routes[refused] for refused in LABELS)
+            return self.routes[Outcome.PASS] or self.after - frozenset().union(*others)
         return self.routes[outcome] if self.handling[outcome] == ROUTE else frozenset()
 
 
@@ -48,7 +50,7 @@ def steering(
 
     :param said: the policy's ``outcomes``.
     :param on_refusal: ``skip`` or ``fail``, where the policy says nothing and there is no route.
-    :param routes: task ids by ``fail`` and ``inconclusive``.
+    :param routes: task ids by ``pass``, ``fail`` and ``inconclusive``.
     :param after: ids of the tasks directly after the gate.
     :return: what to do after each outcome.
     :raises BadInput: when a word is unknown, a route leads to a task that does not come directly after the gate, or
@@ -57,9 +59,9 @@ def steering(
     if on_refusal not in REFUSALS:
         raise BadInput(f"on_refusal={on_refusal!r} must be one of: {', '.join(REFUSALS)}.")
     given = dict(routes or {})
-    if unknown := sorted(set(given) - set(LABELS.values())):
-        raise BadInput(f"routes has the unknown key {unknown[0]!r}; valid keys: {', '.join(LABELS.values())}.")
-    tasks = {outcome: _ids(given.get(label, ())) for outcome, label in LABELS.items()}
+    if unknown := sorted(set(given) - set(_ROUTED.values())):
+        raise BadInput(f"routes has the unknown key {unknown[0]!r}; valid keys: {', '.join(_ROUTED.values())}.")
+    tasks = {outcome: _ids(given.get(label, ())) for outcome, label in _ROUTED.items()}
     if strange := sorted(frozenset().union(*tasks.values()) - set(after)):
         known = ", ".join(sorted(after)) or "none"
         raise BadInput(f"routes names {strange[0]!r}, which does not come directly after the gate; these do: {known}.")

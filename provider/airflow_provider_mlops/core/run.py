@@ -18,6 +18,7 @@ class RunFacts:
     :param partition_key: partition key of the run, if it has one.
     :param run_type: Airflow's run type.
     :param mode: what the run may change.
+    :param triggered_by: name of who started the run by hand; None when nobody did.
     :param url: address of the task's log in Airflow's UI, empty when unknown.
     """
 
@@ -30,11 +31,14 @@ class RunFacts:
     run_type: str
     mode: Mode
     url: str = ""
+    triggered_by: str | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the JSON-safe form for a record's ``run``."""
         facts = asdict(self)
         del facts["mode"], facts["url"]
+        if self.triggered_by is None:
+            del facts["triggered_by"]
         return facts
 
     def to_tags(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from airflow.sdk import BaseHook
 
@@ -65,6 +65,14 @@ class MlflowHook(BaseHook):
         return tracking_uri(self.connection)
 
     @property
+    def public_uri(self) -> str:
+        """The tracking URI without the credentials that may stand in it: for links, logs and errors."""
+        uri = self.tracking_uri
+        head, at, tail = uri.rpartition("@")
+        scheme, separator, _ = head.partition("://")
+        return f"{scheme}://{tail}" if at and separator and "/" not in head[len(scheme) + 3 :] else uri
+
+    @property
     def default_experiment(self) -> str | None:
         """The experiment that the connection names, if any."""
         return self.connection.extra_dejson.get("experiment") or None
@@ -103,7 +111,7 @@ class MlflowHook(BaseHook):
                 client.search_experiments(max_results=1)
         except Exception as err:  # noqa: BLE001 - the form shows whatever went wrong
             return False, str(err)
-        return True, f"MLflow answered at {self.tracking_uri}."
+        return True, f"MLflow answered at {self.public_uri}."
 
     def run_url(self, experiment_id: str, run_id: str) -> str:
         """Return the address of a run's page, or an empty text when the tracking URI is no web address.
@@ -128,8 +136,18 @@ class MlflowHook(BaseHook):
         """
         return self._page(f"models/{model}/versions/{version}")
 
+    def artifact_url(self, run_id: str, path: str) -> str:
+        """Return the address at which the tracking server gives out an artifact, or an empty text.
+
+        :param run_id: id of the run.
+        :param path: path of the artifact in the run.
+        """
+        uri = self.public_uri
+        query = urlencode({"path": path, "run_uuid": run_id})
+        return f"{uri.rstrip('/')}/get-artifact?{query}" if uri.startswith(("http://", "https://")) else ""
+
     def _page(self, path: str) -> str:
-        uri = self.tracking_uri
+        uri = self.public_uri
         return f"{uri.rstrip('/')}/#/{path}" if uri.startswith(("http://", "https://")) else ""
 
     def _variables(self) -> dict[str, str | None]:
@@ -155,7 +173,7 @@ class MlflowHook(BaseHook):
         return found
 
     def _translated(self, err: Exception) -> Exception:
-        where = f"MLflow at {self.tracking_uri} (connection {self.mlflow_conn_id!r})"
+        where = f"MLflow at {self.public_uri} (connection {self.mlflow_conn_id!r})"
         code = getattr(err, "error_code", None)
         text = str(err)
         if code in _DENIED:

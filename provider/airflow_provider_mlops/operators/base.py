@@ -103,6 +103,7 @@ def run_facts(context: Context) -> RunFacts:
         run_type=run_type,
         mode=mode_of(run_type, dag_run.conf),
         url=str(getattr(ti, "log_url", "") or ""),
+        triggered_by=getattr(dag_run, "triggering_user_name", None) or None,
     )
 
 

@@ -50,7 +50,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     :param on_refusal: ``skip`` the steps directly after this one, or ``fail`` the task, when the verdict is not PASS
         and the policy's ``outcomes`` do not say what to do.
     :param routes: tasks directly after this one that run instead of the others, by outcome: ``{"fail": [task ids],
-        "inconclusive": [task ids]}``. They are skipped on PASS.
+        "inconclusive": [task ids]}``. They are skipped on PASS, unless ``"pass"`` names them too.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where evaluations lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)

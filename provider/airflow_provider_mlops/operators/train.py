@@ -20,6 +20,7 @@ from airflow_provider_mlops.core.replay import Level, compare_training, excused,
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.core.window import WindowSpec
+from airflow_provider_mlops.hooks.change import last_change
 from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
@@ -246,6 +247,7 @@ class TrainModelOperator(MLOpsOperator):
                 "manifest_hash": key,
                 **trained.facts(),
                 **tracked,
+                "change": last_change(manifest["code_files"]),
             },
             run=run.to_record(),
             mode=run.mode,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk import TaskGroup, TriggerRule
+from airflow.sdk import TaskGroup
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.window import WindowSpec
@@ -195,14 +195,15 @@ def _judge_and_promote(
         task_id="gate", model_name=model_name, evaluation_id=_of(evaluate, "evaluation_id"), policy=policy
     )
     promote = PromoteModelOperator(task_id="promote", model_name=model_name, gate_record=_of(gate, "record"))
-    training >> register >> evaluate >> gate >> promote
-    if approval is not None:
+    training >> register >> evaluate >> gate
+    if approval is None:
+        gate >> promote
+    else:
         approve = ModelApprovalOperator(
             task_id="approve", model_name=model_name, gate_record=_of(gate, "record"), **approval
         )
         gate >> approve >> promote
-        gate.routes = {"inconclusive": [approve.task_id]}
-        promote.trigger_rule = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+        gate.routes = {"pass": [approve.task_id], "inconclusive": [approve.task_id]}
 
 
 def _of(task: Any, name: str) -> str:

@@ -60,7 +60,7 @@ def test_on_refusal_counts_where_nobody_else_says_anything() -> None:
     ("said", "arguments", "message"),
     [
         (NOTHING_SAID, {"on_refusal": "ignore"}, "on_refusal='ignore' must be one of: skip, fail"),
-        (NOTHING_SAID, {"routes": {"pass": ["ask"]}}, "unknown key 'pass'; valid keys: fail, inconclusive"),
+        (NOTHING_SAID, {"routes": {"passed": ["ask"]}}, "unknown key 'passed'; valid keys: pass, fail, inconclusive"),
         (NOTHING_SAID, {"routes": {"fail": ["gone"]}}, "routes names 'gone', .* these do: ask, notify, promote"),
         (Outcomes(inconclusive="route"), {}, r"routes INCONCLUSIVE; give the gate routes=\{'inconclusive'"),
     ],
