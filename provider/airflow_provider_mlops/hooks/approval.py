@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from airflow_provider_mlops.core.alias_moves import latest_move
 from airflow_provider_mlops.core.approval import judged_since, void_reason
 from airflow_provider_mlops.core.approval_policy import Need, approval_need, demand_of
 from airflow_provider_mlops.core.approval_question import Question, approval_question
@@ -13,11 +14,11 @@ from airflow_provider_mlops.core.approval_records import approvers_of, end_of
 from airflow_provider_mlops.core.errors import Refused, TransientError
 from airflow_provider_mlops.core.evidence import (
     evaluation_by_id,
-    latest_promotion,
     registration_by_version,
     training_of,
     validation_outcomes,
 )
+from airflow_provider_mlops.core.governance import RISK_TIER, governance_of
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Verdict
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
@@ -59,9 +60,11 @@ def risk_tier_of(hook: MlflowHook, model: str, version: str) -> str | None:
     :return: the tier, None when no tag says it.
     :raises TransientError: when MLflow cannot be reached.
     """
+    from airflow_provider_mlops.backends import mlflow_registry as registry
+
     with hook.session() as client:
-        tags = client.get_model_version(model, version).tags
-        return tags.get("risk_tier") or client.get_registered_model(model).tags.get("risk_tier") or None
+        tags = registry.version_tags(client, model, version) or {}
+        return governance_of((), tags, registry.model_tags(client, model)).get(RISK_TIER)
 
 
 def need_of(gate: Record, model: str, hook: MlflowHook) -> Need:
@@ -92,12 +95,12 @@ def void_now(
     :param ledger_root: folder of the ledgers.
     :return: one sentence, None when nothing has changed.
     """
-    promoted = latest_promotion(records)
+    moved = latest_move(records)
     try:
         champion = _champion(hook, model)
     except TransientError as err:
         _log.warning("The registry does not answer, the ledger says who is champion: %s", err)
-        champion = str(promoted.body["version"]) if promoted else gate.body["champion_version"]
+        champion = moved.body["version"] if moved else gate.body["champion_version"]
     manifest = training_behind(records, model, gate.body["candidate_version"]).body["manifest"]
     snapshots = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
     outcomes = validation_outcomes(dataset_ledger(manifest["dataset"], ledger_root).records(), snapshots)
