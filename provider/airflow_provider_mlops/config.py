@@ -16,20 +16,39 @@ def storage_root() -> str:
     :return: an absolute local folder, or an address such as ``s3://bucket/prefix``; no slash at the end.
     :raises BadInput: when the option is a relative path.
     """
-    return _place("storage_root", f"{_airflow_home()}/mlops")
+    return _checked(_option("storage_root") or f"{_airflow_home()}/mlops", f"[{SECTION}] storage_root")
 
 
 def ledger_root() -> str:
-    """Return the folder of the ledger.
+    """Return the folder or address of the ledger, as the options say; `hooks.ledger` asks the connection first.
 
     Option ``[mlops] ledger_root``; default ``<storage_root>/ledger``.
 
-    :return: an absolute local folder; no slash at the end.
-    :raises BadInput: when the option is a relative path, or is not set while the storage root is no local folder.
+    :return: an absolute local folder, or an address on S3; no slash at the end.
+    :raises BadInput: when the option is a relative path, or the ledger would lie where no put is conditional.
     """
-    root = _place("ledger_root", "") or f"{storage_root()}/ledger"
-    if "://" in root:
-        raise BadInput(f"A ledger needs a local folder, not {root!r}; set the option [{SECTION}] ledger_root to one.")
+    return ledger_place(_option("ledger_root") or f"{storage_root()}/ledger", f"[{SECTION}] ledger_root")
+
+
+def ledger_conn_id() -> str | None:
+    """Return the connection of the ledger that the option ``[mlops] ledger_conn_id`` names.
+
+    :return: the id; None when the option is not set: then the default connection counts, if there is one.
+    """
+    return _option("ledger_conn_id") or None
+
+
+def ledger_place(value: str, name: str) -> str:
+    """Check where a ledger shall lie.
+
+    :param value: a folder or an address.
+    :param name: what says so, for the message.
+    :return: an absolute local folder, or an address on S3; no slash at the end.
+    :raises BadInput: when it is a relative path, or another kind of address.
+    """
+    root = _checked(value, name)
+    if "://" in root and not root.startswith("s3://"):
+        raise BadInput(f"A ledger lies in a local folder or on S3, not at {root!r}; set {name} to one of them.")
     return root
 
 
@@ -40,23 +59,24 @@ def approver_groups() -> str:
 
     :return: a JSON object, or the path of a YAML file; empty when the option is not set.
     """
-    from airflow.sdk import conf
-
-    return (conf.get(SECTION, "approver_groups", fallback=None) or "").strip()
+    return _option("approver_groups")
 
 
-def _place(option: str, default: str) -> str:
+def _option(option: str) -> str:
     from airflow.sdk import conf
 
     # With a fallback the option works before Airflow has read the provider's own description of it.
-    value = (conf.get(SECTION, option, fallback=None) or "").strip() or default
+    return (conf.get(SECTION, option, fallback=None) or "").strip()
+
+
+def _checked(value: str, name: str) -> str:
     value = _expanded(value).removeprefix("file://")
     if value and "://" not in value and not Path(value).is_absolute():
         raise BadInput(
-            f"[{SECTION}] {option} is the relative path {value!r}, which every process reads differently; "
-            "write an absolute one."
+            f"{name} is the relative path {value!r}, which every process reads differently; write an absolute one."
         )
-    return value.rstrip("/") or value
+    bare = value.rstrip("/")
+    return value if bare.endswith(":") else bare or value
 
 
 def _airflow_home() -> str:

@@ -35,9 +35,9 @@ def get_provider_info() -> dict[str, Any]:
             )
         ],
         "sensors": [_modules("sensors", "dataset", "mlflow")],
-        "hooks": [_modules("hooks", "mlflow")],
+        "hooks": [_modules("hooks", "ledger", "mlflow")],
         "triggers": [_modules("triggers", "approval", "mlflow")],
-        "connection-types": [_MLFLOW_CONNECTION],
+        "connection-types": [_MLFLOW_CONNECTION, _LEDGER_CONNECTION],
         "extra-links": [
             f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")
         ],
@@ -97,6 +97,47 @@ _MLFLOW_CONNECTION = {
     },
 }
 
+_LEDGER_CONNECTION = {
+    "connection-type": "mlops_ledger",
+    "hook-class-name": f"{_PACKAGE}.hooks.ledger.LedgerHook",
+    "hook-name": "MLOps ledger",
+    "conn-fields": {
+        "aws_conn_id": {
+            "label": "AWS connection",
+            "description": "For a root on S3 that names no connection itself; empty: aws_default.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "signing_key_file": {
+            "label": "Signing key file",
+            "description": "File with the signing key, on every worker; instead of the key itself.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "public_keys": {
+            "label": "Public keys",
+            "description": "Further trusted keys, PEM, one after the other: those of earlier signing keys.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "sse": {
+            "label": "Encryption on S3",
+            "description": "aws:kms, aws:kms:dsse or AES256; empty: as the bucket says.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "sse_kms_key_id": {
+            "label": "KMS key",
+            "description": "Key of AWS KMS that encrypts the records on S3.",
+            "schema": {"type": ["string", "null"]},
+        },
+    },
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "login", "port"],
+        "relabeling": {"host": "Root", "password": "Signing key"},
+        "placeholders": {
+            "host": "/mnt/shared/mlops/ledger or s3://aws_default@my-bucket/ledger",
+            "password": "Ed25519 private key, PEM",
+        },
+    },
+}
+
 _CONFIG = {
     "mlops": {
         "description": "Where the MLOps provider keeps its files.",
@@ -110,10 +151,19 @@ _CONFIG = {
                 "default": "",
             },
             "ledger_root": {
-                "description": "Folder of the ledgers. Default: <storage_root>/ledger.",
+                "description": "Folder of the ledgers, or an address on S3. The root of the ledger's connection wins. "
+                "Default: <storage_root>/ledger.",
                 "version_added": "0.1.0",
                 "type": "string",
-                "example": "/var/lib/mlops/ledger",
+                "example": "s3://aws_default@my-bucket/ledger",
+                "default": "",
+            },
+            "ledger_conn_id": {
+                "description": "Connection of the ledger, with its root and its signing key. When this is set, the "
+                "connection must exist. Default: mlops_ledger_default, if there is one.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "mlops_ledger_production",
                 "default": "",
             },
             "approver_groups": {

@@ -44,12 +44,19 @@ def test_the_options_decide(
     assert (storage_root(), ledger_root()) == expected
 
 
-def test_a_remote_storage_needs_a_ledger_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records are created exclusively on a local file system: the error names the option to set."""
-    monkeypatch.setenv(STORAGE, "s3://bucket/prefix/")
+def test_on_s3_the_ledger_follows_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A put on S3 can be conditional, so that appending is compare-and-set there too."""
+    monkeypatch.setenv(STORAGE, "s3://minio@bucket/prefix/")
 
-    assert storage_root() == "s3://bucket/prefix"
-    with pytest.raises(BadInput, match=r"set the option \[mlops\] ledger_root"):
+    assert (storage_root(), ledger_root()) == ("s3://minio@bucket/prefix", "s3://minio@bucket/prefix/ledger")
+
+
+def test_elsewhere_a_remote_storage_needs_a_ledger_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other store is known to refuse a taken name: the error names the option to set."""
+    monkeypatch.setenv(STORAGE, "gs://bucket/prefix/")
+
+    assert storage_root() == "gs://bucket/prefix"
+    with pytest.raises(BadInput, match=r"not at 'gs://bucket/prefix/ledger'; set \[mlops\] ledger_root"):
         ledger_root()
 
 

@@ -5,46 +5,11 @@ from collections.abc import Callable
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
 from airflow_provider_mlops.cli.definition_approvers import APPROVERS
+from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
 from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS
 
 # Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
 _arg: Callable[..., Arg] = Arg
-
-_ROOT = _arg(
-    ("--ledger-root",),
-    metavar="DIR",
-    # Airflow renders help as rich markup, which would swallow "[mlops]".
-    help="Folder of the ledger; default: option ledger_root of the configuration section mlops, "
-    "else the folder 'ledger' under its storage_root",
-)
-_CHAIN = _arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
-_CHAIN_OR_ALL = _arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
-_JSON = _arg(("--json",), action="store_true", help="Write a JSON list, for other programs")
-_KIND = _arg(("--kind",), metavar="KIND", help="Only records of this kind, e.g. gate")
-_PARTITION = _arg(("--partition",), metavar="KEY", help="Only records of this partition, e.g. 2013-02")
-
-_LEDGER_COMMANDS = (
-    ActionCommand(
-        name="list",
-        help="List the chains with their number of records and the newest one",
-        func=lazy_load_command("airflow_provider_mlops.cli.ledger.list_chains"),
-        args=(_CHAIN_OR_ALL, _JSON, _ROOT),
-    ),
-    ActionCommand(
-        name="show",
-        help="Show the records of a chain and what each is about",
-        func=lazy_load_command("airflow_provider_mlops.cli.ledger.show"),
-        args=(_CHAIN, _KIND, _PARTITION, _JSON, _ROOT),
-    ),
-    ActionCommand(
-        name="verify",
-        help="Check every record against its hash and its predecessor",
-        description="Check every record against its hash and its predecessor. Exits with 1 and names each broken "
-        "record when a chain is not intact, with 2 when there is no such chain.",
-        func=lazy_load_command("airflow_provider_mlops.cli.ledger.verify"),
-        args=(_CHAIN_OR_ALL, _JSON, _ROOT),
-    ),
-)
 
 _FILE = _arg(("file",), metavar="FILE", help="Policy of a gate, a YAML file")
 _JSON_OBJECT = _arg(("--json",), action="store_true", help="Write a JSON object, for other programs")
@@ -70,12 +35,6 @@ _MODEL = _arg(("--model",), metavar="NAME", required=True, help="Name of the reg
 _POLICY = _arg(("--policy",), metavar="FILE", required=True, help="The new policy, a YAML file")
 _SINCE = _arg(("--since",), metavar="KEY", help="First partition to judge, e.g. 2013-02")
 _UNTIL = _arg(("--until",), metavar="KEY", help="Last partition to judge, e.g. 2013-12")
-_STORAGE = _arg(
-    ("--storage-root",),
-    metavar="DIR",
-    help="Folder or address of the stored scores; default: option storage_root of the configuration section mlops",
-)
-
 _POLICY_COMMANDS = (
     ActionCommand(
         name="check",
@@ -83,7 +42,7 @@ _POLICY_COMMANDS = (
         description="Say in words what each rule of a policy demands, how many rows it needs for a power of 80 %% and "
         "under which assumption, and what looks wrong. Exits with 2 when the policy is not valid.",
         func=lazy_load_command("airflow_provider_mlops.cli.policy_check.check"),
-        args=(_FILE, _ROWS, _DISCORDANCE, _BASE_RATE, _MEASURED_MODEL, _JSON_OBJECT, _ROOT),
+        args=(_FILE, _ROWS, _DISCORDANCE, _BASE_RATE, _MEASURED_MODEL, _JSON_OBJECT, ROOT),
     ),
     ActionCommand(
         name="schema",
@@ -97,7 +56,7 @@ _POLICY_COMMANDS = (
         description="Judge all recorded live evaluations of a model by a new policy, from the stored scores of each "
         "row: no model is loaded. Exits with 1 when an evaluation could not be judged, with 2 on a wrong call.",
         func=lazy_load_command("airflow_provider_mlops.cli.policy_backtest.backtest"),
-        args=(_POLICY, _MODEL, _SINCE, _UNTIL, _JSON_OBJECT, _STORAGE, _ROOT),
+        args=(_POLICY, _MODEL, _SINCE, _UNTIL, _JSON_OBJECT, STORAGE, ROOT),
     ),
 )
 
@@ -112,7 +71,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
             name="mlops",
             help="Look at and check the evidence of the model lifecycle",
             subcommands=(
-                GroupCommand(name="ledger", help="List, show and verify the ledger", subcommands=_LEDGER_COMMANDS),
+                GroupCommand(name="ledger", help="Show, verify and export the ledger", subcommands=LEDGER_COMMANDS),
                 GroupCommand(
                     name="policy", help="Explain and back-test the policy of a gate", subcommands=_POLICY_COMMANDS
                 ),

@@ -9,9 +9,16 @@ from typing import Any
 from airflow_provider_mlops.cli.describe import describe
 from airflow_provider_mlops.cli.exit_codes import BROKEN, WRONG_CALL, exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
-from airflow_provider_mlops.config import ledger_root
+from airflow_provider_mlops.core.chain import ChainReport, record_name
+from airflow_provider_mlops.core.checkpoint import Checkpoint
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
+from airflow_provider_mlops.core.signing import short
+from airflow_provider_mlops.core.store import Store
+from airflow_provider_mlops.core.trust import Keys
+from airflow_provider_mlops.hooks.ledger import LedgerHook
+
+MODEL = "model/"
 
 
 @exit_codes
@@ -20,8 +27,9 @@ def list_chains(args: Namespace) -> None:
 
     :param args: ``chain`` (or None for all), ``json`` and ``ledger_root``.
     """
-    root, names = _chosen(args)
-    found = {name: _read(root, name) for name in names}
+    hook = LedgerHook()
+    store, names = _chosen(args, hook)
+    found = {name: _read(Ledger(store, name, hook.keys)) for name in names}
     if args.json:
         write_json([_listed(name, records) for name, records in found.items()])
     elif found:
@@ -35,8 +43,9 @@ def show(args: Namespace) -> None:
 
     :param args: ``chain``, ``kind`` and ``partition`` (None for all), ``json`` and ``ledger_root``.
     """
-    root, names = _chosen(args)
-    records = Ledger(root, names[0]).records()
+    hook = LedgerHook()
+    store, names = _chosen(args, hook)
+    records = Ledger(store, names[0], hook.keys).records()
     chosen = [
         record
         for record in records
@@ -54,22 +63,39 @@ def show(args: Namespace) -> None:
 def verify(args: Namespace) -> None:
     """Check chains; exit with 1 when one is not intact, naming each broken record.
 
-    :param args: ``chain`` (or None for all), ``json`` and ``ledger_root``.
+    :param args: ``chain`` (or None for all), ``public_key`` (files, or None), ``signed``, ``mlflow`` and
+        ``mlflow_conn_id``, ``json`` and ``ledger_root``.
     """
-    root, names = _chosen(args)
-    checked = [_verified(root, name) for name in names]
+    hook = LedgerHook()
+    keys = _trusted(args.public_key) if args.public_key else hook.keys
+    checkpoints = _checkpoints(args.mlflow_conn_id) if args.mlflow else None
+    store, names = _chosen(args, hook, also=checkpoints or ())
+    checked = [_verified(Ledger(store, name, keys), checkpoints, signed=args.signed) for name in names]
     if args.json:
         write_json(checked)
     else:
         for found in checked:
-            _say_verified(found)
+            _say_verified(found, asked=args.mlflow)
     if not all(found["intact"] for found in checked):
         raise SystemExit(BROKEN)
 
 
-def _read(root: str, name: str) -> list[Record] | None:
+def open_chosen(root: str | None, hook: LedgerHook) -> Store:
+    """Open the store that a command is asked to read.
+
+    :param root: folder or address of the ledgers, None for the configured one.
+    :param hook: the ledger's connection.
+    :return: the store.
+    :raises BadInput: when the folder does not exist: a typing error is not an empty ledger.
+    """
+    if root and "://" not in root and not Path(root).is_dir():
+        raise BadInput(f"There is no folder {root!r}; --ledger-root is the folder or address that holds the chains.")
+    return hook.store(root)
+
+
+def _read(ledger: Ledger) -> list[Record] | None:
     try:
-        return Ledger(root, name).records()
+        return ledger.records()
     except EvidenceBroken:
         return None
 
@@ -107,43 +133,92 @@ def _span(keys: Sequence[str]) -> str:
     return f"{keys[0]} to {keys[-1]}" if len(keys) > 1 else "".join(keys) or "none"
 
 
-def _verified(root: str, name: str) -> dict[str, Any]:
-    ledger = Ledger(root, name)
-    problems = ledger.verify()
-    records = [] if problems else ledger.records()
+def _trusted(files: Sequence[str]) -> Keys:
+    from airflow_provider_mlops.backends.ed25519 import read_public_key, read_public_keys
+
+    trusted = {}
+    for file in files:
+        try:
+            text = Path(file).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as err:
+            raise BadInput(f"The public key {file!r} cannot be read: {err}.") from None
+        trusted |= read_public_keys(text, f"The file {file!r}")
+    return Keys(None, trusted, read_public_key)
+
+
+def _checkpoints(conn_id: str) -> dict[str, Checkpoint]:
+    from airflow_provider_mlops.backends.mlflow_checkpoint import read_checkpoints
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+
+    with MlflowHook(conn_id).session() as client:
+        return {f"{MODEL}{model}": kept for model, kept in read_checkpoints(client).items()}
+
+
+def _verified(ledger: Ledger, checkpoints: dict[str, Checkpoint] | None, *, signed: bool) -> dict[str, Any]:
+    name = ledger.chain
+    report = ledger.examine()
+    problems = list(report.problems)
+    kept = checkpoints.get(name) if checkpoints is not None else None
+    if kept is not None and (problem := kept.problem(report.hashes)):
+        place = f"{name}/{record_name(kept.seq)}"
+        problems += [] if any(known.startswith(place) for known in problems) else [f"{place}: {problem}"]
+    if signed and not problems and (problem := _not_signed(report)):
+        problems.append(f"{name}: {problem}")
     return {
         "chain": name,
         "intact": not problems,
-        "records": None if problems else len(records),
-        "last_hash": None if problems else records[-1].hash,
+        "records": None if problems else len(report.hashes),
+        "last_hash": None if problems else report.last_hash,
+        "signatures": {"checked": report.checked, "records": report.signed},
+        "checkpoint": {"seq": kept.seq, "hash": kept.hash} if kept else None,
         "problems": problems,
     }
 
 
-def _say_verified(found: dict[str, Any]) -> None:
+def _not_signed(report: ChainReport) -> str | None:
+    count = sum(report.signed.values())
+    if count < len(report.hashes):
+        return f"not signed: {len(report.hashes) - count} of {len(report.hashes)} records are not."
+    return None if report.checked else "signatures not checked: no public key is known."
+
+
+def _say_verified(found: dict[str, Any], *, asked: bool) -> None:
     name, problems = found["chain"], found["problems"]
     if not problems:
-        say(f"{name}: intact, {found['records']} records, last hash {found['last_hash']}")
+        facts = [f"{found['records']} records", f"last hash {found['last_hash']}", _signatures(found)]
+        if asked:
+            kept = found["checkpoint"]
+            facts.append(f"agrees with the checkpoint at record {kept['seq']}" if kept else "no checkpoint")
+        say(f"{name}: intact, {', '.join(facts)}")
         return
     say(f"{name}: {len(problems)} problem{'s' if len(problems) != 1 else ''}")
     for problem in problems:
         say(f"  {problem}")
 
 
-def _chosen(args: Namespace) -> tuple[str, list[str]]:
-    if args.ledger_root and not Path(args.ledger_root).is_dir():
-        raise BadInput(f"There is no folder {args.ledger_root!r}; --ledger-root is the folder that holds the chains.")
-    root = args.ledger_root or ledger_root()
-    known = chains(root)
+def _signatures(found: dict[str, Any]) -> str:
+    by, count = found["signatures"]["records"], sum(found["signatures"]["records"].values())
+    if not count:
+        return "not signed"
+    some = "" if count == found["records"] else f"{count} "
+    if not found["signatures"]["checked"]:
+        return f"{some}signed, signatures not checked (no public key)"
+    return f"{some}signed by {' and '.join(map(short, by))}"
+
+
+def _chosen(args: Namespace, hook: LedgerHook, also: Sequence[str] | dict[str, Any] = ()) -> tuple[Store, list[str]]:
+    """Return the store and the chains to read; ``also``: chains that must be there."""
+    store = open_chosen(args.ledger_root, hook)
+    known = sorted({*chains(store), *also})
     if args.chain is None:
         if not known:
-            say(f"No chain in {root} yet.", error=args.json)
-        return root, known
+            say(f"No chain in {store.root} yet.", error=args.json)
+        return store, known
     if args.chain in known:
-        return root, [args.chain]
+        return store, [args.chain]
     near = [name for name in known if name.split("/")[-1] == args.chain] or get_close_matches(args.chain, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    say(f"No chain {args.chain!r} in {root}; it has: {', '.join(known) or 'none'}.{hint}", error=True)
+    say(f"No chain {args.chain!r} in {store.root}; it has: {', '.join(known) or 'none'}.{hint}", error=True)
     raise SystemExit(WRONG_CALL)
 
 

@@ -5,14 +5,14 @@ from argparse import Namespace
 from difflib import get_close_matches
 from pathlib import Path
 
-from airflow_provider_mlops.config import ledger_root
+from airflow_provider_mlops.cli.ledger import MODEL as MODEL_CHAIN
+from airflow_provider_mlops.cli.ledger import open_chosen
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rules import MetricRule
-
-MODEL_CHAIN = "model/"
+from airflow_provider_mlops.hooks.ledger import LedgerHook
 
 
 def schema(args: Namespace) -> None:  # noqa: ARG001 - how Airflow calls every command
@@ -54,17 +54,16 @@ def model_records(model: str, root: str | None) -> list[Record]:
     """Read the ledger of a model.
 
     :param model: its name; the name of its chain does too.
-    :param root: folder of the ledgers, None for the configured one.
+    :param root: folder or address of the ledgers, None for the configured one.
     :return: the records, oldest first.
     :raises BadInput: naming the models that there are, and the one that was meant.
     :raises EvidenceBroken: when the chain is broken.
     """
-    if root and not Path(root).is_dir():
-        raise BadInput(f"There is no folder {root!r}; --ledger-root is the folder that holds the chains.")
-    where, name = root or ledger_root(), model.removeprefix(MODEL_CHAIN)
-    known = [chain.removeprefix(MODEL_CHAIN) for chain in chains(where) if chain.startswith(MODEL_CHAIN)]
+    hook = LedgerHook()
+    store, name = open_chosen(root, hook), model.removeprefix(MODEL_CHAIN)
+    known = [chain.removeprefix(MODEL_CHAIN) for chain in chains(store) if chain.startswith(MODEL_CHAIN)]
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise BadInput(f"No model {name!r} in {where}; it has: {', '.join(known) or 'none'}.{hint}")
-    return Ledger(where, f"{MODEL_CHAIN}{name}").records()
+        raise BadInput(f"No model {name!r} in {store.root}; it has: {', '.join(known) or 'none'}.{hint}")
+    return Ledger(store, f"{MODEL_CHAIN}{name}", hook.keys).records()

@@ -1,17 +1,42 @@
-"""The files of one chain: their names, and the search for what is wrong with them."""
+"""The objects of one chain: their names, and the search for what is wrong with them."""
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.exclusive import clear_errors
-from airflow_provider_mlops.core.record import hash_holds, read_form
+from airflow_provider_mlops.core.record import Record, hash_holds, read_form
+from airflow_provider_mlops.core.store import Store
+from airflow_provider_mlops.core.trust import ChainTrust, Keys
 
 _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
-_BLOCK = 65_536
 _FILE = re.compile(r"[0-9]{8,}\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What a check of a whole chain found.
+
+    :param problems: one sentence per problem, each starting with the record's name under the ledger's root.
+    :param hashes: hash of each intact record by its number.
+    :param signed: number of records by the id of the key that signed them.
+    :param checked: whether there were public keys to check signatures with.
+    """
+
+    problems: list[str]
+    hashes: dict[int, str] = field(default_factory=dict)
+    signed: dict[str, int] = field(default_factory=dict)
+    checked: bool = False
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def last_hash(self) -> str | None:
+        """Hash of the newest intact record."""
+        return self.hashes[max(self.hashes)] if self.hashes else None
 
 
 def check_chain(chain: str) -> str:
@@ -39,91 +64,61 @@ def record_name(seq: int) -> str:
     return f"{seq:08d}.json"
 
 
-def record_numbers(folder: Path) -> tuple[list[int], list[str]]:
-    """List a chain's folder.
+def record_numbers(names: Iterable[str]) -> tuple[list[int], list[str]]:
+    """Sort the names in a chain's folder.
 
-    :param folder: the folder; one that does not exist is an empty chain.
-    :return: the numbers of the record files in order, and the names of files that do not belong there. Folders and
-        names that start with a dot are passed over.
+    :param names: as `Store.names` gives them.
+    :return: the numbers of the records in order, and the names of files that do not belong there.
     """
     numbers, strangers = [], []
-    with clear_errors(folder):
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if _FILE.fullmatch(name) and name == record_name(int(name[:-5])) and int(name[:-5]) > 0:
-                        numbers.append(int(name[:-5]))
-                    elif not name.startswith(".") and not entry.is_dir():
-                        strangers.append(name)
-        except FileNotFoundError:
-            pass
+    for name in names:
+        plain = name.rstrip("/")
+        if _FILE.fullmatch(plain) and plain == record_name(int(plain[:-5])) and int(plain[:-5]) > 0:
+            numbers.append(int(plain[:-5]))
+        elif name == plain:
+            strangers.append(name)
     return sorted(numbers), sorted(strangers)
 
 
-def read_file(folder: Path, seq: int) -> bytes | None:
-    """Read the file of a record.
-
-    :param folder: the chain's folder.
-    :param seq: the record's place.
-    :return: its bytes, None when there is no such file.
-    """
-    try:
-        return _read_all(f"{folder}/{seq:08d}.json")
-    except FileNotFoundError:
-        return None
-    except OSError:
-        with clear_errors(folder / record_name(seq)):
-            raise
-
-
-def _read_all(path: str) -> bytes:
-    # Half the time of open().read(): a chain is thousands of small files.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = [os.read(descriptor, _BLOCK)]
-        while len(parts[-1]) == _BLOCK:
-            parts.append(os.read(descriptor, _BLOCK))
-    finally:
-        os.close(descriptor)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def find_problems(folder: Path, chain: str) -> list[str]:
+def examine(store: Store, chain: str, keys: Keys) -> ChainReport:
     """Read a whole chain and say what is wrong with it.
 
-    :param folder: the chain's folder.
+    :param store: where it lies.
     :param chain: the chain's name.
-    :return: one sentence per problem, each starting with the file's path under the ledger's root; empty when intact.
+    :param keys: the keys to check signatures with.
+    :return: what was found.
     """
-    numbers, strangers = record_numbers(folder)
+    numbers, strangers = record_numbers(store.names(chain))
     if numbers != list(range(1, len(numbers) + 1)):
         # A listing may miss files that appear while it runs, but not ones that were there before it began.
-        numbers = [number for number in record_numbers(folder)[0] if number <= numbers[-1]]
+        numbers = [number for number in record_numbers(store.names(chain))[0] if number <= numbers[-1]]
     problems = [f"{chain}/{name}: extra: it is not a record of this chain." for name in strangers]
-    problems += [f"{chain}/{text}" for text in _broken_links(folder, chain, numbers)]
-    return problems
+    trust = ChainTrust(keys)
+    hashes: dict[int, str] = {}
+    problems += [f"{chain}/{text}" for text in _broken_links(store, chain, numbers, trust, hashes)]
+    return ChainReport(problems, hashes, dict(trust.signed), trust.checked)
 
 
-def _broken_links(folder: Path, chain: str, numbers: list[int]) -> Iterator[str]:
+def _broken_links(
+    store: Store, chain: str, numbers: list[int], trust: ChainTrust, hashes: dict[int, str]
+) -> Iterator[str]:
     before: str | None = None  # hash of the record before this one, None at the start of the chain
     known = True  # whether `before` can be relied on: not after a gap or an unreadable file
     followed: dict[str | None, int] = {}
     last = 0
-    for seq in numbers:
+    for seq, raw in zip(numbers, _contents(store, chain, numbers), strict=True):
         name = record_name(seq)
         if seq > last + 1:
             yield _gap(last + 1, seq - 1)
             known = False
         last = seq
         try:
-            raw = read_file(folder, seq)
-            data = read_form(raw or b"")
+            data = read_form(_bytes(raw))
         except (EvidenceBroken, BadInput) as err:
             yield f"{name}: {'unreadable: ' if isinstance(err, BadInput) else ''}{err}"
             known = False
             continue
-        if not hash_holds(raw or b"", data["hash"]):
+        if not hash_holds(_bytes(raw), data):
             yield f"{name}: edited: its content does not match its hash."
             before, known = data["hash"], True
             continue
@@ -131,11 +126,36 @@ def _broken_links(folder: Path, chain: str, numbers: list[int]) -> Iterator[str]
             yield f"{name}: moved: it holds record {data['seq']} of {data['chain']}."
             known = False
             continue
+        hashes[seq] = data["hash"]
         link = data["prev_hash"]
         if known and link != before:
             yield _wrong_link(name, seq, followed.get(link))
+        try:
+            trust.take(Record(**data))
+        except EvidenceBroken as err:
+            yield f"{name}: {err}"
         followed.setdefault(link, seq)
         before, known = data["hash"], True
+
+
+def _contents(store: Store, chain: str, numbers: list[int]) -> Iterator[bytes | BadInput]:
+    """Yield the content of each record, or why it cannot be read."""
+    names = [f"{chain}/{record_name(seq)}" for seq in numbers]
+    done = 0
+    while done < len(names):
+        try:
+            for raw in store.read_all(names[done:]):
+                done += 1
+                yield raw or b""
+        except BadInput as err:
+            done += 1
+            yield err
+
+
+def _bytes(raw: bytes | BadInput) -> bytes:
+    if isinstance(raw, BadInput):
+        raise raw
+    return raw
 
 
 def _gap(first: int, last: int) -> str:

@@ -1,20 +1,20 @@
-"""The append-only, hash-chained list of the records of one model or one dataset, on a local file system.
+"""The append-only, hash-chained list of the records of one model or one dataset.
 
-A chain is a folder with one file per record: ``<root>/model/flight_delays/00000001.json``. Each record holds the hash
+A chain is a folder with one object per record: ``<root>/model/flight_delays/00000001.json``. Each record holds the hash
 of the one before it, so that a later edit, removal or exchange shows (`Ledger.verify`). What a chain cannot show by
 itself is that its newest records were cut off: for that, compare its last hash with one that was kept elsewhere.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.core.chain import check_chain, find_problems, read_file, record_name, record_numbers
+from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, record_name, record_numbers
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.exclusive import create_exclusive, make_folder, remove_leftovers
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record, read_record, write_record
+from airflow_provider_mlops.core.store import LocalStore, Store
+from airflow_provider_mlops.core.trust import ChainTrust, Keys
 from airflow_provider_mlops.core.verdict import Outcome
 
 __all__ = ["Ledger", "Record", "chains"]
@@ -25,21 +25,33 @@ _MISSING = object()
 class Ledger:
     """One chain of records: any number of processes append to it, none can fork it.
 
-    Records that were read stay in memory and only new files are read, so keep the instance while you work; it belongs
+    Records that were read stay in memory and only new ones are read, so keep the instance while you work; it belongs
     to one thread.
 
-    :param root: folder of all chains; created with the first record.
+    :param root: folder of all chains, created with the first record; or the store that holds them.
     :param chain: name of the chain, e.g. ``model/flight_delays``.
+    :param keys: the key that signs, and those that are trusted.
     :raises BadInput: when the name is not one of a chain, or the root is an address and not a folder.
     """
 
-    def __init__(self, root: Path | str, chain: str) -> None:
-        self.root = _local(root)
+    def __init__(self, root: Path | str | Store, chain: str, keys: Keys | None = None) -> None:
+        self.store = open_store(root)
         self.chain = check_chain(chain)
-        self.folder = self.root / chain
+        self.keys = keys or Keys()
+        self._trust = ChainTrust(self.keys)
         self._records: list[Record] = []
         self._decisions: dict[tuple[str, str, str], Record] = {}
         self._listed: int | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder of all chains; of a ledger in a local folder only."""
+        return Path(self.store.root)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this chain; of a ledger in a local folder only."""
+        return self.root / self.chain
 
     def append(
         self,
@@ -64,20 +76,21 @@ class Ledger:
             one that forbids it, or None. No other record can come in between.
         :return: the record as the ledger holds it: the new one, the one that was there first, or the one that forbids
             it.
-        :raises BadInput: when an argument is wrong, or the folder cannot be written.
+        :raises BadInput: when an argument is wrong, the ledger cannot be written, or the key may not sign here.
         :raises EvidenceBroken: when the chain is broken: nothing is added to it then.
-        :raises TransientError: when the disk is full or failing.
+        :raises TransientError: when the disk is full or failing, or S3 cannot be reached.
         """
         decision = _decision(kind, key, mode)
         checked = _outcome(outcome)
         if self._listed is None:
-            remove_leftovers(self.folder)
+            self.store.tidy(self.chain)
         while True:
             self._read_new()
             if (found := self._decisions.get(decision)) is not None:
                 return found
             if unless is not None and (found := unless(list(self._records))) is not None:
                 return found
+            self._trust.may_append(self.keys.signer, kind, body)
             raw = write_record(
                 chain=self.chain,
                 seq=len(self._records) + 1,
@@ -88,10 +101,11 @@ class Ledger:
                 outcome=checked,
                 body=body,
                 run=run or {},
+                signer=self.keys.signer,
             )
             if not self._records:
-                make_folder(self.folder)
-            if create_exclusive(self.folder / record_name(len(self._records) + 1), raw):
+                self.store.prepare(self.chain)
+            if self.store.create(self._name(len(self._records) + 1), raw):
                 return self._take(raw)
 
     def records(self, kind: str | None = None) -> list[Record]:
@@ -136,23 +150,43 @@ class Ledger:
         return None
 
     def verify(self) -> list[str]:
-        """Read the whole chain again and say what is wrong: edited, missing, moved, forked, unreadable, extra files.
+        """Read the whole chain again and say what is wrong: edited, missing, moved, forked, unreadable, forged, extra.
 
         Records cut off the end cannot be missed by the chain itself: compare ``records()[-1].hash`` with one kept
         elsewhere.
 
-        :return: one sentence per problem, each naming the file; empty when the chain is intact.
+        :return: one sentence per problem, each naming the record; empty when the chain is intact.
         """
-        return find_problems(self.folder, self.chain)
+        return self.examine().problems
+
+    def examine(self) -> ChainReport:
+        """Read the whole chain again, as `verify` does, and say how much there is and who signed it too.
+
+        :return: what was found.
+        """
+        return examine(self.store, self.chain, self.keys)
 
     def _read_new(self) -> None:
         if self._listed is None:
-            numbers, _ = record_numbers(self.folder)
-            self._listed = numbers[-1] if numbers else 0
-        while (raw := read_file(self.folder, len(self._records) + 1)) is not None:
+            self._listed = self._read_listed()
+        while (raw := self.store.read(self._name(len(self._records) + 1))) is not None:
             self._take(raw)
         if len(self._records) < self._listed:
             raise self._broken(len(self._records) + 1, "missing: later records exist.")
+
+    def _read_listed(self) -> int:
+        numbers, _ = record_numbers(self.store.names(self.chain))
+        last = numbers[-1] if numbers else 0
+        # A number far out, which someone made up, must not become a list of that length.
+        gap = next((seq for seq, number in enumerate(numbers, 1) if seq != number), last + 1)
+        for raw in self.store.read_all(self._name(seq) for seq in range(len(self._records) + 1, gap)):
+            if raw is None:
+                break
+            self._take(raw)
+        return last
+
+    def _name(self, seq: int) -> str:
+        return f"{self.chain}/{record_name(seq)}"
 
     def _take(self, raw: bytes) -> Record:
         seq = len(self._records) + 1
@@ -164,38 +198,42 @@ class Ledger:
             raise self._broken(seq, f"moved: it holds record {record.seq} of {record.chain}.")
         if record.prev_hash != (self._records[-1].hash if self._records else None):
             raise self._broken(seq, "wrong prev_hash: it does not follow the record before it.")
+        try:
+            self._trust.take(record)
+        except EvidenceBroken as err:
+            raise self._broken(seq, str(err)) from None
         self._records.append(record)
         self._decisions[record.kind, record.key, record.mode] = record
         return record
 
     def _broken(self, seq: int, problem: str) -> EvidenceBroken:
         return EvidenceBroken(
-            f"{self.folder / record_name(seq)}: {problem} Run `airflow mlops ledger verify {self.chain}`, "
-            "and restore the file from a copy."
+            f"{self.store.root}/{self._name(seq)}: {problem} Run `airflow mlops ledger verify {self.chain}`, "
+            "and restore the record from a copy."
         )
 
 
-def chains(root: Path | str) -> list[str]:
+def chains(root: Path | str | Store) -> list[str]:
     """List the chains under a root.
 
-    :param root: folder of all chains.
+    :param root: folder of all chains, or the store that holds them.
     :return: their names in order; empty when the folder does not exist.
     """
-    top = _local(root)
-    found = []
-    for folder, below, _ in os.walk(top):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        if Path(folder) != top and record_numbers(Path(folder))[0]:
-            found.append(Path(folder).relative_to(top).as_posix())
-    return sorted(found)
+    return sorted(folder for folder, names in open_store(root).walk() if record_numbers(names)[0])
 
 
-def _local(root: Path | str) -> Path:
+def open_store(root: Path | str | Store) -> Store:
+    """Open the store of a local folder.
+
+    :param root: the folder; a store is returned as it is.
+    :return: the store.
+    :raises BadInput: when the root is an address: what S3 needs, `hooks.ledger` knows.
+    """
+    if not isinstance(root, str | Path):
+        return root
     if "://" in str(root):
-        raise BadInput(
-            f"The ledger lives in a local or mounted folder, not at {str(root)!r}; set [mlops] ledger_root to a folder."
-        )
-    return Path(root)
+        raise BadInput(f"The address {str(root)!r} is no local folder; open it by airflow_provider_mlops.hooks.ledger.")
+    return LocalStore(Path(root))
 
 
 def _decision(kind: str, key: str, mode: str) -> tuple[str, str, str]:

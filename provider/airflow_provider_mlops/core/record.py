@@ -1,4 +1,4 @@
-"""One ledger record: its fields, its bytes, its hash."""
+"""One ledger record: its fields, its bytes, its hash, its signature."""
 
 import json
 from collections.abc import Mapping
@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_bytes, sha256_of
-from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.signing import Signer, sign_record
 
 SCHEMA = 1
+SIGNED = 2
+_SIGNATURE = ("signed_by", "signature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,10 @@ class Record:
     :param outcome: ``PASS``, ``FAIL``, ``INCONCLUSIVE``, or None where nothing was judged.
     :param body: what was decided, on which inputs; JSON-safe.
     :param run: which task of which run wrote it; JSON-safe.
-    :param hash: SHA-256 over the canonical JSON of all other fields.
-    :param schema: version of this form.
+    :param hash: SHA-256 over the canonical JSON of all other fields but ``signature``.
+    :param schema: version of this form: 1, or 2 with a signature.
+    :param signed_by: id of the key that signed it; None when it is not signed.
+    :param signature: DSSE envelope around an in-toto statement about this record.
     """
 
     chain: str
@@ -42,10 +47,13 @@ class Record:
     run: dict[str, Any]
     hash: str
     schema: int = SCHEMA
+    signed_by: str | None = None
+    signature: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-safe form that the file holds."""
-        return asdict(self)
+        data = asdict(self)
+        return data if self.schema == SIGNED else {name: data[name] for name in data if name not in _SIGNATURE}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Record":
@@ -59,7 +67,8 @@ class Record:
         return cls(**data)
 
 
-_FIELDS = frozenset(field.name for field in fields(Record))
+_ALL = frozenset(field.name for field in fields(Record))
+_FIELDS = {SCHEMA: _ALL - set(_SIGNATURE), SIGNED: _ALL}
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "chain": str,
     "seq": int,
@@ -72,6 +81,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "body": dict,
     "run": dict,
     "hash": str,
+    "signed_by": str,
+    "signature": dict,
 }
 
 
@@ -86,8 +97,9 @@ def write_record(
     outcome: str | None,
     body: Mapping[str, Any],
     run: Mapping[str, Any],
+    signer: Signer | None = None,
 ) -> bytes:
-    """Make the bytes of a new record, timed now and hashed.
+    """Make the bytes of a new record, timed now, hashed and signed.
 
     :param chain: the chain it belongs to.
     :param seq: its place in the chain, from 1.
@@ -98,10 +110,11 @@ def write_record(
     :param outcome: the outcome, or None.
     :param body: JSON-safe content.
     :param run: JSON-safe description of the run.
+    :param signer: the key that signs; None: the record is not signed.
     :return: canonical JSON and a line end.
     :raises BadInput: when body or run is not JSON-safe.
     """
-    data = {
+    data: dict[str, Any] = {
         "schema": SCHEMA,
         "chain": chain,
         "seq": seq,
@@ -114,7 +127,12 @@ def write_record(
         "body": body,
         "run": run,
     }
-    return canonical_json({**data, "hash": sha256_of(data)}).encode() + b"\n"
+    if signer is not None:
+        data |= {"schema": SIGNED, "signed_by": signer.public.id}
+    data["hash"] = sha256_of(data)
+    if signer is not None:
+        data["signature"] = sign_record(data, signer)
+    return canonical_json(data).encode() + b"\n"
 
 
 def read_form(raw: bytes) -> dict[str, Any]:
@@ -140,23 +158,33 @@ def read_record(raw: bytes) -> Record:
     :raises EvidenceBroken: when the bytes are not a record, or not the ones that were hashed.
     """
     data = read_form(raw)
-    if not hash_holds(raw, data["hash"]):
+    if not hash_holds(raw, data):
         raise EvidenceBroken("edited: its content does not match its hash.")
     return Record(**data)
 
 
-def hash_holds(raw: bytes, digest: str) -> bool:
+def hash_holds(raw: bytes, data: Mapping[str, Any]) -> bool:
     """Tell whether record bytes are the ones that the hash was made over.
 
-    The canonical text without its ``hash`` member is hashed as it stands. Nothing is written anew, so a change
-    of a single space shows, and a chain is verified at the speed of SHA-256.
+    The canonical text without its ``hash`` and ``signature`` is hashed as it stands. Nothing is written anew, so a
+    change of a single space shows, and a chain is verified at the speed of SHA-256.
 
     :param raw: content of a record file.
-    :param digest: the hash that the record states.
+    :param data: the fields of the record, read from them.
     :return: True when they match.
     """
-    member = f',"hash":"{digest}"'.encode()
-    return raw.endswith(b"\n") and raw.count(member) == 1 and sha256_bytes(raw[:-1].replace(member, b"")) == digest
+    members = [f',"hash":"{data["hash"]}"'.encode()]
+    if data["schema"] == SIGNED:
+        try:
+            members.append(f',"signature":{canonical_json(data["signature"])}'.encode())
+        except BadInput:  # not a number, half a character: nothing that a signature holds
+            return False
+    text = raw[:-1]
+    for member in members:
+        if text.count(member) != 1:
+            return False
+        text = text.replace(member, b"")
+    return raw.endswith(b"\n") and sha256_bytes(text) == data["hash"]
 
 
 def check_form(data: Any) -> None:
@@ -167,12 +195,15 @@ def check_form(data: Any) -> None:
     """
     if not isinstance(data, Mapping):
         raise EvidenceBroken("unreadable: it is not a JSON object.")
-    if data.get("schema") != SCHEMA:
+    schema = data.get("schema")
+    if type(schema) is not int or schema not in _FIELDS:
         raise EvidenceBroken(
-            f"unreadable: it has schema {data.get('schema')!r}, this provider reads {SCHEMA}. Upgrade the provider."
+            f"unreadable: it has schema {schema!r}, this provider reads {', '.join(map(str, _FIELDS))}. "
+            "Upgrade the provider."
         )
-    if data.keys() != _FIELDS:
-        raise EvidenceBroken(f"unreadable: fields missing or unknown: {', '.join(sorted(_FIELDS ^ data.keys()))}.")
+    if data.keys() != _FIELDS[schema]:
+        wrong = ", ".join(sorted(_FIELDS[schema] ^ data.keys()))
+        raise EvidenceBroken(f"unreadable: fields missing or unknown: {wrong}.")
     for name, kind in _TYPES.items():
-        if not isinstance(data[name], kind):
+        if name in data and not isinstance(data[name], kind):
             raise EvidenceBroken(f"unreadable: {name} is a {type(data[name]).__name__}.")

@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.alias_moves import RECONCILIATION, latest_move
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.checkpoint import check_checkpoint, keep_checkpoint
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ def standing(hook: MlflowHook, ledger: Ledger, model: str, alias: str) -> Standi
     :param model: name of the registered model.
     :param alias: the alias.
     :return: what is known.
+    :raises EvidenceBroken: when the ledger was cut since its newest record was noted in the registry.
     :raises TransientError: when MLflow cannot be reached.
     """
     from airflow_provider_mlops.backends import mlflow as ml
 
     before = latest_move(ledger.records(), alias)
     with hook.session() as client:
+        check_checkpoint(client, ledger)
         moved = before is None or _was_moved(client, model, before)
         current = ml.alias_version(client, model, alias)
     if before is None or moved or current not in _from(before):
@@ -98,6 +101,7 @@ def carry_out(
             facts = (tags or {}) if newest.hash == record.hash else {}
             registry.tag_version(client, model, _about(newest), {**facts, _tag(newest): newest.hash})
             current, done = newest.body["version"], newest.hash
+    keep_checkpoint(hook, ledger)
 
 
 def verdict_tags(gate: Record) -> dict[str, str]:

@@ -1,37 +1,196 @@
-"""Ledgers by name: one chain per dataset and one per model."""
+"""Ledgers by name, one chain per dataset and one per model; where they lie and who signs says an Airflow connection."""
 
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_mlops import config
+from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.ledger import Ledger
+from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.store import LocalStore, Store
+from airflow_provider_mlops.core.trust import Keys
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
 
 # What file systems, MLflow and its query language take without quoting.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+_S3 = "s3://"
+_AWS_DEFAULT = "aws_default"
+
+
+class LedgerHook(BaseHook):
+    """Open ledgers where a connection says, with its signing key.
+
+    The connection's host, or the extra ``root``, is the folder or the S3 address of the ledgers. The password is the
+    signing key: Ed25519, PEM; or the extra ``signing_key_file`` names a file that holds it. Other extras:
+    ``public_keys`` (further trusted keys, PEM), ``aws_conn_id``, ``sse`` and ``sse_kms_key_id`` (encryption on S3).
+
+    :param ledger_conn_id: id of the Airflow connection. Default: the option ``[mlops] ledger_conn_id``; without it
+        ``mlops_ledger_default``, which need not exist: then the option ``ledger_root`` counts and nothing is signed.
+    """
+
+    conn_name_attr = "ledger_conn_id"
+    default_conn_name = "mlops_ledger_default"
+    conn_type = "mlops_ledger"
+    hook_name = "MLOps ledger"
+
+    def __init__(self, ledger_conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+    @cached_property
+    def connection(self) -> Connection | None:
+        """The Airflow connection, read once; None when there is none and none was asked for."""
+        wanted = self.ledger_conn_id or config.ledger_conn_id()
+        try:
+            return self.get_connection(wanted or self.default_conn_name)
+        except AirflowNotFoundException:
+            if wanted:
+                raise
+            return None
+
+    def root(self, root: str | None = None) -> str:
+        """Return where the ledgers lie.
+
+        :param root: a folder or an address that wins, such as an operator's ``ledger_root``.
+        :return: the folder or address.
+        :raises BadInput: when what the connection or the option says is no place for a ledger.
+        """
+        if root:
+            return root
+        if self.connection is not None and (found := self.connection.host or self._extra("root")):
+            return config.ledger_place(found, f"The root of connection {self.connection.conn_id!r}")
+        return config.ledger_root()
+
+    def store(self, root: str | None = None) -> Store:
+        """Open the store of all ledgers.
+
+        :param root: a folder or an address that wins.
+        :return: the store.
+        :raises BadInput: when the root is no place for a ledger.
+        """
+        place = self.root(root).removeprefix("file://")
+        if "://" not in place:
+            return LocalStore(Path(place))
+        connection, bucket, prefix = _s3_parts(place)
+        from airflow_provider_mlops.backends.s3_store import S3Store
+
+        hook = load("airflow.providers.amazon.aws.hooks.s3", "aws").S3Hook(
+            aws_conn_id=connection or self._extra("aws_conn_id") or _AWS_DEFAULT
+        )
+        named = {"ServerSideEncryption": self._extra("sse"), "SSEKMSKeyId": self._extra("sse_kms_key_id")}
+        options = {name: value for name, value in named.items() if value}
+        return S3Store(hook.get_conn(), bucket, prefix, root=place.rstrip("/"), put_options=options)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The key that signs and the keys that are trusted; the private one shows itself nowhere.
+
+        :raises BadInput: when a key cannot be read.
+        :raises MissingBackend: when keys are given and the library that reads them is not installed.
+        """
+        public = self._extra("public_keys")
+        private, where = self._signing_key()
+        if not private and not public:
+            return Keys()
+        from airflow_provider_mlops.backends.ed25519 import read_public_key, read_public_keys, read_signing_key
+
+        trusted = read_public_keys(public, f"public_keys of {self._name}")
+        signer = read_signing_key(private, where) if private else None
+        if signer is not None:
+            trusted[signer.public.id] = signer.public
+        return Keys(signer, trusted, read_public_key)
+
+    def ledger(self, chain: str, root: str | None = None) -> Ledger:
+        """Open one chain.
+
+        :param chain: its name, e.g. ``model/flight_delays``.
+        :param root: a folder or an address that wins.
+        :return: the ledger.
+        :raises BadInput: when the root is no place for a ledger, or the name is not one of a chain.
+        """
+        return Ledger(self.store(root), chain, self.keys)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """List the chains, read the keys, and on S3 try that a taken name is refused.
+
+        :return: whether it worked, and one sentence for the form.
+        """
+        try:
+            store, keys = self.store(), self.keys
+            if store.root.startswith(_S3):
+                store.prepare("")
+            count = len(chains(store))
+        except Exception as err:  # noqa: BLE001 - the form shows whatever went wrong
+            return False, str(err)
+        signed = f"records are signed by key {keys.signer.public.id}" if keys.signer else "records are not signed"
+        return True, f"{store.root} holds {count} chains; {signed}; {len(keys.trusted)} keys are trusted."
+
+    @property
+    def _name(self) -> str:
+        return f"connection {self.connection.conn_id!r}" if self.connection else "no connection"
+
+    def _extra(self, name: str) -> str:
+        found = self.connection.extra_dejson.get(name) if self.connection is not None else None
+        if isinstance(found, list) and all(isinstance(item, str) for item in found):
+            return "\n".join(found)
+        if found is not None and not isinstance(found, str):
+            raise BadInput(f"The extra {name!r} of {self._name} must be text.")
+        return (found or "").strip()
+
+    def _signing_key(self) -> tuple[str, str]:
+        file = self._extra("signing_key_file")
+        password = (self.connection.password or "").strip() if self.connection is not None else ""
+        if file and password:
+            raise BadInput(f"The signing key stands twice in {self._name}: as password and as signing_key_file.")
+        if not file:
+            return password, f"The password of {self._name}"
+        try:
+            return Path(file).read_text(encoding="ascii"), f"The signing_key_file {file!r} of {self._name}"
+        except (OSError, UnicodeDecodeError) as err:
+            why = getattr(err, "strerror", None) or "it is no text"
+            raise BadInput(f"The signing_key_file {file!r} of {self._name} cannot be read: {why}.") from None
 
 
 def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
     """Open the ledger of a dataset: its snapshots, validations and erasures.
 
     :param dataset: name of the dataset.
-    :param root: folder of all ledgers; default: the option ``ledger_root`` of the section ``mlops``.
+    :param root: folder or S3 address of all ledgers; default: as the ledger's connection or the options say.
     :return: the ledger.
-    :raises BadInput: when the root is not a local folder, or the name is not a plain name.
+    :raises BadInput: when the root is no place for a ledger, or the name is not a plain name.
     """
-    return Ledger(root or config.ledger_root(), f"dataset/{_plain('Dataset', dataset)}")
+    return LedgerHook().ledger(f"dataset/{_plain('Dataset', dataset)}", root)
 
 
 def model_ledger(model: str, root: str | None = None) -> Ledger:
     """Open the ledger of a model: every decision on its versions.
 
     :param model: name of the registered model.
-    :param root: folder of all ledgers; default: the option ``ledger_root`` of the section ``mlops``.
+    :param root: folder or S3 address of all ledgers; default: as the ledger's connection or the options say.
     :return: the ledger.
-    :raises BadInput: when the root is not a local folder, or the name is not a plain name.
+    :raises BadInput: when the root is no place for a ledger, or the name is not a plain name.
     """
-    return Ledger(root or config.ledger_root(), f"model/{_plain('Model', model)}")
+    return LedgerHook().ledger(f"model/{_plain('Model', model)}", root)
+
+
+def _s3_parts(address: str) -> tuple[str, str, str]:
+    """Split ``s3://connection@bucket/prefix``."""
+    if not address.startswith(_S3):
+        raise BadInput(f"A ledger lies in a local folder or on S3, not at {address!r}.")
+    place, _, prefix = address.removeprefix(_S3).partition("/")
+    connection, _, bucket = place.rpartition("@")
+    if not bucket or "//" in prefix:
+        raise BadInput(f"{address!r} is no address on S3 such as s3://aws_default@my-bucket/ledger.")
+    return connection, bucket, prefix.strip("/")
 
 
 def _plain(what: str, name: str) -> str:

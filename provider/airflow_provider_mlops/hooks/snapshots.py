@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from airflow_provider_mlops import config
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.gone import ids_in
@@ -12,6 +11,7 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retention import Stored
 from airflow_provider_mlops.core.retention_needs import Needs, needs_of_model
+from airflow_provider_mlops.hooks.ledger import LedgerHook
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.removal import folders
 from airflow_provider_mlops.hooks.rows import snapshot_path
@@ -24,7 +24,7 @@ def datasets(ledger_root: str | None = None) -> list[str]:
     :param ledger_root: folder of all ledgers; default: the option ``ledger_root`` of the section ``mlops``.
     :return: their names, sorted.
     """
-    found = chains(ledger_root or config.ledger_root())
+    found = chains(LedgerHook().store(ledger_root))
     return sorted(name.removeprefix("dataset/") for name in found if name.startswith("dataset/"))
 
 
@@ -46,11 +46,12 @@ def models_of(dataset: str, ledger_root: str | None = None) -> dict[str, list[Re
     :return: records by model, oldest first.
     :raises EvidenceBroken: when the chain of any model is broken: what it needs cannot be known then.
     """
-    root = ledger_root or config.ledger_root()
+    hook = LedgerHook()
+    store = hook.store(ledger_root)
     found = {}
-    for name in chains(root):
+    for name in chains(store):
         if name.startswith("model/"):
-            records = Ledger(root, name).records()
+            records = Ledger(store, name, hook.keys).records()
             if any(_dataset(record) == dataset for record in records):
                 found[name.removeprefix("model/")] = records
     return found

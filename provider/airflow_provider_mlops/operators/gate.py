@@ -22,6 +22,7 @@ from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.alias_moves import verdict_tags
+from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
@@ -31,6 +32,7 @@ from airflow_provider_mlops.operators.base import MLOpsOperator, bounded, bundle
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mlops.core.ledger import Ledger
     from airflow_provider_mlops.core.policy import Policy
 
 
@@ -127,7 +129,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             self.policy,
         )
         self._log_rules(verdict)
-        self._show(context, records, record, evaluation, verdict, run)
+        self._show(context, ledger, record, evaluation, verdict, run)
         if (recorded := record.body.get("recorded")) and not recorded["agrees"]:
             raise Refused(
                 f"The audit of {record.body['partition_key']} gives {record.outcome} where the same policy on the same "
@@ -205,14 +207,14 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     def _show(
         self,
         context: Context,
-        records: Sequence[Record],
+        ledger: Ledger,
         record: Record,
         evaluation: Record,
         verdict: Verdict,
         run: RunFacts,
     ) -> None:
         """Tag the version and attach the verdict's page to its MLflow run; the record is the evidence."""
-        training = training_of(records, self.model_name, evaluation.body["candidate"]["manifest_hash"])
+        training = training_of(ledger.records(), self.model_name, evaluation.body["candidate"]["manifest_hash"])
         if run.mode is not Mode.LIVE:
             return
         hook, version = MlflowHook(self.mlflow_conn_id), record.body["candidate_version"]
@@ -221,6 +223,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         from airflow_provider_mlops.hooks.artifacts import write_gate_artifacts
 
         try:
+            keep_checkpoint(hook, ledger)
             push_links(
                 context,
                 run=hook.run_url(experiment, run_id),

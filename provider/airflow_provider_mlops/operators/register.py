@@ -12,6 +12,7 @@ from airflow_provider_mlops.core.governance import read_values
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import MlflowRunLink, ModelVersionLink, push_links
@@ -91,6 +92,7 @@ class RegisterModelOperator(MLOpsOperator):
             run=run.to_record(),
             mode=run.mode,
         )
+        keep_checkpoint(MlflowHook(self.mlflow_conn_id), ledger)
         self.emit(
             context,
             run,

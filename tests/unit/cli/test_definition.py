@@ -92,6 +92,7 @@ def test_declaring_the_commands_loads_none_of_our_code() -> None:
         "airflow_provider_mlops",
         "airflow_provider_mlops.cli",
         "airflow_provider_mlops.cli.definition",
+        "airflow_provider_mlops.cli.definition_ledger",
         "airflow_provider_mlops.cli.definition_snapshots",
         "airflow_provider_mlops.cli.definition_approvers",
     }

@@ -38,7 +38,12 @@ def arguments(
     partition: str | None = None,
 ) -> Namespace:
     """Return what the parser gives a command."""
-    return Namespace(ledger_root=str(ledger.root), chain=chain, json=as_json, kind=kind, partition=partition)
+    return namespace(ledger_root=str(ledger.root), chain=chain, json=as_json, kind=kind, partition=partition)
+
+
+def namespace(**arguments: object) -> Namespace:
+    """Return the arguments of any command, with what the parser sets by itself."""
+    return Namespace(**{"public_key": None, "signed": False, "mlflow": False, "json": False, **arguments})
 
 
 def edit(ledger: Ledger) -> None:
@@ -164,7 +169,15 @@ def test_verify_writes_json(ledger: Ledger, capsys: pytest.CaptureFixture[str]) 
     last = ledger.records()[-1].hash
     verify(arguments(ledger, as_json=True))
     assert json.loads(capsys.readouterr().out) == [
-        {"chain": CHAIN, "intact": True, "records": 3, "last_hash": last, "problems": []}
+        {
+            "chain": CHAIN,
+            "intact": True,
+            "records": 3,
+            "last_hash": last,
+            "signatures": {"checked": False, "records": {}},
+            "checkpoint": None,
+            "problems": [],
+        }
     ]
 
     edit(ledger)
@@ -181,7 +194,7 @@ def test_json_of_an_empty_ledger_is_an_empty_list(
 ) -> None:
     """What is said to people goes to standard error then."""
     monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(tmp_path / "ledger"))
-    list_chains(Namespace(ledger_root=None, chain=None, json=True))
+    list_chains(namespace(ledger_root=None, chain=None, json=True))
 
     assert json.loads(capsys.readouterr().out) == []
 
@@ -199,7 +212,7 @@ def test_verify_says_intact(ledger: Ledger, capsys: pytest.CaptureFixture[str], 
     """The last hash is printed, to be kept elsewhere."""
     verify(arguments(ledger, chain))
 
-    assert capsys.readouterr().out == f"{CHAIN}: intact, 3 records, last hash {ledger.records()[-1].hash}\n"
+    assert capsys.readouterr().out == f"{CHAIN}: intact, 3 records, last hash {ledger.records()[-1].hash}, not signed\n"
 
 
 def test_verify_exits_with_1_and_names_the_record(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,7 +255,7 @@ def test_an_unknown_chain_exits_with_2_and_names_the_known(
 def test_a_root_that_does_not_exist_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong folder is not an intact ledger."""
     with pytest.raises(SystemExit) as caught:
-        verify(Namespace(ledger_root=str(tmp_path / "none"), chain=None, json=False))
+        verify(namespace(ledger_root=str(tmp_path / "none"), chain=None, json=False))
 
     assert caught.value.code == 2
     assert "--ledger-root" in capsys.readouterr().err
@@ -253,7 +266,7 @@ def test_without_a_root_the_configured_one_is_read(
 ) -> None:
     """The command line finds the ledger that the tasks write."""
     monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(ledger.root))
-    verify(Namespace(ledger_root=None, chain=None, json=False))
+    verify(namespace(ledger_root=None, chain=None, json=False))
 
     assert "intact" in capsys.readouterr().out
 
@@ -263,6 +276,6 @@ def test_an_empty_ledger_says_so(
 ) -> None:
     """A new installation has nothing to verify, and no error."""
     monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(tmp_path / "ledger"))
-    verify(Namespace(ledger_root=None, chain=None, json=False))
+    verify(namespace(ledger_root=None, chain=None, json=False))
 
     assert capsys.readouterr().out == f"No chain in {tmp_path}/ledger yet.\n"

@@ -155,7 +155,7 @@ def test_a_chain_cannot_leave_the_ledgers_folder(tmp_path: Path, chain: str) -> 
 
 def test_an_address_is_no_folder() -> None:
     """A storage root on S3 does not silently make a folder named `s3:`."""
-    with pytest.raises(BadInput, match="ledger_root"):
+    with pytest.raises(BadInput, match="is no local folder"):
         Ledger("s3://bucket/ledger", CHAIN)
 
 
@@ -406,7 +406,7 @@ def drop_field(ledger: Ledger) -> None:
 
 def newer_schema(ledger: Ledger) -> None:
     """Make record 3 one of a version to come."""
-    forge(file_of(ledger, 3), schema=2)
+    forge(file_of(ledger, 3), schema=3)
 
 
 def fork(ledger: Ledger) -> None:

@@ -1,11 +1,15 @@
 """Ledgers by name."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, model_ledger
+from tests.support.keys import private_pem, signing_key
 
 
 def test_chains_by_name(tmp_path: Path) -> None:
@@ -27,3 +31,126 @@ def test_names_are_plain(tmp_path: Path, name: str) -> None:
         with pytest.raises(BadInput, match=f"{what} name .* must be of 1 to 100 letters") as caught:
             ledger(name, str(tmp_path))
         assert len(str(caught.value)) < 200
+
+
+# --- the connection
+
+
+CONNECTION = "AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT"
+CONN_ID = "AIRFLOW__MLOPS__LEDGER_CONN_ID"
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, name: str = CONNECTION, **fields: Any) -> None:
+    """Set a connection of the ledger."""
+    monkeypatch.setenv(name, json.dumps({"conn_type": "mlops_ledger", **fields}))
+
+
+def test_the_argument_wins_then_the_connection_then_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One rule for every operator and command."""
+    monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", "/option")
+    assert LedgerHook().root() == "/option"
+    connect(monkeypatch, password=private_pem("one"))
+    assert LedgerHook().root() == "/option"
+    connect(monkeypatch, extra={"root": "/extra"})
+    assert LedgerHook().root() == "/extra"
+    connect(monkeypatch, host="/host/")
+    assert model_ledger("m").folder == Path("/host/model/m")
+    assert model_ledger("m", "/argument").folder == Path("/argument/model/m")
+
+
+def test_another_connection_by_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option names the one of this deployment; then it must exist."""
+    connect(monkeypatch, host="/default")
+    connect(monkeypatch, "AIRFLOW_CONN_EVIDENCE", host="/evidence")
+    monkeypatch.setenv(CONN_ID, "evidence")
+    assert LedgerHook().root() == "/evidence"
+    assert LedgerHook("mlops_ledger_default").root() == "/default"
+
+    monkeypatch.setenv(CONN_ID, "no_such")
+    with pytest.raises(AirflowNotFoundException, match="no_such"):
+        model_ledger("m")
+
+
+@pytest.mark.parametrize(
+    ("root", "words"),
+    [
+        ("relative", "relative path 'relative'"),
+        ("gs://bucket/x", "local folder or on S3, not at 'gs://bucket/x'"),
+        ("s3://", "no address on S3"),
+        ("s3://conn@/x", "no address on S3"),
+    ],
+)
+def test_a_wrong_root_is_refused(monkeypatch: pytest.MonkeyPatch, root: str, words: str) -> None:
+    """The message shows the value."""
+    connect(monkeypatch, extra={"root": root})
+    with pytest.raises(BadInput, match=words):
+        model_ledger("m")
+
+
+def test_records_are_signed_by_the_key_of_the_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As password or in a file; what others signed is trusted by public_keys."""
+    connect(monkeypatch, password=private_pem("one"))
+    model_ledger("m", str(tmp_path)).append(kind="gate", key="a", body={})
+    (tmp_path / "key.pem").write_text(private_pem("two"))
+    public = [signing_key(name).public.pem for name in ("one", "three")]
+    connect(monkeypatch, extra={"signing_key_file": str(tmp_path / "key.pem"), "public_keys": public})
+    ledger = model_ledger("m", str(tmp_path))
+    ledger.append(kind="gate", key="b", body={})
+
+    assert [record.signed_by for record in ledger.records()] == [signing_key(name).public.id for name in ("one", "two")]
+    connect(monkeypatch, extra={"public_keys": public[1]})
+    with pytest.raises(EvidenceBroken, match="unknown key"):
+        model_ledger("m", str(tmp_path)).records()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"password": "hunter2"}, "The password of connection 'mlops_ledger_default' must be one Ed25519"),
+        ({"password": private_pem("one"), "extra": {"signing_key_file": "/x"}}, "stands twice"),
+        ({"extra": {"signing_key_file": "/no/such/file"}}, "'/no/such/file' .* cannot be read: No such file"),
+        ({"extra": {"public_keys": private_pem("one")}}, "it holds a private key"),
+        ({"extra": {"public_keys": 3}}, "'public_keys' .* must be text"),
+    ],
+)
+def test_wrong_keys_are_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fields: dict[str, Any], words: str
+) -> None:
+    """Fail closed: a ledger that should be signed is not opened unsigned."""
+    connect(monkeypatch, **fields)
+    with pytest.raises(BadInput, match=words) as caught:
+        model_ledger("m", str(tmp_path))
+    worked, text = LedgerHook().test_connection()
+
+    assert worked is False
+    for shown in (str(caught.value), text):
+        assert "hunter2" not in shown
+        assert private_pem("one").split("\n")[1] not in shown
+
+
+def test_the_connection_tests_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a key it says so."""
+    connect(monkeypatch, host=str(tmp_path))
+    model_ledger("m").append(kind="gate", key="a", body={})
+
+    assert LedgerHook().test_connection() == (
+        True,
+        f"{tmp_path} holds 1 chains; records are not signed; 0 keys are trusted.",
+    )
+
+
+def test_the_key_appears_nowhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in records, not in logs at their most talkative, not in what the objects say of themselves."""
+    caplog.set_level("DEBUG")
+    connect(monkeypatch, host=str(tmp_path), password=private_pem("one"))
+    hook = LedgerHook()
+    ledger = hook.ledger("model/m")
+    record = ledger.append(kind="gate", key="a", body={})
+    told = f"{record} {hook.keys!r} {hook.keys.signer!s} {vars(ledger)!r} {hook.test_connection()} {caplog.text}"
+    told += "".join(path.read_text() for path in tmp_path.rglob("*.json"))
+    secret = "".join(private_pem("one").split("\n")[1:-2])
+
+    assert secret not in told
+    assert secret[20:40] not in told

@@ -1,0 +1,77 @@
+"""Declares the commands of ``airflow mlops ledger``; every ``airflow`` command loads this."""
+
+from collections.abc import Callable
+
+from airflow.cli.cli_config import ActionCommand, Arg, lazy_load_command
+
+# Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
+_arg: Callable[..., Arg] = Arg
+
+ROOT = _arg(
+    ("--ledger-root",),
+    metavar="DIR",
+    # Airflow renders help as rich markup, which would swallow "[mlops]".
+    help="Folder or S3 address of the ledger; default: the root of the ledger's connection, else option ledger_root of "
+    "the configuration section mlops, else the folder 'ledger' under its storage_root",
+)
+STORAGE = _arg(
+    ("--storage-root",),
+    metavar="DIR",
+    help="Folder or address of the stored rows and scores; default: option storage_root of the configuration section "
+    "mlops",
+)
+_CHAIN = _arg(("chain",), metavar="CHAIN", help="Name of a chain, e.g. model/flight_delays")
+_CHAIN_OR_ALL = _arg(("chain",), metavar="CHAIN", nargs="?", help="Name of a chain; all chains when left out")
+_JSON = _arg(("--json",), action="store_true", help="Write a JSON list, for other programs")
+_KIND = _arg(("--kind",), metavar="KIND", help="Only records of this kind, e.g. gate")
+_PARTITION = _arg(("--partition",), metavar="KEY", help="Only records of this partition, e.g. 2013-02")
+_PUBLIC_KEYS = _arg(
+    ("--public-key",),
+    metavar="FILE",
+    action="append",
+    help="Trust the keys in this file, PEM, and no others; may be given several times. Default: those of the ledger's "
+    "connection",
+)
+_SIGNED = _arg(("--signed",), action="store_true", help="Fail unless every record is signed by a trusted key")
+_MLFLOW = _arg(("--mlflow",), action="store_true", help="Compare with the checkpoints in the registry")
+_MLFLOW_CONN_ID = _arg(
+    ("--mlflow-conn-id",),
+    metavar="CONN_ID",
+    default="mlflow_default",
+    help="Connection of the registry; default: mlflow_default",
+)
+_NEW_KEY = _arg(("--public-key",), metavar="FILE", required=True, help="Public half of the new key, PEM")
+_REASON = _arg(("--reason",), metavar="TEXT", required=True, help="Why; it is recorded")
+
+LEDGER_COMMANDS = (
+    ActionCommand(
+        name="list",
+        help="List the chains with their number of records and the newest one",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger.list_chains"),
+        args=(_CHAIN_OR_ALL, _JSON, ROOT),
+    ),
+    ActionCommand(
+        name="show",
+        help="Show the records of a chain and what each is about",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger.show"),
+        args=(_CHAIN, _KIND, _PARTITION, _JSON, ROOT),
+    ),
+    ActionCommand(
+        name="verify",
+        help="Check every record against its hash, its predecessor and its signature",
+        description="Check every record against its hash, its predecessor and its signature, and the chain's end "
+        "against the registry. Exits with 1 and names each broken record when a chain is not intact, with 2 when "
+        "there is no such chain.",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger.verify"),
+        args=(_CHAIN_OR_ALL, _PUBLIC_KEYS, _SIGNED, _MLFLOW, _MLFLOW_CONN_ID, _JSON, ROOT),
+    ),
+    ActionCommand(
+        name="rotate-key",
+        help="Record in every chain that a new signing key follows",
+        description="Record in every chain, signed by the present key, that a new one follows. The present key signs "
+        "nothing afterwards: put the new one into the ledger's connection, and the present one's public key into its "
+        "public_keys.",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger_keys.rotate_key"),
+        args=(_NEW_KEY, _REASON, ROOT),
+    ),
+)

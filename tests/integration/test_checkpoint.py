@@ -1,0 +1,164 @@
+"""The checkpoint in the registry: written by the steps, never back, and what it shows."""
+
+import contextlib
+import json
+from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_mlops.backends.mlflow_checkpoint import CHECKPOINT_TAG, read_checkpoint, write_checkpoint
+from airflow_provider_mlops.cli.ledger import verify
+from airflow_provider_mlops.core.checkpoint import Checkpoint
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.ledger import Ledger
+from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from tests.support.lab import Lab
+
+
+def found(lab: Lab, capsys: pytest.CaptureFixture[str], chain: str | None = None) -> dict[str, dict[str, object]]:
+    """Check the ledger against the registry, and return what was found by chain."""
+    arguments = {"public_key": None, "signed": False, "mlflow": True, "mlflow_conn_id": "mlflow_default", "json": True}
+    with contextlib.suppress(SystemExit):
+        verify(Namespace(ledger_root=str(lab.storage / "ledger"), chain=chain, **arguments))
+    return {item["chain"]: item for item in json.loads(capsys.readouterr().out)}
+
+
+def test_live_steps_keep_the_newest_record(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """After a promotion the registry names its record; the check agrees, and says of datasets that they have none."""
+    newest = promoted.ledger().records()[-1]
+    checked = found(promoted, capsys)
+
+    assert newest.kind == "promotion"
+    assert read_checkpoint(promoted.client, promoted.model) == Checkpoint(newest.seq, newest.hash)
+    assert checked[f"model/{promoted.model}"]["checkpoint"] == {"seq": newest.seq, "hash": newest.hash}
+    assert checked["dataset/events"]["checkpoint"] is None
+    assert all(item["intact"] for item in checked.values())
+
+
+def test_registration_and_gate_keep_it_too(judged: Lab) -> None:
+    """A refusal that is cut off is missed."""
+    newest = judged.ledger().records()[-1]
+
+    assert newest.kind == "gate"
+    assert read_checkpoint(judged.client, judged.model) == Checkpoint(newest.seq, newest.hash)
+
+
+def test_a_chain_that_was_cut_is_found(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """The chain by itself looks intact; no step goes on with it."""
+    ledger = promoted.ledger()
+    last = ledger.folder / f"{len(ledger.records()):08d}.json"
+    last.unlink()
+    checked = found(promoted, capsys)[f"model/{promoted.model}"]
+
+    assert Ledger(ledger.root, ledger.chain).verify() == []
+    cut = f"cut off: the checkpoint names this record, the chain has {len(ledger.records()) - 1}."
+    assert checked["problems"] == [f"model/{promoted.model}/{last.name}: {cut}"]
+    with pytest.raises(AirflowFailException, match=f"{last.name}: cut off"):
+        promoted.run("promote", gate_record=promoted.facts["gate"]["record"])
+
+
+def test_a_chain_that_was_written_anew_is_found(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every hash fits, but they are others."""
+    ledger = promoted.ledger()
+    records = ledger.records()
+    for path in ledger.folder.glob("*.json"):
+        path.unlink()
+    for record in records:
+        Ledger(ledger.root, ledger.chain).append(
+            kind=record.kind, key=record.key, body={**record.body, "note": "better"}, outcome=record.outcome
+        )
+    (problem,) = found(promoted, capsys)[ledger.chain]["problems"]
+
+    assert problem.endswith(f"{len(records):08d}.json: rewritten: the checkpoint holds another hash of it.")
+
+
+def test_a_chain_that_is_gone_is_found(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """The registry knows that there was one, whether all chains are checked or this one."""
+    chain = promoted.ledger().chain
+    for path in promoted.ledger().folder.glob("*.json"):
+        path.unlink()
+
+    assert found(promoted, capsys)[chain]["intact"] is False
+    assert found(promoted, capsys, chain)[chain]["intact"] is False
+
+
+def test_a_checkpoint_that_is_none_is_told(promoted: Lab) -> None:
+    """Somebody wrote into the tag."""
+    promoted.client.set_registered_model_tag(promoted.model, CHECKPOINT_TAG, "99")
+    with pytest.raises(EvidenceBroken, match="The checkpoint '99' is not a number and a hash"):
+        keep_checkpoint(MlflowHook(), promoted.ledger())
+
+
+def test_it_never_moves_back(promoted: Lab) -> None:
+    """A task that was held up finds a newer one, and leaves it; many at once end with the newest."""
+    ledger = promoted.ledger()
+    old = Ledger(ledger.root, ledger.chain)
+    before = len(old.records())
+
+    def act(number: int) -> None:
+        own = Ledger(ledger.root, ledger.chain)
+        own.append(kind="drift", key=f"k{number}", body={})
+        keep_checkpoint(MlflowHook(), own)
+
+    act(0)
+    with ThreadPoolExecutor(1) as pool:  # MLflow's environment variables are those of the process
+        list(pool.map(act, range(1, 6)))
+    keep_checkpoint(MlflowHook(), old)
+    newest = ledger.records()[-1]
+
+    assert newest.seq == before + 6
+    assert read_checkpoint(promoted.client, promoted.model) == Checkpoint(newest.seq, newest.hash)
+
+
+def test_who_overwrites_a_newer_one_repairs_it(promoted: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry has no compare-and-set: a write that came late is seen by its own writer."""
+    from airflow_provider_mlops.backends import mlflow_checkpoint
+
+    ledger, late = promoted.ledger(), []
+
+    def overtaken(client: object, model: str, checkpoint: Checkpoint) -> bool:
+        if not late:
+            late.append(checkpoint)
+            other = Ledger(ledger.root, ledger.chain)
+            other.append(kind="drift", key="other", body={})
+            newest = other.records()[-1]
+            write_checkpoint(promoted.client, model, Checkpoint(newest.seq, newest.hash))
+        return write_checkpoint(promoted.client, model, checkpoint)
+
+    monkeypatch.setattr(mlflow_checkpoint, "write_checkpoint", overtaken)
+    ledger.append(kind="drift", key="mine", body={})
+    keep_checkpoint(MlflowHook(), ledger)
+    newest = Ledger(ledger.root, ledger.chain).records()[-1]
+
+    assert newest.key == "other"
+    assert read_checkpoint(promoted.client, promoted.model) == Checkpoint(newest.seq, newest.hash)
+
+
+def test_without_a_registered_model_there_is_nothing_to_keep(trained: Lab) -> None:
+    """The first step to register one keeps the first checkpoint; a dataset has none."""
+    keep_checkpoint(MlflowHook(), trained.ledger())
+
+    assert read_checkpoint(trained.client, trained.model) is None
+    with pytest.raises(BadInput, match="Only the ledger of a model"):
+        keep_checkpoint(MlflowHook(), trained.ledger("dataset/events"))
+
+
+@pytest.fixture
+def promoted(make_lab: object) -> Lab:
+    """A champion for the second month."""
+    return make_lab("promoted")  # type: ignore[operator]
+
+
+@pytest.fixture
+def judged(make_lab: object) -> Lab:
+    """A candidate that passed the gate."""
+    return make_lab("judged")  # type: ignore[operator]
+
+
+@pytest.fixture
+def trained(make_lab: object) -> Lab:
+    """A trained model that is not registered."""
+    return make_lab("trained")  # type: ignore[operator]

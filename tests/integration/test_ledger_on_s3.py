@@ -1,0 +1,246 @@
+"""The ledger on S3: conditional puts over HTTP, races of processes, lost answers, and the whole lifecycle."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import boto3
+import pytest
+
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, model_ledger
+from tests.conftest import MakeLab
+from tests.support.keys import private_pem
+from tests.support.lab import Lab
+from tests.support.s3 import KEYS, OneAtATime, aws_connection, s3_server
+
+BUCKET, MODEL = "evidence", "late_events"
+ROOT = f"s3://minio@{BUCKET}/deep/ledger"
+FOLDER = f"/{BUCKET}/deep/ledger/model/{MODEL}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, OneAtATime]]:
+    """An S3 on loopback HTTP."""
+    with s3_server() as found:
+        yield found
+
+
+@pytest.fixture
+def bucket(server: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket and the connection `minio` to it, without boto's own retries."""
+    endpoint, app = server
+    retries = {"retries": {"total_max_attempts": 1}}
+    monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint, config_kwargs=retries))
+    found = boto3.resource("s3", endpoint_url=endpoint, **KEYS).Bucket(BUCKET)
+    found.create()
+    app.seen.clear()
+    app.lose.clear()
+    yield found
+    found.objects.all().delete()
+    found.delete()
+
+
+@pytest.fixture
+def ledger(bucket: object) -> Ledger:
+    """A chain of three records."""
+    ledger = model_ledger(MODEL, ROOT)
+    for number in range(1, 4):
+        ledger.append(kind="gate", key=f"k{number}", body={"number": number})
+    return ledger
+
+
+def test_a_chain_is_objects_named_by_number(ledger: Ledger, bucket: Any) -> None:
+    """What a local ledger writes into files stands in objects; others read it, find it and go on."""
+    keys = sorted(item.key for item in bucket.objects.all())
+    fresh = model_ledger(MODEL, ROOT)
+
+    assert keys == ["deep/ledger/.conditional-put", *(f"deep/ledger/model/{MODEL}/0000000{n}.json" for n in (1, 2, 3))]
+    assert fresh.records() == ledger.records()
+    assert fresh.append(kind="gate", key="k2", body={"other": 1}) == ledger.records()[1]
+    assert fresh.append(kind="gate", key="k4", body={}).seq == 4
+    assert (fresh.verify(), chains(fresh.store)) == ([], [f"model/{MODEL}"])
+
+
+def test_chains_of_models_and_datasets_are_listed(ledger: Ledger, bucket: Any) -> None:
+    """Other objects under the root are no chains; an empty root has none."""
+    dataset_ledger("events", ROOT).append(kind="snapshot", key="k", body={})
+    bucket.put_object(Key="deep/ledger/readme.txt", Body=b"x")
+    bucket.put_object(Key="deep/ledger/model/readme.txt", Body=b"x")
+
+    assert chains(LedgerHook().store(ROOT)) == ["dataset/events", f"model/{MODEL}"]
+    assert chains(LedgerHook().store(f"s3://minio@{BUCKET}/none")) == []
+
+
+def test_a_long_listing_has_pages(ledger: Ledger, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of two names each hides none."""
+    store = ledger.store
+    real = store._client.get_paginator("list_objects_v2").paginate
+
+    class Small:
+        def paginate(self, **arguments: Any) -> Any:
+            return real(**arguments, PaginationConfig={"PageSize": 2})
+
+    monkeypatch.setattr(store._client, "get_paginator", lambda _: Small())
+    assert store.names(f"model/{MODEL}") == ["00000001.json", "00000002.json", "00000003.json"]
+
+
+@pytest.mark.parametrize("tamper", ["edit", "delete", "extra"])
+def test_tampering_is_found_and_named(ledger: Ledger, bucket: Any, tamper: str) -> None:
+    """As on a disk."""
+    key = f"deep/ledger/model/{MODEL}/00000002.json"
+    if tamper == "edit":
+        bucket.put_object(Key=key, Body=bucket.Object(key).get()["Body"].read().replace(b'"number":2', b'"number":3'))
+    elif tamper == "delete":
+        bucket.Object(key).delete()
+    else:
+        bucket.put_object(Key=f"{key}.bak", Body=b"x")
+    fresh = model_ledger(MODEL, ROOT)
+    words = {"edit": "00000002.json: edited", "delete": "00000002.json: missing", "extra": "00000002.json.bak: extra"}
+    (problem,) = fresh.verify()
+
+    assert problem.startswith(f"model/{MODEL}/{words[tamper]}")
+    if tamper != "extra":
+        with pytest.raises(EvidenceBroken, match=f"{ROOT}/model/{MODEL}/{words[tamper]}"):
+            fresh.append(kind="gate", key="k9", body={})
+
+
+# --- racing
+
+
+def append_many(root: str, writer: int, count: int) -> list[str]:
+    """Append records of one writer."""
+    ledger = model_ledger(MODEL, root)
+    return [ledger.append(kind="drift", key=f"w{writer}-{i}", body={"writer": writer}).key for i in range(count)]
+
+
+def append_same(root: str, writer: int) -> str:
+    """Append the record that all writers want."""
+    return model_ledger(MODEL, root).append(kind="gate", key="same", body={"writer": writer}).hash
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_two_hundred_appends_of_eight_processes_make_one_chain(bucket: object) -> None:
+    """No record is lost, none is doubled, the chain does not fork."""
+    with ProcessPoolExecutor(8, mp_context=get_context("fork")) as pool:
+        jobs = [pool.submit(append_many, ROOT, writer, 25) for writer in range(8)]
+        written = [key for job in jobs for key in job.result()]
+        same = {job.result() for job in [pool.submit(append_same, ROOT, writer) for writer in range(8)]}
+    ledger = model_ledger(MODEL, ROOT)
+
+    assert ledger.verify() == []
+    assert sorted(record.key for record in ledger.records("drift")) == sorted(written)
+    assert [record.seq for record in ledger.records()] == list(range(1, 202))
+    assert {record.hash for record in ledger.records("gate")} == same
+
+
+# --- a network that does not play along
+
+
+def test_a_put_whose_answer_was_lost_is_found(ledger: Ledger, server: tuple[str, OneAtATime]) -> None:
+    """The record is there: it is read and compared, not written a second time."""
+    app = server[1]
+    app.lose[f"{FOLDER}/00000004.json"] = 1
+    record = ledger.append(kind="gate", key="k4", body={})
+
+    assert record.seq == 4
+    assert [r.key for r in model_ledger(MODEL, ROOT).records()] == ["k1", "k2", "k3", "k4"]
+    assert app.seen.count(("PUT", f"{FOLDER}/00000004.json")) == 1
+
+
+def test_a_repeated_put_of_botocore_is_taken_for_what_it_is(
+    ledger: Ledger, server: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library puts again after an error, and is told that the name is taken: by itself."""
+    endpoint, app = server
+    monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint))
+    app.lose[f"{FOLDER}/00000004.json"] = 1
+    record = model_ledger(MODEL, ROOT).append(kind="gate", key="k4", body={})
+
+    assert record.seq == 4
+    assert len(model_ledger(MODEL, ROOT).records()) == 4
+    assert app.seen.count(("PUT", f"{FOLDER}/00000004.json")) == 2
+
+
+def test_without_an_answer_the_retry_finds_what_there_is(bucket: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there: the error may pass, and names the address, not the credentials."""
+    secret = aws_connection("http://127.0.0.1:9", config_kwargs={"retries": {"total_max_attempts": 1}})
+    monkeypatch.setenv("AIRFLOW_CONN_MINIO", secret.replace('"password": "test"', '"password": "hunter2"'))
+    with pytest.raises(TransientError, match=f"cannot reach {ROOT}") as caught:
+        model_ledger(MODEL, ROOT).append(kind="gate", key="k", body={})
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_bucket_is_final(bucket: object) -> None:
+    """A retry cannot make it; the message shows the address."""
+    with pytest.raises(BadInput, match=r"S3 refuses s3://minio@no-such-bucket/x/.*NoSuchBucket"):
+        model_ledger(MODEL, "s3://minio@no-such-bucket/x").append(kind="gate", key="k", body={})
+
+
+def test_a_store_that_ignores_the_condition_is_refused(bucket: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would let one record overwrite another: no chain begins there."""
+    ledger = model_ledger(MODEL, ROOT)
+    real = ledger.store._client.put_object
+    monkeypatch.setattr(ledger.store._client, "put_object", lambda **a: real(**{**a, "IfNoneMatch": ""}))
+    with pytest.raises(BadInput, match="does not refuse a put under a name that is taken"):
+        ledger.append(kind="gate", key="k", body={})
+
+    assert model_ledger(MODEL, ROOT).records() == []
+
+
+# --- the connection
+
+
+@pytest.fixture
+def connection(bucket: object, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The ledger's connection with its root on S3, a signing key, and encryption."""
+    value = {
+        "conn_type": "mlops_ledger",
+        "host": f"s3://{BUCKET}/deep/ledger",
+        "password": private_pem("one"),
+        "extra": {"aws_conn_id": "minio", "sse": "aws:kms", "sse_kms_key_id": "key-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT", json.dumps(value))
+    return value
+
+
+def test_records_are_encrypted_by_the_key_of_the_connection(connection: dict[str, Any], bucket: Any) -> None:
+    """Each put asks for it."""
+    model_ledger(MODEL).append(kind="gate", key="k", body={})
+    found = bucket.Object(f"deep/ledger/model/{MODEL}/00000001.json").get()
+
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", "key-1")
+
+
+def test_the_connection_tests_itself(connection: dict[str, Any]) -> None:
+    """It lists, reads the key, and tries the conditional put; twice as well as once."""
+    model_ledger(MODEL).append(kind="gate", key="k", body={})
+    for _ in range(2):
+        worked, text = LedgerHook().test_connection()
+
+    assert worked, text
+    assert text.startswith(f"s3://{BUCKET}/deep/ledger holds 1 chains; records are signed by key sha256:")
+
+
+def test_the_lifecycle_with_all_evidence_on_s3(
+    make_lab: MakeLab, connection: dict[str, Any], bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows, scores and signed records on S3: a candidate becomes champion, a second run finds everything."""
+    lab: Lab = make_lab("empty")
+    monkeypatch.setenv("AIRFLOW__MLOPS__STORAGE_ROOT", f"s3://minio@{BUCKET}/rows")
+    for key in ("2020-01", "2020-02"):
+        lab.accept(key)
+    found = lab.judge("2020-02")
+    promoted = lab.run("promote", gate_record=found["gate"]["record"])
+    records = model_ledger(lab.model).records()
+
+    assert promoted["moved"] is True
+    assert [record.kind for record in records] == ["training", "registration", "evaluation", "gate", "promotion"]
+    assert all(record.signed_by for record in records)
+    assert lab.judge("2020-02") == found
+    assert len(model_ledger(lab.model).records()) == 5
+    assert not list(lab.root.rglob("00000001.json"))
