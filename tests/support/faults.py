@@ -38,6 +38,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
             "create_model_version",
             "delete_model_version",
             "set_registered_model_alias",
+            "delete_registered_model_alias",
             "set_model_version_tag",
         )
     },
@@ -59,6 +60,7 @@ PRELOAD = [
     "airflow_provider_mlops.hooks.evaluation",
     "airflow_provider_mlops.hooks.scoring",
     "airflow_provider_mlops.hooks.training",
+    "airflow_provider_mlops.hooks.dry_load",
     "tests.support.synthetic",
     "tests.support.faults",
     "tests.support.warm",

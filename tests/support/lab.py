@@ -19,8 +19,11 @@ from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
+from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.retire import RetireModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
+from airflow_provider_mlops.operators.rollback import RollbackModelOperator
 from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
@@ -232,6 +235,9 @@ class Lab:
             ),
             "gate": (GateModelOperator, {**model, "policy": "policy.yaml"}),
             "promote": (PromoteModelOperator, model),
+            "rollback": (RollbackModelOperator, {**model, "reason": "too many false alarms"}),
+            "retire": (RetireModelOperator, {**model, "reason": "superseded", "retain_until": "2030-12-31"}),
+            "reconcile": (ReconcileRegistryOperator, {**model, "grace_seconds": 0}),
             "drift": (
                 DetectDriftOperator,
                 {**dataset, **model, "policy": "drift.yaml", "outlets": [assets.drift_alias(self.model)]},
@@ -247,6 +253,7 @@ class Stages:
     - ``accepted``: three months are taken and validated.
     - ``trained``, ``registered``, ``evaluated``, ``judged``, ``promoted``: a champion for the second month.
     - ``challenged``: a candidate for the third month has passed the gate.
+    - ``replaced``: it is champion, a stage of its own: the later ones come after ``challenged``.
     - ``drifted``: the fourth month, accepted, has another signal than the champion was trained on; not yet judged.
     - ``alarmed``: the drift verdict is recorded.
 
@@ -262,6 +269,7 @@ class Stages:
         "judged",
         "promoted",
         "challenged",
+        "replaced",
         "drifted",
         "alarmed",
     )
@@ -289,7 +297,8 @@ class Stages:
         root = self.folder / stage
         if stage == "empty":
             return _empty(root)
-        lab = copy_lab(self._stage(self.ORDER[self.ORDER.index(stage) - 1]), root)
+        before = "challenged" if stage == "drifted" else self.ORDER[self.ORDER.index(stage) - 1]
+        lab = copy_lab(self._stage(before), root)
         with pytest.MonkeyPatch.context() as monkeypatch:
             lab.enter(monkeypatch)
             _advance(lab, stage)
@@ -309,7 +318,7 @@ def _advance(lab: Lab, stage: str) -> None:
             facts["evaluate"] = lab.run("evaluate", manifest_hash=facts["train"]["manifest_hash"])
         case "judged":
             facts["gate"] = lab.run("gate", evaluation_id=facts["evaluate"]["evaluation_id"])
-        case "promoted":
+        case "promoted" | "replaced":
             facts["promote"] = lab.run("promote", gate_record=facts["gate"]["record"])
         case "challenged":
             facts.update(lab.judge("2020-03"))

@@ -41,6 +41,20 @@ STEPS = {
     "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
     "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
+    "rollback": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
+    "retire": Step(
+        "replaced",
+        (
+            "record",
+            "record",
+            "delete_registered_model_alias",
+            "set_model_version_tag",
+            "delete_registered_model_alias",
+            "set_model_version_tag",
+            "set_model_version_tag",
+        ),
+    ),
+    "reconcile": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "drift": Step("drifted", ("record",)),
     "claim": Step("alarmed", ("record",)),
 }
@@ -65,4 +79,17 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             return {"evaluation_id": facts["evaluate"]["evaluation_id"]}
         case "promote":
             return {"gate_record": facts["gate"]["record"]}
+    return _of_move(step, lab)
+
+
+def _of_move(step: str, lab: Lab) -> dict[str, Any]:
+    match step:
+        case "rollback":
+            return {}
+        case "retire":
+            return {"version": "2", "drop_champion": True}
+        case "reconcile":
+            if not lab.records("reconciliation"):
+                lab.client.set_registered_model_alias(lab.model, "champion", "1")
+            return {}
     return {"partition_key": "2020-04"}

@@ -186,11 +186,20 @@ def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> Non
         raise TransientError(f"Alias {alias!r} of model {model!r} was set by another task at the same moment.") from err
 
 
+def artifact_location(client: MlflowClient, model_id: str) -> str:
+    """Return where the artifacts of a model lie.
+
+    :param client: an open client.
+    :param model_id: id of the logged model; or the address itself, of a version that an older MLflow registered.
+    """
+    return model_id if ":/" in model_id else str(client.get_logged_model(model_id).artifact_location)
+
+
 def download_model_file(client: MlflowClient, model_id: str, folder: Path, sha256: str) -> Path:
     """Download a logged model's skops archive and prove that it is the recorded one, before anything loads it.
 
     :param client: an open client.
-    :param model_id: id of the logged model.
+    :param model_id: id of the logged model, or where its artifacts lie.
     :param folder: an empty local folder.
     :param sha256: hexadecimal SHA-256 that was recorded when the model was trained.
     :return: path of the archive.
@@ -199,7 +208,7 @@ def download_model_file(client: MlflowClient, model_id: str, folder: Path, sha25
     artifacts = load("mlflow.artifacts", "mlflow")
     exceptions = load("mlflow.exceptions", "mlflow")
     try:
-        location = client.get_logged_model(model_id).artifact_location
+        location = artifact_location(client, model_id)
         local = Path(artifacts.download_artifacts(artifact_uri=f"{location}/{MODEL_FILE}", dst_path=str(folder)))
     except (exceptions.MlflowException, OSError) as err:
         if "Max retries exceeded" in str(err):

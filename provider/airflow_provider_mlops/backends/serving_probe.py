@@ -33,7 +33,7 @@ _MIB = 1024 * 1024
 def serve_once(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """Load the model, predict the frozen rows, offer it broken rows, and time it.
 
-    :param folder: holds the model and the probe rows.
+    :param folder: holds the model and the probe rows; without rows the model is only loaded.
     :param request: ``sha256``, ``trusted_types``, ``task``, ``features`` and ``prediction_digest`` of the record, and
         ``let_through``: which of the broken rows the signature does not refuse.
     :return: ``loads``, ``load_seconds``, ``predicts``, ``probe_identical``, ``refuses``, ``latency_ms``, ``warm_up``,
@@ -47,6 +47,8 @@ def serve_once(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     with _noted(errors):
         model = sk.read_model(folder / ARCHIVE, sha256=request["sha256"], trusted_types=request["trusted_types"])
         answer |= {"loads": True, "load_seconds": round(time.perf_counter() - started, 3)}
+        if not (folder / PROBE).exists():
+            return {**answer, "error": None}
         features, task = request["features"], request["task"]
         probe = load("pandas", "parquet").read_parquet(folder / PROBE)
         scores = sk.score(model, probe[features], task)

@@ -33,6 +33,11 @@ class RunFacts:
     url: str = ""
     triggered_by: str | None = None
 
+    @property
+    def request(self) -> str:
+        """What was asked for, the same in every try: a task of a run."""
+        return f"{self.dag_id}/{self.run_id}/{self.task_id}/{self.map_index}"
+
     def to_record(self) -> dict[str, Any]:
         """Return the JSON-safe form for a record's ``run``."""
         facts = asdict(self)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.alias_moves import RECONCILIATION, latest_move
-from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.errors import EvidenceBroken, Refused
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.checkpoint import check_checkpoint, keep_checkpoint
@@ -121,6 +121,11 @@ def _move(client: MlflowClient, model: str, record: Record, current: str | None,
     if current != version:
         if version is None:
             registry.delete_alias(client, model, alias)
+        elif registry.version_tags(client, model, version) is None:
+            raise EvidenceBroken(
+                f"Version {version} of model {model!r} is not in the registry any more, so alias {alias!r} cannot be "
+                "put on it: roll back to another one."
+            )
         else:
             ml.set_alias(client, model, alias, version)
     log.info("Alias %s of model %s: %s -> %s.", alias, model, _named(record.body["previous_version"]), _named(version))

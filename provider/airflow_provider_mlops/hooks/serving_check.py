@@ -46,7 +46,7 @@ _NOTHING: dict[str, Any] = {
 def check_serving(
     hook: MlflowHook,
     training: Record,
-    probe: pd.DataFrame,
+    probe: pd.DataFrame | None,
     *,
     timeout: float = TIMEOUT,
     memory_mib: int = MEMORY_MIB,
@@ -60,7 +60,8 @@ def check_serving(
 
     :param hook: the MLflow connection.
     :param training: the training record.
-    :param probe: the first 1,000 rows that it was trained on, as `hooks.training.probe_rows` reads them.
+    :param probe: the first 1,000 rows that it was trained on, as `hooks.training.probe_rows` reads them; None where
+        they are gone: then it is only loaded.
     :param timeout: seconds after which the process is killed.
     :param memory_mib: memory that the process may take, MiB.
     :return: ``loads``, ``accepts_signature``, ``rejects_wrong_signature``, ``probe_identical``, ``probe_rows``,
@@ -76,8 +77,10 @@ def check_serving(
         except EvidenceBroken as err:
             return {**_NOTHING, "error": _redacted(str(err))}
         manifest = training.body["manifest"]
-        refused, let_through = _enforce_signature(folder / SIGNATURE, manifest["features"], probe)
-        probe.reset_index(drop=True).to_parquet(folder / probe_program.PROBE)
+        refused, let_through = None, None
+        if probe is not None:
+            refused, let_through = _enforce_signature(folder / SIGNATURE, manifest["features"], probe)
+            probe.reset_index(drop=True).to_parquet(folder / probe_program.PROBE)
         request = {
             "sha256": training.body["archive_sha256"],
             "trusted_types": manifest["trusted_types"],
@@ -99,7 +102,7 @@ def check_serving(
         **found,
         "accepts_signature": refused is None and bool(answer.get("predicts")),
         "rejects_wrong_signature": let_through is not None and bool(answer.get("refuses")),
-        "probe_rows": len(probe),
+        "probe_rows": 0 if probe is None else len(probe),
         "error": _redacted(refused or answer.get("error")),
     }
 
@@ -123,7 +126,7 @@ def _download(hook: MlflowHook, training: Record, folder: Path) -> None:
     with hook.session() as client:
         ml.download_model_file(client, model_id, folder, training.body["archive_sha256"])
         exceptions = load("mlflow.exceptions", "mlflow")
-        location = client.get_logged_model(model_id).artifact_location
+        location = ml.artifact_location(client, model_id)
         try:
             load("mlflow.artifacts", "mlflow").download_artifacts(
                 artifact_uri=f"{location}/{SIGNATURE}", dst_path=str(folder)
