@@ -13,8 +13,11 @@ from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
+from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.retire import RetireModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
+from airflow_provider_mlops.operators.rollback import RollbackModelOperator
 from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
@@ -62,6 +65,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         task_id="register",
         model_name="flight_delays",
         manifest_hash="{{ ti.xcom_pull(task_ids='train')['manifest_hash'] }}",
+        governance=spec.GOVERNANCE,
         outlets=[assets.candidate_alias("flight_delays")],
     )
     # [END example_register]
@@ -140,4 +144,28 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
     claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
     # [END example_claim]
     data >> drift >> claim
+
+with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):
+    # [START example_reconcile]
+    reconcile = ReconcileRegistryOperator(task_id="reconcile", model_name="flight_delays", on_difference="heal")
+    # [END example_reconcile]
+
+with DAG(dag_id="flights_by_hand", schedule=None, start_date=START, params={"version": "", "reason": ""}):
+    # [START example_rollback]
+    rollback = RollbackModelOperator(
+        task_id="rollback",
+        model_name="flight_delays",
+        target_version="{{ params.version }}",
+        reason="{{ params.reason }}",
+    )
+    # [END example_rollback]
+    # [START example_retire]
+    retire = RetireModelOperator(
+        task_id="retire",
+        model_name="flight_delays",
+        version="{{ params.version }}",
+        reason="{{ params.reason }}",
+        retain_until="2035-12-31",
+    )
+    # [END example_retire]
 # [END howto_one_by_one]

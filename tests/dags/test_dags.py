@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk import Asset, AssetAlias, CronPartitionTimetable, PartitionedAssetTimetable
+from airflow.sdk.definitions._internal.types import NOTSET
 
 ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR = "flight_delays_lifecycle", "flight_delays_monitor"
 RELEASE_NOTE, RETRAIN = "flight_delays_release_note", "flight_delays_retrain"
-APPROVE = "flight_delays_approve"
-DAGS = (APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN)
+APPROVE, ROLLBACK = "flight_delays_approve", "model_rollback"
+DAGS = (APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK)
 WIRING = {
     APPROVE: [("verdict", ["approve", "promote"]), ("approve", ["promote"]), ("promote", [])],
     LIFECYCLE: [
@@ -35,6 +36,7 @@ WIRING = {
         ("retraining.gate", ["retraining.promote"]),
         ("retraining.promote", []),
     ],
+    ROLLBACK: [("rollback", [])],
 }
 
 
@@ -86,7 +88,7 @@ def test_runs_go_one_by_one(bag: BundleDagBag, dag_id: str) -> None:
     assert bag.dags[dag_id].max_active_runs == 1
 
 
-@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR, RETRAIN])
+@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR, RETRAIN, ROLLBACK])
 def test_tasks_try_again(bag: BundleDagBag, dag_id: str) -> None:
     """The world breaks now and then: each task has retries, some seconds apart."""
     tasks = bag.dags[dag_id].tasks
@@ -165,6 +167,21 @@ def test_the_dags_survive_serialisation(bag: BundleDagBag) -> None:
         again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert again.dag_id == dag_id
         assert sorted(again.task_ids) == sorted(dag.task_ids)
+
+
+def test_a_rollback_is_a_form(bag: BundleDagBag) -> None:
+    """Started by hand alone: the model is filled in, the versions may stay empty, the reason may not."""
+    dag = bag.dags[ROLLBACK]
+    params = {name: dag.params.get_param(name) for name in dag.params}
+    given = {name: (param.value, param.schema.get("minLength")) for name, param in params.items()}
+
+    assert dag.schedule is None
+    assert given == {
+        "model": ("flight_delays", 1),
+        "target_version": ("", None),
+        "bad_version": ("", None),
+        "reason": (NOTSET, 1),
+    }
 
 
 def test_a_lifecycle_is_about_fifteen_lines() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_mlops.cli import describe_moves
 from airflow_provider_mlops.core.approval_records import described
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
@@ -191,6 +192,9 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         approval_request,
         approval,
         promotion,
+        describe_moves.rollback,
+        describe_moves.retirement,
+        describe_moves.reconciliation,
         drift,
         retrain_claim,
         replay,

@@ -10,9 +10,9 @@ from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.core.window import Window, WindowSpec
 
-_MADE = ("training", "adoption", "import")
+_MADE = ("training", "adoption", "transfer")
 """What says what a model is: it was trained here, taken in from elsewhere, or copied from another registry."""
-_REGISTERED = ("registration", "adoption", "import")
+_REGISTERED = ("registration", "adoption", "transfer")
 
 
 def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:

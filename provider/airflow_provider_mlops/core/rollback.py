@@ -98,11 +98,11 @@ def _named(
 def _has_evidence(records: Sequence[Record], move: Record) -> bool:
     if move.kind == ADOPTION:
         return True
-    proofs = {move.body.get("gate_record_hash"), move.body.get("import_record")}
+    proofs = {move.body.get("gate_record_hash"), move.body.get("transfer_record")}
     for record in records:
         if record.hash not in proofs or record.mode != "live":
             continue
-        if record.kind == "import" or record.outcome == Outcome.PASS:
+        if record.kind == "transfer" or record.outcome == Outcome.PASS:
             return True
         approval = approval_of(records, record.hash)
         if record.outcome == Outcome.INCONCLUSIVE and approval is not None and approval.outcome == Outcome.PASS:

@@ -98,14 +98,21 @@ class ReconcileRegistryOperator(MLOpsOperator):
                     carry_out(hook, ledger, self.model_name, now.before, self.log)  # a mark may be missing
                 return None
             self.log.warning("%s", difference.text)
+            before = now.before
+            if self._heals(run) and before is not None and before.kind == RECONCILIATION and now.half_done:
+                carry_out(hook, ledger, self.model_name, before, self.log)  # of a try that was killed
+                return {**before.body, "record": before.hash}
             action = "fail" if difference.finding == UNRECORDED else self.on_difference
             body = self._body(ledger, difference, action)
-            if action != "heal" or run.mode is not Mode.LIVE:
+            if action != "heal" or not self._heals(run):
                 return body | {"record": self._alarm(ledger, body, run)}
             record = record_move(ledger, RECONCILIATION, before=difference.before, body=body, run=run)
             if record.body.get("follows") == body["follows"] and record.kind == RECONCILIATION:
                 carry_out(hook, ledger, self.model_name, record, self.log)
                 return body | {"record": record.hash}
+
+    def _heals(self, run: RunFacts) -> bool:
+        return self.on_difference == "heal" and run.mode is Mode.LIVE
 
     def _body(self, ledger: Ledger, difference: Difference, action: str) -> dict[str, Any]:
         decided = deciding_move(ledger.records(), difference.alias)
