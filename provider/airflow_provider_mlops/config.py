@@ -62,6 +62,20 @@ def approver_groups() -> str:
     return _option("approver_groups")
 
 
+def reports_url() -> str:
+    """Return the web address under which the storage root can be read, empty where there is none.
+
+    Option ``[mlops] reports_url``; the links to Data Docs lead there.
+
+    :return: an address without a slash at the end, or an empty text.
+    :raises BadInput: when the option is no web address.
+    """
+    value = _option("reports_url").rstrip("/")
+    if value and not value.startswith(("http://", "https://")):
+        raise BadInput(f"[{SECTION}] reports_url is {value!r}; write a web address that starts with https://.")
+    return value
+
+
 def _option(option: str) -> str:
     from airflow.sdk import conf
 

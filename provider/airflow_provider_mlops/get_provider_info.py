@@ -42,7 +42,8 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [_modules("triggers", "approval", "mlflow")],
         "connection-types": [_MLFLOW_CONNECTION, _LEDGER_CONNECTION],
         "extra-links": [
-            f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")
+            f"{_PACKAGE}.links.data_docs.DataDocsLink",
+            *(f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")),
         ],
         "task-decorators": [
             # Airflow's schema documents `path`, its code reads `class-name`.
@@ -175,6 +176,14 @@ _CONFIG = {
                 "version_added": "0.1.0",
                 "type": "string",
                 "example": '{"model-owners": ["ann", {"id": "4", "name": "bob"}]}',
+                "default": "",
+            },
+            "reports_url": {
+                "description": "Web address under which the storage root can be read; links to Data Docs lead there. "
+                "Default: none.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "https://reports.example.com/mlops",
                 "default": "",
             },
         },

@@ -52,6 +52,7 @@ PRELOAD = [
     "mlflow.sklearn",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
+    "airflow_provider_mlops.backends.data_docs",
     "airflow_provider_mlops.backends.great_expectations",
     "airflow_provider_mlops.backends.policy_file",
     "airflow_provider_mlops.statistics.gate",

@@ -45,6 +45,29 @@ expectations:
   - {type: expect_column_values_to_not_be_null, kwargs: {column: row_id}}
   - {type: expect_column_values_to_be_between, kwargs: {column: signal, min_value: -9, max_value: 9}}
 """
+QUARANTINE = """\
+name: events
+quarantine: {max_share: 0.1}
+expectations:
+  - {type: expect_column_values_to_not_be_null, kwargs: {column: row_id}}
+  - {type: expect_table_row_count_to_be_between, kwargs: {min_value: 700, max_value: 790}}
+  - type: expect_column_values_to_be_between
+    kwargs: {column: signal, min_value: -2, max_value: 2}
+    severity: quarantine
+  - {type: expect_column_values_to_be_between, kwargs: {column: noise, max_value: 1}, severity: warning}
+"""
+CONTRACT = """\
+schema: 1
+name: events
+version: 1
+columns:
+  row_id: {type: string, nullable: false}
+  time: {type: "timestamp[us, tz=UTC]", nullable: false}
+  signal: {type: double, unit: sigma}
+  noise: {type: double}
+  group: {type: string, categories: [a, b]}
+  late: {type: double}
+"""
 POLICY = """\
 schema: 1
 name: late_events
@@ -188,8 +211,9 @@ class Lab:
     def census(self) -> dict[str, Any]:
         """Count everything that must not be there twice."""
         client, root = self.client, self.storage / "ledger"
-        experiment = client.get_experiment_by_name(self.model)
-        where = [experiment.experiment_id] if experiment else []
+        names = (self.model, f"dataset/{DATASET}")
+        found = [client.get_experiment_by_name(name) for name in names]
+        where = [experiment.experiment_id for experiment in found if experiment]
         models = client.search_logged_models(where) if where else []
         records = [record for chain in chains(root) for record in Ledger(root, chain).records()]
         return {
@@ -216,6 +240,15 @@ class Lab:
                 },
             ),
             "validate": (ValidateDatasetOperator, {**dataset, "suite": "suite.yaml"}),
+            "quarantine": (
+                ValidateDatasetOperator,
+                {
+                    **dataset,
+                    "suite": "quarantine.yaml",
+                    "contract": "contract.yaml",
+                    "mlflow_conn_id": "mlflow_default",
+                },
+            ),
             "train": (
                 TrainModelOperator,
                 {
@@ -330,7 +363,14 @@ def _advance(lab: Lab, stage: str) -> None:
 
 def _empty(root: Path) -> Lab:
     root.mkdir()
-    for name, text in (("suite.yaml", SUITE), ("policy.yaml", POLICY), ("drift.yaml", DRIFT_POLICY)):
+    files = {
+        "suite.yaml": SUITE,
+        "quarantine.yaml": QUARANTINE,
+        "contract.yaml": CONTRACT,
+        "policy.yaml": POLICY,
+        "drift.yaml": DRIFT_POLICY,
+    }
+    for name, text in files.items():
         (root / name).write_text(text)
     lab = Lab(root)
     lab.client.search_experiments()

@@ -21,6 +21,14 @@ class Step:
 STEPS = {
     "snapshot": Step("empty", ("publish", "record")),
     "validate": Step("accepted", ("publish", "record")),
+    "quarantine": Step(
+        "accepted",
+        (
+            *("publish", "publish", "publish"),
+            *("create_experiment", "create_run", "log_batch", "log_artifacts", "set_terminated"),
+            *("record", "record"),
+        ),
+    ),
     "train": Step(
         "accepted",
         (
@@ -71,6 +79,8 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             suite = (lab.root / "suite.yaml").read_text()
             (lab.root / "other.yaml").write_text(suite.replace("-9", "-99"))
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"], "suite": "other.yaml"}
+        case "quarantine":
+            return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"]}
         case "train":
             return {"partition_key": "2020-02"}
         case "register" | "evaluate":

@@ -19,7 +19,7 @@ from airflow.triggers.base import BaseEventTrigger
 
 import airflow_provider_mlops
 from airflow_provider_mlops import assets
-from airflow_provider_mlops.backends.great_expectations import load_suite
+from airflow_provider_mlops.backends.suite_file import load_suite
 from airflow_provider_mlops.cli.definition import get_mlops_cli_commands
 from airflow_provider_mlops.core.alias_moves import KINDS as MOVES
 from airflow_provider_mlops.core.drift_policy import EFFECTS, Correction

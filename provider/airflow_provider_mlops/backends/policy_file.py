@@ -23,7 +23,7 @@ def load_policy(path: str | Path) -> Policy:
     :return: the policy.
     :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
     """
-    return _load(Path(path), "policy.schema.json", Policy.from_mapping)
+    return load_checked(Path(path), "policy.schema.json", Policy.from_mapping)
 
 
 def load_drift_policy(path: str | Path) -> DriftPolicy:
@@ -33,10 +33,18 @@ def load_drift_policy(path: str | Path) -> DriftPolicy:
     :return: the policy.
     :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
     """
-    return _load(Path(path), "drift_policy.schema.json", DriftPolicy.from_mapping)
+    return load_checked(Path(path), "drift_policy.schema.json", DriftPolicy.from_mapping)
 
 
-def _load(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
+def load_checked(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
+    """Load a YAML file that has a JSON schema.
+
+    :param path: the YAML file.
+    :param schema: name of the schema file.
+    :param read: makes our own type of the mapping.
+    :return: what ``read`` returns.
+    :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
+    """
     mapping = read_yaml(path)
     _check(mapping, path, json.loads((SCHEMAS / schema).read_text(encoding="utf-8")))
     try:

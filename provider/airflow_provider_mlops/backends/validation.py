@@ -23,7 +23,7 @@ def judge(files: Sequence[Path], suite: Mapping[str, Any], *, seed: str, engine:
     """Judge all rows of some Parquet files by a suite.
 
     :param files: the Parquet files, of one schema; their order is the order of the rows.
-    :param suite: mapping as `great_expectations.load_suite` returns it.
+    :param suite: as `core.suite.read_suite` returns it.
     :param seed: text that decides which rows a sample holds, where one is needed; the snapshot's id.
     :param engine: ``auto``, or ``spark``.
     :return: what was found, one for each expectation, in the suite's order.
@@ -42,7 +42,7 @@ def split_rows(
     """Split rows into those that keep some expectations and those that break any, part by part, in row order.
 
     :param files: the Parquet files, of one schema; their order is the order of the rows.
-    :param suite: mapping as `great_expectations.load_suite` returns it.
+    :param suite: as `core.suite.read_suite` returns it.
     :param positions: places (from 0) of the row-level expectations to split by; `is_row_level` tells which are. What
         share ``mostly`` allows does not matter here: each row that breaks one is set aside.
     :return: pairs of the rows kept and the rows set aside; the latter have one more column, `REASONS`: the list of the
@@ -76,4 +76,5 @@ def _split(table: pa.Table, suite: Mapping[str, Any], positions: Sequence[int]) 
     apart = sorted(broken)
     kept = [row for row in range(table.num_rows) if row not in broken]
     reasons = pa.array([broken[row] for row in apart], pa.list_(pa.int32()))
-    yield table.take(kept), table.take(apart).append_column(REASONS, reasons)
+    rows = [pa.array(numbers, pa.int64()) for numbers in (kept, apart)]
+    yield table.take(rows[0]), table.take(rows[1]).append_column(REASONS, reasons)

@@ -19,6 +19,14 @@ _DAG_FILE_PREFIX = re.compile(r"^unusual_prefix_[0-9a-f]+_")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
+def is_import_path(text: str) -> bool:
+    """Whether a text has the form ``package.module:function``, and is no path of a file.
+
+    :param text: any text.
+    """
+    return isinstance(text, str) and _IMPORT_PATH.fullmatch(text) is not None
+
+
 def import_callable(path: str) -> Callable[..., Any]:
     """Import a function by its path.
 
@@ -26,7 +34,7 @@ def import_callable(path: str) -> Callable[..., Any]:
     :return: the function.
     :raises BadInput: when the path has another form, or leads to nothing that can be called.
     """
-    if not isinstance(path, str) or not _IMPORT_PATH.fullmatch(path):
+    if not is_import_path(path):
         raise BadInput(f"{path!r} is not an import path; write it as package.module:function.")
     module_name, _, name = path.partition(":")
     try:

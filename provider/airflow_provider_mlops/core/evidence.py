@@ -160,13 +160,27 @@ def gate_by_hash(records: Iterable[Record], model: str, gate_hash: str) -> Recor
 
 
 def validation_outcomes(records: Iterable[Record], snapshot_ids: Iterable[str]) -> dict[str, str | None]:
-    """Look up the latest live validation outcome of snapshots.
+    """Look up whether snapshots are accepted by the latest live validation that speaks of them.
+
+    A validation that set rows aside accepts the snapshot of the rows that are left, and not the one that it judged.
+    When that one is judged anew, and what is accepted then is another, the earlier one is accepted no more.
 
     :param records: records of the dataset's ledger, oldest first.
     :param snapshot_ids: the snapshots.
     :return: snapshot id to outcome; None where there is no validation.
     """
-    outcomes = {r.body["snapshot_id"]: r.outcome for r in records if r.kind == "validation" and r.mode == "live"}
+    outcomes: dict[str, str | None] = {}
+    led_to: dict[str, set[str]] = {}
+    for record in records:
+        if record.kind != "validation" or record.mode != "live":
+            continue
+        judged, accepted = record.body["snapshot_id"], record.body.get("accepted_snapshot_id")
+        outcomes |= dict.fromkeys(led_to.get(judged, ()), Outcome.FAIL)
+        whole = record.outcome != Outcome.PASS or accepted in (None, judged)
+        outcomes[judged] = record.outcome if whole else Outcome.FAIL
+        if record.outcome == Outcome.PASS and accepted:
+            outcomes[accepted] = record.outcome
+            led_to.setdefault(judged, set()).add(accepted)
     return {snapshot_id: outcomes.get(snapshot_id) for snapshot_id in snapshot_ids}
 
 

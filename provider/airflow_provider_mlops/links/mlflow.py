@@ -18,7 +18,7 @@ def push_links(context: Context, **links: str) -> None:
     """Keep addresses for the task's links.
 
     :param context: Airflow's context.
-    :param links: address by name: ``run``, ``experiment``, ``version``; empty ones are left out.
+    :param links: address by name: ``run``, ``experiment``, ``version``, ``data_docs``; empty ones are left out.
     """
     context["ti"].xcom_push(key=LINKS_KEY, value={name: url for name, url in links.items() if url})
 
@@ -30,7 +30,7 @@ class MlflowRunLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address, empty when the task kept none."""
-        return _link(ti_key, "run")
+        return kept_link(ti_key, "run")
 
 
 class ExperimentLink(BaseOperatorLink):
@@ -40,7 +40,7 @@ class ExperimentLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address, empty when the task kept none."""
-        return _link(ti_key, "experiment")
+        return kept_link(ti_key, "experiment")
 
 
 class ModelVersionLink(BaseOperatorLink):
@@ -50,9 +50,15 @@ class ModelVersionLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address, empty when the task kept none."""
-        return _link(ti_key, "version")
+        return kept_link(ti_key, "version")
 
 
-def _link(ti_key: TaskInstanceKey, name: str) -> str:
+def kept_link(ti_key: TaskInstanceKey, name: str) -> str:
+    """Return an address that `push_links` kept.
+
+    :param ti_key: the task instance.
+    :param name: name of the link.
+    :return: the address, empty when the task kept none.
+    """
     links = XCom.get_value(key=LINKS_KEY, ti_key=ti_key) or {}
     return str(links.get(name, ""))

@@ -1,14 +1,14 @@
 """Suites and their verdicts, with the real Great Expectations."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_provider_mlops.backends.great_expectations import load_suite, validate
+from airflow_provider_mlops.backends.great_expectations import judge_frame
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.suite_verdict import judge_suite
 from airflow_provider_mlops.core.verdict import Outcome
 
 ROWS = pd.DataFrame({"x": [1.0, 2.0, 3.0, np.nan], "t": ["a", "b", "b", None]})
@@ -16,7 +16,8 @@ ROWS = pd.DataFrame({"x": [1.0, 2.0, 3.0, np.nan], "t": ["a", "b", "b", None]})
 
 def judge(*expectations: dict[str, Any], rows: pd.DataFrame = ROWS) -> Any:
     """Judge the rows."""
-    return validate(rows, {"name": "s", "expectations": list(expectations)})[0]
+    suite = {"name": "s", "expectations": [{"severity": "critical", **item} for item in expectations]}
+    return judge_suite(judge_frame(rows, suite), suite)
 
 
 def between(low: float, high: float, **more: Any) -> dict[str, Any]:
@@ -96,33 +97,3 @@ def test_wrong_kwargs() -> None:
     """Arguments that it refuses are told."""
     with pytest.raises(BadInput, match="Expectation 'expect_column_values_to_be_unique' refuses its kwargs"):
         judge({"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "x"}})
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[]", "must have exactly the keys name and expectations"),
-        ("name: s", "must have exactly the keys"),
-        ("name: s\nexpectations: {}", "must have exactly the keys"),
-        ("name: s\nexpectations: []\nextra: 1", "must have exactly the keys"),
-        ("name: s\nexpectations: []", "an empty suite would pass anything"),
-        ("name: s\nexpectations: [3]", "expectation 1: must have a type"),
-        ("name: s\nexpectations: [{type: a}]", "expectation 1: must have a type"),
-        ("name: s\nexpectations: [{type: a, kwargs: {}, sevrity: warning}]", "unknown key 'sevrity'"),
-        ("name: s\nexpectations: [{type: a, kwargs: {}, severity: fatal}]", "severity 'fatal' must be one of"),
-        ("a: [", "not valid YAML"),
-    ],
-)
-def test_malformed_suites(tmp_path: Path, text: str, words: str) -> None:
-    """A suite that is not what it must be is named with its file and entry."""
-    path = tmp_path / "suite.yaml"
-    path.write_text(text)
-    with pytest.raises(BadInput, match=words) as caught:
-        load_suite(path)
-    assert str(path) in str(caught.value)
-
-
-def test_missing_suite(tmp_path: Path) -> None:
-    """So is a file that does not exist."""
-    with pytest.raises(BadInput, match=r"no\.yaml"):
-        load_suite(tmp_path / "no.yaml")

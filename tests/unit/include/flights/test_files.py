@@ -9,12 +9,19 @@ import pytest
 import yaml
 
 import include.flights
-from airflow_provider_mlops.backends.great_expectations import load_suite, validate
+from airflow_provider_mlops.backends.contract_file import load_contract
+from airflow_provider_mlops.backends.parquet import write_snapshot
+from airflow_provider_mlops.backends.suite_file import load_suite
+from airflow_provider_mlops.core.contract_diff import diff_lines
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.hooks.contract import ContractInForce
+from airflow_provider_mlops.hooks.rows import snapshot_path
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.validation import Validation, validate_snapshot
 from include.flights.source import read_partition
 from include.flights.spec import FEATURES, LABEL, ROW_ID, SLICES, TIME_COLUMN
 
@@ -34,13 +41,32 @@ def mapping(name: str) -> dict[str, Any]:
     return loaded
 
 
-@pytest.mark.parametrize(("key", "marks"), [("2013-01", ()), ("2013-02", ("warnings",)), ("2013-12", ())])
-def test_real_months_meet_the_suite(key: str, marks: tuple[str, ...]) -> None:
-    """February has the one wind that cannot be, which is a warning; December lacks a day of weather."""
-    verdict, _ = validate(month(key), load_suite(SUITE))
+def judged(frame: pd.DataFrame, root: Path) -> Validation:
+    """Judge rows by suite and contract, as the Dag does."""
+    storage = Storage(str(root))
+    with storage.staging() as folder:
+        manifest = write_snapshot([frame], folder, {"dataset": "flights", "partition_keys": ["key"]}, TIME_COLUMN)
+        storage.publish(folder, snapshot_path("flights", manifest["snapshot_id"]))
+    contract = ContractInForce(contract=load_contract(FOLDER / "contract.yaml"), before=None, last=None)
+    return validate_snapshot(
+        storage,
+        "flights",
+        manifest["snapshot_id"],
+        load_suite(SUITE),
+        engine="auto",
+        judge_columns=contract.judge,
+    )
 
-    assert verdict.outcome is Outcome.PASS
-    assert verdict.marks == marks
+
+@pytest.mark.parametrize(("key", "marks"), [("2013-01", ()), ("2013-02", ("warnings",)), ("2013-12", ())])
+def test_real_months_meet_suite_and_contract(key: str, marks: tuple[str, ...], tmp_path: Path) -> None:
+    """February has the one wind that cannot be, which is a warning; December lacks a day of weather."""
+    found = judged(month(key), tmp_path)
+
+    assert found.verdict.outcome is Outcome.PASS
+    assert found.verdict.marks == marks
+    assert found.contract is not None
+    assert diff_lines(found.contract) == []
 
 
 def twice(frame: pd.DataFrame) -> pd.DataFrame:
@@ -68,11 +94,9 @@ def from_the_future(frame: pd.DataFrame) -> pd.DataFrame:
     ],
     ids=["twice", "future", "few", "no label", "one class", "no column", "origin", "no key", "kelvin"],
 )
-def test_broken_month_fails_the_suite(damage: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_broken_month_fails_the_suite(damage: Callable[[pd.DataFrame], pd.DataFrame], tmp_path: Path) -> None:
     """Each way to break a month is refused."""
-    verdict, _ = validate(damage(month("2013-03")), load_suite(SUITE))
-
-    assert verdict.outcome is Outcome.FAIL
+    assert judged(damage(month("2013-03")), tmp_path).verdict.outcome is Outcome.FAIL
 
 
 def test_gate_policy_is_valid_and_slices_by_known_columns() -> None:

@@ -1,0 +1,48 @@
+"""Contracts from YAML files, and what a snapshot's columns hold where a contract asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.policy_file import load_checked
+from airflow_provider_mlops.core.contract import Contract
+
+MOST_VALUES = 2_000
+
+
+def load_contract(path: str | Path) -> Contract:
+    """Load the schema contract of a dataset.
+
+    :param path: the YAML file.
+    :return: the contract.
+    :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
+    """
+    return load_checked(Path(path), "contract.schema.json", Contract.from_mapping)
+
+
+def distinct_values(files: Sequence[Path], columns: Collection[str]) -> dict[str, tuple[frozenset[Any], bool]]:
+    """Read the distinct values of some columns, batch by batch.
+
+    :param files: Parquet files of one schema.
+    :param columns: the columns; those that the files lack are left out.
+    :return: by column its values without nulls, at most 2,000, and whether there are more.
+    """
+    pq = load("pyarrow.parquet", "parquet")
+    found: dict[str, set[Any]] = {}
+    for file in files:
+        with pq.ParquetFile(file) as parquet:
+            wanted = [name for name in parquet.schema_arrow.names if name in columns]
+            for batch in parquet.iter_batches(columns=wanted) if wanted else ():
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    known = found.setdefault(name, set())
+                    if len(known) <= MOST_VALUES:
+                        known.update(_plain(value) for value in column.unique().drop_null().to_pylist())
+    return {name: (frozenset(list(known)[:MOST_VALUES]), len(known) > MOST_VALUES) for name, known in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Not-a-number equals nothing, itself included, so that it is named."""
+    return "NaN" if isinstance(value, float) and value != value else value  # noqa: PLR0124

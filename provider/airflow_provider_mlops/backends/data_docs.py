@@ -1,0 +1,155 @@
+"""Data Docs of a validation: one page, rendered by Great Expectations, that needs no network and runs no script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.tables import Page, Table
+from airflow_provider_mlops.core.expectation import MAX_SHOWN_TEXT
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
+
+# The renderers escape some values and not others, and substitute `$`: what could be markup travels as these signs of
+# Unicode's private use, and becomes HTML again when everything is rendered.
+_DISGUISES = {"<": "\ue000", ">": "\ue001", "&": "\ue002", '"': "\ue003", "'": "\ue004", "$": "\ue005", "`": "\ue006"}
+_DISGUISE = str.maketrans({**dict.fromkeys(_DISGUISES.values(), "\ufffd"), **_DISGUISES})
+_ENTITIES = str.maketrans({sign: f"&#{ord(plain)};" for plain, sign in _DISGUISES.items()})
+_KEPT_TAGS = frozenset(
+    {*("div", "span", "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "small")}
+    | {*("table", "thead", "tbody", "tr", "th", "td", "strong", "em", "b", "i", "code", "pre")}
+)
+_VOID_TAGS = frozenset({"br", "hr"})
+_DROPPED_WITH_CONTENT = frozenset({"script", "style", "head", "title", "template", "svg", "iframe", "object", "button"})
+_CLASS = re.compile(r"[\w\- ]*")
+_STYLE = """
+.ge-section{border-top:1px solid #d9d9d9;padding:.4em 0;margin-top:1em}.alert h4,.alert h5{margin:.2em 0}
+.badge{border:1px solid #8c8c8c;border-radius:.6em;padding:0 .5em;font-size:.85em;background:#f5f5f5}
+i.fa-check-circle::before{content:"\\2714"}i.fa-times::before{content:"\\2716"}
+i.fa-exclamation-triangle::before{content:"\\26A0"}i{font-style:normal}
+.text-success{color:#00548a}.text-danger,.text-warning{color:#a63f00}.hide-succeeded-validations{display:none}
+td,th{overflow-wrap:anywhere}
+"""
+
+
+def write_data_docs(
+    path: Path, report: Mapping[str, Any], verdict: Verdict, facts: Sequence[tuple[str, Any]], title: str
+) -> None:
+    """Write the page of a validation.
+
+    :param path: the HTML file.
+    :param report: the full result, as `core.suite_report.gx_shaped` returns it.
+    :param verdict: the verdict.
+    :param facts: names and values for the table at the top.
+    :param title: title of the page.
+    """
+    page = Page(f"{verdict.outcome.value}: {title}")
+    page.text(verdict.summary(), kind=verdict.outcome.value)
+    page.table(Table(("", ""), [[name, value] for name, value in facts]))
+    told = [rule for rule in verdict.rules if rule.outcome is not Outcome.PASS or _is_finding(rule.reason)]
+    if told:
+        page.heading("Findings")
+        rows = [[rule.rule, rule.outcome.value, rule.reason[:500]] for rule in told]
+        page.table(Table(("Rule", "Outcome", "Reason"), rows))
+    page.heading("Every expectation")
+    page.parts.append(f"<style>{_STYLE}</style>")
+    page.parts.append(_rendered(report))
+    page.save(path)
+
+
+def _is_finding(reason: str) -> bool:
+    return reason.startswith(("warning:", "quarantine:"))
+
+
+def _rendered(report: Mapping[str, Any]) -> str:
+    """Let the renderers of Great Expectations write the results, and keep of it what is a plain document."""
+    load("great_expectations", "great-expectations")
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    results = [_gx_result(item) for item in report["results"]]
+    result = ExpectationSuiteValidationResult(
+        success=report["success"],
+        results=results,
+        suite_name=_plain(report["suite_name"]),
+        statistics=dict(report["statistics"]),
+        meta={"great_expectations_version": load("great_expectations", "great-expectations").__version__},
+    )
+    document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
+    html = DefaultJinjaPageView().render(document, template="page_minimal.j2")
+    keeper = _Keeper()
+    keeper.feed(html)
+    keeper.close()
+    text = "".join(keeper.parts).translate(_ENTITIES)
+    for plain, sign in _DISGUISES.items():  # where a renderer shows the representation of a list
+        text = text.replace(ascii(sign)[1:-1], f"&#{ord(plain)};")
+    return text
+
+
+def _gx_result(item: Mapping[str, Any]) -> Any:
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    config, info, found = item["expectation_config"], item["exception_info"], dict(item["result"])
+    if not {"unexpected_percent", "element_count"} <= set(found):  # the renderers take them for granted
+        found = {name: value for name, value in found.items() if name == "observed_value"}
+    return ExpectationValidationResult(
+        success=item["success"],
+        expectation_config=ExpectationConfiguration(type=config["type"], kwargs=_plain(config["kwargs"]), meta={}),
+        result=_plain(found),
+        exception_info={
+            **info,
+            "exception_message": _plain(info["exception_message"] or ""),
+            "exception_traceback": "",
+        },
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Cut texts, and disguise what a page could take for markup."""
+    if isinstance(value, str):
+        cut = value if len(value) <= MAX_SHOWN_TEXT else f"{value[:MAX_SHOWN_TEXT]}..."
+        return "".join(sign if sign.isprintable() else " " for sign in cut).translate(_DISGUISE)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class _Keeper(HTMLParser):
+    """Keeps text, and of the tags those that only lay text out; classes are the only attributes."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.parts: list[str] = []
+        self._dropped = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _DROPPED_WITH_CONTENT:
+            self._dropped += 1
+        elif tag in _KEPT_TAGS and not self._dropped:
+            names = dict(attrs).get("class") or ""
+            self.parts.append(f'<{tag} class="{names}">' if names and _CLASS.fullmatch(names) else f"<{tag}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _DROPPED_WITH_CONTENT:
+            self._dropped = max(0, self._dropped - 1)
+        elif tag in _KEPT_TAGS and tag not in _VOID_TAGS and not self._dropped:
+            self.parts.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if not self._dropped:
+            self.parts.append(data.replace("<", "&lt;").replace(">", "&gt;"))
+
+    def handle_entityref(self, name: str) -> None:
+        if not self._dropped:
+            self.parts.append(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        if not self._dropped:
+            self.parts.append(f"&#{name};")

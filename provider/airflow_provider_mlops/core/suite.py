@@ -1,0 +1,130 @@
+"""The suite: expectations with their severity, and how many rows may be set aside; checked before it judges."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_mlops.core.canonical import canonical_json, json_safe, sha256_of
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.expectation import is_row_level
+
+CRITICAL, WARNING, QUARANTINE = "critical", "warning", "quarantine"
+SEVERITIES = (CRITICAL, WARNING, QUARANTINE)
+DEFAULT_MAX_SHARE = 0.01
+
+# `id`, `meta`, `notes` and `rendered_content` are what Great Expectations writes beside what it judges by.
+_SUITE_KEYS = frozenset({"name", "expectations", "quarantine"})
+_IGNORED_OF_SUITE = frozenset({"id", "meta", "notes", "ge_cloud_id", "data_asset_type", "suite_parameters"})
+_EXPECTATION_KEYS = frozenset({"type", "kwargs", "severity", "meta", "description"})
+_IGNORED_OF_EXPECTATION = frozenset({"id", "notes", "rendered_content", "expectation_context", "success_on_last_run"})
+
+
+def read_suite(data: Any, where: str) -> dict[str, Any]:
+    """Check a suite and bring it into the one form that everything works with.
+
+    :param data: mapping with ``name``, ``expectations`` and, where rows may be set aside, ``quarantine``; also the one
+        that Great Expectations writes.
+    :param where: file or function that it comes from, for the errors.
+    :return: ``{"name", "expectations": [{"type", "kwargs", "severity", "meta", "description"}]}``, the last two where
+        they are given, and ``"quarantine": {"max_share"}`` where an expectation has that severity.
+    :raises BadInput: naming the suite and the entry that is not right.
+    """
+    keys = set(data) - _IGNORED_OF_SUITE if isinstance(data, Mapping) else set()
+    if not {"name", "expectations"} <= keys <= _SUITE_KEYS or not isinstance(data["expectations"], list):
+        raise BadInput(
+            f"Suite {where} must have exactly the keys name and expectations (a list), and may have quarantine."
+        )
+    if not isinstance(data["name"], str) or not data["name"]:
+        raise BadInput(f"Suite {where}: the name must be a text, not {data['name']!r}.")
+    if not data["expectations"]:
+        raise BadInput(f"Suite {where} holds no expectation; an empty suite would pass anything.")
+    suite: dict[str, Any] = {
+        "name": data["name"],
+        "expectations": [
+            _expectation(item, f"Suite {where}, expectation {number}")
+            for number, item in enumerate(data["expectations"], start=1)
+        ],
+    }
+    _refuse_twins(suite["expectations"], where)
+    if quarantine_positions(suite):
+        suite["quarantine"] = _quarantine(data.get("quarantine"), where)
+    elif "quarantine" in data:
+        raise BadInput(f"Suite {where} has the section quarantine, and no expectation with that severity.")
+    return suite
+
+
+def suite_hash(suite: Mapping[str, Any]) -> str:
+    """Hash what a suite judges by: its name, types, arguments, severities and the share that may be set aside.
+
+    :param suite: as `read_suite` returns it.
+    :return: content hash; notes for people do not change it.
+    """
+    judged = [{name: item[name] for name in ("type", "kwargs", "severity")} for item in suite["expectations"]]
+    return sha256_of({**suite, "expectations": judged})
+
+
+def quarantine_positions(suite: Mapping[str, Any]) -> list[int]:
+    """Return the places, from 0, of the expectations whose broken rows are set aside.
+
+    :param suite: as `read_suite` returns it.
+    """
+    return [place for place, item in enumerate(suite["expectations"]) if item["severity"] == QUARANTINE]
+
+
+def _expectation(item: Any, where: str) -> dict[str, Any]:
+    if (
+        not isinstance(item, Mapping)
+        or not isinstance(item.get("type"), str)
+        or not isinstance(item.get("kwargs"), Mapping)
+    ):
+        raise BadInput(f"{where}: must have a type (text) and kwargs (a mapping).")
+    unknown = sorted(set(item) - _EXPECTATION_KEYS - _IGNORED_OF_EXPECTATION)
+    if unknown:
+        raise BadInput(f"{where}: unknown key {unknown[0]!r}; known are: {', '.join(sorted(_EXPECTATION_KEYS))}.")
+    meta = item.get("meta") or {}
+    # Great Expectations knows no `quarantine`: in a suite that it writes, the severity stands under `meta`.
+    severity = meta.get("severity", item.get("severity", CRITICAL)) if isinstance(meta, Mapping) else None
+    if severity not in SEVERITIES:
+        raise BadInput(f"{where}: severity {severity!r} must be one of: {', '.join(SEVERITIES)}.")
+    kwargs = json_safe(
+        {name: value for name, value in item["kwargs"].items() if name != "batch_id"}, f"{where}, kwargs"
+    )
+    if severity == QUARANTINE:
+        _check_quarantined(item["type"], kwargs, where)
+    more = {"meta": json_safe(meta, f"{where}, meta"), "description": item.get("description")}
+    shown = {name: value for name, value in more.items() if value}
+    return {"type": item["type"], "kwargs": kwargs, "severity": severity, **shown}
+
+
+def _check_quarantined(kind: str, kwargs: Mapping[str, Any], where: str) -> None:
+    if not is_row_level(kind):
+        raise BadInput(
+            f"{where}: {kind} does not name rows that break it, so that none can be set aside; "
+            "give it the severity critical or warning."
+        )
+    if kwargs.get("mostly", 1) != 1:
+        raise BadInput(
+            f"{where}: mostly={kwargs['mostly']} says how many rows may break it and stay, quarantine sets them aside; "
+            "say how many may be set aside under quarantine: {max_share: ...}."
+        )
+
+
+def _quarantine(section: Any, where: str) -> dict[str, float]:
+    if section is None:
+        return {"max_share": DEFAULT_MAX_SHARE}
+    if not isinstance(section, Mapping) or set(section) != {"max_share"}:
+        raise BadInput(f"Suite {where}: quarantine must have exactly the key max_share.")
+    share = section["max_share"]
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"Suite {where}: max_share={share!r} must be a share of the rows, from 0 to 1.")
+    return {"max_share": float(share)}
+
+
+def _refuse_twins(expectations: list[dict[str, Any]], where: str) -> None:
+    seen: dict[str, int] = {}
+    for number, item in enumerate(expectations, start=1):
+        first = seen.setdefault(canonical_json([item["type"], item["kwargs"]]), number)
+        if first != number:
+            raise BadInput(
+                f"Suite {where}: expectation {number} ({item['type']}) stands there twice, first as number {first}; "
+                "keep the one whose severity you mean."
+            )

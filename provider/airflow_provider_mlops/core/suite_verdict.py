@@ -1,0 +1,163 @@
+"""From what an engine found to a verdict: severities, and rows that may be set aside."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_mlops.core.expectation import Judged
+from airflow_provider_mlops.core.suite import QUARANTINE, WARNING, quarantine_positions
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+
+WARNINGS_MARK, QUARANTINE_MARK, SAMPLED_MARK = "warnings", "quarantine", "sampled"
+MAX_SHARE_RULE = "quarantine_share"
+_NUMBERS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count", "observed_value")
+_MAX_ARGUMENTS = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """The rows that were set aside.
+
+    :param rows: how many.
+    :param of_rows: how many rows there were before.
+    :param max_share: share of the rows that may be set aside.
+    :param by_position: rows that break each expectation, by its place from 0; a row may break several.
+    """
+
+    rows: int
+    of_rows: int
+    max_share: float
+    by_position: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """Share of the rows that was set aside."""
+        return self.rows / self.of_rows if self.of_rows else 1.0
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the share is allowed, and a row is left."""
+        return self.rows < self.of_rows and self.rows <= self.max_share * self.of_rows
+
+
+def must_split(judged: Sequence[Judged], suite: Mapping[str, Any]) -> list[int]:
+    """Return the places of the expectations by which rows must be set aside: quarantined, and not known to hold.
+
+    :param judged: what was found, in the suite's order.
+    :param suite: as `core.suite.read_suite` returns it.
+    :return: places from 0; empty when nothing breaks, or when one of them could not be judged at all.
+    """
+    positions = quarantine_positions(suite)
+    if any(judged[place].error for place in positions):
+        return []
+    return positions if any(judged[place].holds is not True for place in positions) else []
+
+
+def judge_suite(
+    judged: Sequence[Judged],
+    suite: Mapping[str, Any],
+    *,
+    aside: Aside | None = None,
+    more: Iterable[RuleResult] = (),
+    marks: Iterable[str] = (),
+) -> Verdict:
+    """Turn what was found into a verdict, one rule for each expectation.
+
+    - A broken ``critical`` expectation is FAIL, one that a sample cannot decide is INCONCLUSIVE.
+    - A broken or undecided ``warning`` passes and is told.
+    - Rows that break a ``quarantine`` expectation are set aside; more than the allowed share of them is FAIL.
+    - What could not be judged (a missing column) is FAIL at every severity: nobody looked.
+
+    :param judged: what was found, in the suite's order: on the rows that are left where some were set aside.
+    :param suite: as `core.suite.read_suite` returns it.
+    :param aside: the rows that were set aside, None when none were.
+    :param more: rules to judge beside the suite, such as the contract's.
+    :param marks: their marks.
+    :return: the verdict; marked ``warnings``, ``quarantine`` and ``sampled`` where that is so.
+    """
+    rules = [_rule(item, suite["expectations"][item.position], aside) for item in judged]
+    found = [*marks]
+    if any(rule.reason.startswith("warning:") for rule in rules):
+        found.append(WARNINGS_MARK)
+    if aside is not None:
+        rules.append(_share_rule(aside))
+        found.append(QUARANTINE_MARK)
+    if any(item.sample_rows is not None for item in judged):
+        found.append(SAMPLED_MARK)
+    return Verdict.from_rules([*rules, *more], marks=dict.fromkeys(found))
+
+
+def expectation_name(position: int, expectation: Mapping[str, Any]) -> str:
+    """Return the name of an expectation in verdicts and reasons: its number, type and column.
+
+    :param position: its place, from 0.
+    :param expectation: entry of the suite.
+    """
+    return f"{position + 1:02d} {expectation['type']} {_subject(expectation['kwargs'])}"
+
+
+def _rule(item: Judged, expectation: Mapping[str, Any], aside: Aside | None) -> RuleResult:
+    kwargs, severity = expectation["kwargs"], expectation["severity"]
+    subject, name = _subject(kwargs), expectation_name(item.position, expectation)
+    numbers = {key: item.numbers[key] for key in _NUMBERS if _is_figure(item.numbers.get(key, ()))}
+    if item.sample_rows is not None:
+        numbers["sample_rows"] = item.sample_rows
+
+    def result(outcome: Outcome, reason: str) -> RuleResult:
+        return RuleResult(rule=name, outcome=outcome, reason=reason, numbers=numbers)
+
+    if item.error:
+        return result(Outcome.FAIL, f"{subject}: {item.type} could not be judged: {item.error}")
+    apart = aside.by_position.get(item.position, 0) if aside else 0
+    if apart:
+        numbers["rows_set_aside"] = apart
+    if item.holds is True:
+        told = f"quarantine: {subject}: {_demand(item.type, kwargs)} is broken by {apart:,} rows, set aside; it"
+        return result(Outcome.PASS, f"{told if apart else f'{subject}: {item.type}'} holds")
+    if item.holds is None:
+        seen = f"{item.sample_rows:,} sampled rows" if item.sample_rows is not None else "the rows that were seen"
+        reason = f"{subject}: {_demand(item.type, kwargs)} cannot be decided by {seen}{_extent(item.numbers)}"
+        if severity == WARNING:
+            return result(Outcome.PASS, f"warning: {reason}")
+        return result(Outcome.INCONCLUSIVE, reason)
+    reason = f"{subject}: {_demand(item.type, kwargs)} does not hold{_extent(item.numbers)}"
+    if severity == WARNING:
+        return result(Outcome.PASS, f"warning: {reason}")
+    if severity == QUARANTINE and aside is None:
+        return result(Outcome.FAIL, f"{reason}; rows could not be set aside")
+    return result(Outcome.FAIL, reason)
+
+
+def _share_rule(aside: Aside) -> RuleResult:
+    allowed = f"at most {aside.max_share:.4g} may be"
+    amount = f"{aside.rows:,} of {aside.of_rows:,} rows ({aside.share:.4g}) are set aside"
+    reason = f"{amount}, {allowed}" if aside.rows < aside.of_rows else f"{amount}: no row is left"
+    numbers = {"rows": aside.rows, "of_rows": aside.of_rows, "share": aside.share, "max_share": aside.max_share}
+    outcome = Outcome.PASS if aside.allowed else Outcome.FAIL
+    return RuleResult(rule=MAX_SHARE_RULE, outcome=outcome, reason=reason, numbers=numbers)
+
+
+def _subject(kwargs: Mapping[str, Any]) -> str:
+    pair = [kwargs[name] for name in ("column_A", "column_B") if name in kwargs]
+    columns = [kwargs["column"]] if kwargs.get("column") else [*(kwargs.get("column_list") or pair)]
+    return ", ".join(map(str, columns))[:_MAX_ARGUMENTS] or "table"
+
+
+def _demand(kind: str, kwargs: Mapping[str, Any]) -> str:
+    hidden = ("column", "column_list", "column_A", "column_B")
+    shown = {key: value for key, value in kwargs.items() if key not in hidden}
+    return f"{kind} {json.dumps(shown, default=str, ensure_ascii=False)[:_MAX_ARGUMENTS]}" if shown else kind
+
+
+def _extent(numbers: Mapping[str, Any]) -> str:
+    if count := numbers.get("unexpected_count"):
+        return f": {count:,} of {numbers.get('element_count') or 0:,} values"
+    if _is_figure(observed := numbers.get("observed_value", ())) and observed is not None:
+        return f": observed {observed}"
+    return ""
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

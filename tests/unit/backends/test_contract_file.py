@@ -1,0 +1,43 @@
+"""Contract files, and the values that they ask for."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from airflow_provider_mlops.backends.contract_file import MOST_VALUES, distinct_values, load_contract
+from airflow_provider_mlops.core.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("schema: 1\nname: a\nversion: 1", "lacks the key 'columns'"),
+        ("schema: 2\nname: a\nversion: 1\ncolumns: {a: {type: string}}", "schema is 2; allowed: 1"),
+        ("schema: 1\nname: a\nversion: 1\ncolumns: {a: {typ: string}}", "unknown key 'typ'"),
+        ("schema: 1\nname: a\nversion: 0\ncolumns: {a: {type: string}}", "version is 0; it must be at least 1"),
+        ("schema: 1\nname: a\nversion: 1\nadditive: yes\ncolumns: {a: {type: string}}", "allowed: allowed, refused"),
+        ("schema: 1\nname: a\nversion: 1\ncolumns: {}", "columns"),
+        ("schema: 1\nname: a\nversion: 1\ncolumns: {a: {type: string}, a: {type: int64}}", "'a' is there twice"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    """An unknown key is an error, not a shrug."""
+    path = tmp_path / "contract.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=words):
+        load_contract(path)
+
+
+def test_distinct_values_are_bounded(tmp_path: Path) -> None:
+    """Nulls are left out, not-a-number is named, a key column does not fill the memory."""
+    path = tmp_path / "rows.parquet"
+    rows = MOST_VALUES + 10
+    pd.DataFrame({"a": ["x", None] * (rows // 2), "key": range(rows), "n": [1.0, 2.0] * (rows // 2)}).to_parquet(path)
+
+    found = distinct_values([path, path], {"a", "key", "n", "missing"})
+
+    assert found["a"] == (frozenset({"x"}), False)
+    assert found["n"] == (frozenset({1.0, 2.0}), False)
+    assert (len(found["key"][0]), found["key"][1]) == (MOST_VALUES, True)
+    assert "missing" not in found

@@ -1,0 +1,94 @@
+"""Suites from files and functions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_mlops.backends.suite_file import call_suite, load_suite
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.suite import suite_hash
+
+NOT_NULL = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "must have exactly the keys name and expectations"),
+        ("name: s", "must have exactly the keys"),
+        ("name: s\nexpectations: {}", "must have exactly the keys"),
+        ("name: s\nexpectations: []\nextra: 1", "must have exactly the keys"),
+        ("name: ''\nexpectations: [3]", "the name must be a text"),
+        ("name: s\nexpectations: []", "an empty suite would pass anything"),
+        ("name: s\nexpectations: [3]", "expectation 1: must have a type"),
+        ("name: s\nexpectations: [{type: a}]", "expectation 1: must have a type"),
+        ("name: s\nexpectations: [{type: a, kwargs: {}, sevrity: warning}]", "unknown key 'sevrity'"),
+        ("name: s\nexpectations: [{type: a, kwargs: {}, severity: fatal}]", "severity 'fatal' must be one of"),
+        ("name: s\nexpectations: [{type: a, kwargs: {x: 2013-01-01}}]", "which JSON cannot hold"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_malformed_suites(tmp_path: Path, text: str, words: str) -> None:
+    """A suite that is not what it must be is named with its file and entry."""
+    path = tmp_path / "suite.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=words) as caught:
+        load_suite(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_suite(tmp_path: Path) -> None:
+    """So is a file that does not exist."""
+    for name in ("no.yaml", "no.json"):
+        with pytest.raises(BadInput, match=name):
+            load_suite(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "is not valid JSON"), ('{"name": "s", "name": "t", "expectations": []}', "the key 'name' is there twice")],
+)
+def test_malformed_json(tmp_path: Path, text: str, words: str) -> None:
+    """JSON is read as strictly as YAML."""
+    path = tmp_path / "suite.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=words):
+        load_suite(path)
+
+
+def written_by_gx() -> Any:
+    """Make a suite with Great Expectations itself."""
+    import great_expectations as gx
+
+    gx.get_context(mode="ephemeral")
+    suite = gx.ExpectationSuite(name="s", meta={"author": "me"})
+    suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(column="x", severity="warning"))
+    suite.add_expectation(
+        gx.expectations.ExpectColumnValuesToBeBetween(column="x", min_value=1e-05, meta={"severity": "quarantine"})
+    )
+    return suite
+
+
+def test_a_suite_that_gx_writes_is_read(tmp_path: Path) -> None:
+    """Its random ids and notes do not change the hash; its small numbers stay numbers; quarantine stands under meta."""
+    hashes = []
+    for number in range(2):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(written_by_gx().to_json_dict()))
+        suite = load_suite(path)
+        hashes.append(suite_hash(suite))
+    assert hashes[0] == hashes[1]
+    assert [item["severity"] for item in suite["expectations"]] == ["warning", "quarantine"]
+    assert suite["expectations"][1]["kwargs"]["min_value"] == 1e-05
+
+
+def test_a_function_returns_a_suite() -> None:
+    """A mapping, or a suite of Great Expectations; anything else is named."""
+    assert call_suite(lambda: {"name": "s", "expectations": [NOT_NULL]}, "m:f")["expectations"][0]["severity"]
+    assert call_suite(written_by_gx, "m:f")["name"] == "s"
+    with pytest.raises(BadInput, match=r"Suite m:f returned a list"):
+        call_suite(list, "m:f")
+    with pytest.raises(BadInput, match=r"Suite m:f must have exactly"):
+        call_suite(dict, "m:f")

@@ -1,0 +1,178 @@
+"""How a snapshot may differ from its contract."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_mlops.core.contract import Contract, SeenColumn, contract_of, seen_columns
+from airflow_provider_mlops.core.contract_diff import compare_contract, contract_rule, diff_lines
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.verdict import Outcome
+
+COLUMNS = {
+    "id": {"type": "string", "nullable": False},
+    "temperature": {"type": "double", "unit": "°F"},
+    "origin": {"type": "string", "categories": ["EWR", "JFK"]},
+}
+SEEN = {
+    "id": SeenColumn(name="id", type="string"),
+    "temperature": SeenColumn(name="temperature", type="double", nulls=3, low=10.0, high=100.0),
+    "origin": SeenColumn(name="origin", type="string", values=frozenset({"EWR", "JFK"})),
+}
+
+
+def contract(**more: Any) -> Contract:
+    """Read a contract."""
+    return Contract.from_mapping({"schema": 1, "name": "flights", "version": 1, "columns": COLUMNS, **more})
+
+
+def seen(**changes: SeenColumn | None) -> dict[str, SeenColumn]:
+    """Change what the snapshot has; None takes a column away."""
+    return {name: column for name, column in {**SEEN, **changes}.items() if column is not None}
+
+
+def outcomes(verdict: Any) -> dict[str, str]:
+    """Return what did not pass."""
+    return {rule.rule: rule.outcome.value for rule in verdict.rules if rule.outcome is not Outcome.PASS}
+
+
+def test_what_fits_passes() -> None:
+    """Nothing differs: no line, and one rule for the validation."""
+    verdict = compare_contract(contract(), seen())
+
+    assert (verdict.outcome, verdict.marks, diff_lines(verdict)) == (Outcome.PASS, (), [])
+    assert contract_rule(verdict).reason == "contract: the columns are those of the contract"
+
+
+def test_mapping_is_read_again() -> None:
+    """What a record holds is the contract."""
+    assert Contract.from_mapping(contract().to_mapping()) == contract()
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "line"),
+    [
+        ({"temperature": None}, "removed", "- removed: temperature (double)"),
+        ({"wind": SeenColumn(name="wind", type="double")}, "added", "+ added: wind (double)"),
+        (
+            {"temperature": SeenColumn(name="temperature", type="string")},
+            "types",
+            "~ types: temperature: double -> string",
+        ),
+        (
+            {"id": SeenColumn(name="id", type="string", nulls=2)},
+            "nulls",
+            "~ nulls: id: 2 values are missing, none may be",
+        ),
+        (
+            {"origin": SeenColumn(name="origin", type="string", values=frozenset({"JFK", "BOS"}))},
+            "categories",
+            "~ categories: origin: new 'BOS'",
+        ),
+        (
+            {"origin": SeenColumn(name="origin", type="string", values=frozenset({"JFK"}), more_values=True)},
+            "categories",
+            "~ categories: origin: new  and more",
+        ),
+    ],
+)
+def test_each_difference_fails_and_is_named(changes: dict[str, Any], rule: str, line: str) -> None:
+    """Removed, added, retyped, null where none may be, a new category."""
+    verdict = compare_contract(contract(), seen(**changes))
+
+    assert outcomes(verdict) == {rule: "FAIL"}
+    assert diff_lines(verdict) == [line]
+    assert contract_rule(verdict).outcome is Outcome.FAIL
+
+
+def test_added_columns_may_be_allowed() -> None:
+    """Then they are told and marked."""
+    wind = SeenColumn(name="wind", type="double")
+    verdict = compare_contract(contract(additive="allowed"), seen(wind=wind))
+
+    assert (verdict.outcome, verdict.marks) == (Outcome.PASS, ("columns_added",))
+    assert diff_lines(verdict) == ["+ added: wind (double)"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "last", "words"),
+    [
+        ("temperature", SeenColumn(name="temperature_f", type="double"), {}, "looks renamed to temperature_f"),
+        (
+            "temperature",
+            SeenColumn(name="dry_bulb", type="float", low=12.0, high=99.0),
+            SEEN,
+            "97% of the values' range",
+        ),
+        (
+            "origin",
+            SeenColumn(name="airport", type="string", values=frozenset({"EWR", "JFK"})),
+            {},
+            "100% of the values",
+        ),
+    ],
+)
+def test_renamed_columns_are_recognised(old: str, new: SeenColumn, last: Any, words: str) -> None:
+    """By their names, by the range of their values, or by their categories; a rename is refused all the same."""
+    verdict = compare_contract(contract(additive="allowed"), seen(**{old: None, new.name: new}), last=last)
+
+    assert outcomes(verdict) == {"removed": "FAIL"}
+    assert words in verdict.rules[0].reason
+
+
+def test_another_type_is_no_rename() -> None:
+    """A text does not look like a number, whatever its name."""
+    new = SeenColumn(name="temperature_f", type="string")
+    verdict = compare_contract(contract(), seen(temperature=None, temperature_f=new))
+
+    assert "renamed" not in verdict.rules[0].reason
+
+
+def test_categories_that_nobody_read_are_undecided() -> None:
+    """Never a pass."""
+    verdict = compare_contract(contract(), seen(origin=SeenColumn(name="origin", type="string")))
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_missing_categories_are_told_and_pass() -> None:
+    """A month in which nobody flew from JFK breaks nothing."""
+    verdict = compare_contract(contract(), seen(origin=replace(SEEN["origin"], values=frozenset({"EWR"}))))
+
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.rules[4].numbers["not_seen"] == {"origin": ["'JFK'"]}
+
+
+def test_a_unit_changes_only_with_the_version() -> None:
+    """Rows of before and after look alike and mean different things."""
+    celsius = {**COLUMNS, "temperature": {"type": "double", "unit": "°C"}}
+    unsaid = compare_contract(contract(columns=celsius), seen(), before=contract())
+    said = compare_contract(contract(columns=celsius, version=2), seen(), before=contract())
+
+    assert outcomes(unsaid) == {"units": "FAIL"}
+    assert "°F -> °C (raise the version" in unsaid.rules[5].reason
+    assert (said.outcome, said.marks) == (Outcome.PASS, ("contract_changed",))
+    assert diff_lines(said) == ["~ units: temperature: °F -> °C"]
+
+
+def test_contract_of_an_accepted_snapshot() -> None:
+    """Its columns and types; a column without null must stay so."""
+    manifest = {
+        "columns": [
+            {"name": "id", "type": "string", "nulls": 0},
+            {"name": "x", "type": "double", "nulls": 1, "min": 1.0, "max": 2.0},
+        ]
+    }
+    columns = seen_columns(manifest)
+    made = contract_of("flights", columns.values())
+
+    assert (made.columns["id"].nullable, made.columns["x"].nullable) == (False, True)
+    assert compare_contract(made, columns).outcome is Outcome.PASS
+    assert (columns["x"].low, columns["x"].high) == (1.0, 2.0)
+
+
+def test_a_category_twice_is_refused() -> None:
+    """It is a slip of whoever wrote it."""
+    with pytest.raises(BadInput, match="'origin' names a category twice"):
+        contract(columns={"origin": {"type": "string", "categories": ["a", "a"]}})
