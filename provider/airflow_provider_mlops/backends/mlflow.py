@@ -168,6 +168,24 @@ def newest_versions(client: MlflowClient, model: str, number: int) -> list[Regis
     return [RegisteredVersion(str(item.version), str(item.status), dict(item.tags)) for item in found]
 
 
+def delete_artifacts(client: MlflowClient, run_id: str, path: str) -> None:
+    """Delete what was logged to a run below a path; a run that is gone, or never had any, is no error.
+
+    :param client: an open client.
+    :param run_id: the run.
+    :param path: path of the artifacts.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    repositories = load("mlflow.store.artifact.artifact_repository_registry", "mlflow")
+    try:
+        if client.list_artifacts(run_id, path):
+            uri = client.get_run(run_id).info.artifact_uri
+            repositories.get_artifact_repository(uri).delete_artifacts(path)
+    except exceptions.MlflowException as err:
+        if err.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+
+
 def set_alias(client: MlflowClient, model: str, alias: str, version: str) -> None:
     """Point an alias at a version.
 

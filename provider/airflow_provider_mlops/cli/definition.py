@@ -6,7 +6,7 @@ from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand,
 
 from airflow_provider_mlops.cli.definition_approvers import APPROVERS
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
-from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS
+from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS, SUITE
 
 # Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
 _arg: Callable[..., Arg] = Arg
@@ -77,6 +77,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 ),
                 SNAPSHOTS,
                 APPROVERS,
+                SUITE,
             ),
         )
     ]

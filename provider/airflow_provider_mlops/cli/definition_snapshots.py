@@ -39,8 +39,10 @@ _REASON = _arg(("--reason",), metavar="TEXT", required=True, help="Why, e.g. a t
 _DISCARD_SALT = _arg(
     ("--discard-salt",), action="store_true", help="Keep no salt: nobody can ever tell which rows were erased"
 )
-_LACKS_COLUMN = _arg(
-    ("--ignore-without-column",), action="store_true", help="Pass over snapshots that lack the key column"
+_UNSEARCHABLE = _arg(
+    ("--ignore-unsearchable",),
+    action="store_true",
+    help="Pass over snapshots that lack the key column, and scores whose rows were pruned",
 )
 _SNAPSHOTS = _arg(
     ("--snapshot",),
@@ -123,6 +125,57 @@ SNAPSHOTS = GroupCommand(
                 _YES,
                 *_EVERYWHERE,
             ),
+        ),
+        ActionCommand(
+            name="erase",
+            help="Erase the rows of a data subject from all that holds them; shows the plan unless --yes is given",
+            description="Search all snapshots, what was set aside from them, scores, reports and prediction logs for "
+            "rows by key; with --yes, write each anew without them, leave a tombstone, record it and remove the old ones. "
+            "A call that was killed is finished by the next one.",
+            func=lazy_load_command(f"{_COMMANDS}.snapshots_erase.erase"),
+            args=(
+                _DATASET_NEEDED,
+                _KEY_COLUMN,
+                _KEY,
+                _KEYS_FILE,
+                _REASON,
+                _DISCARD_SALT,
+                _UNSEARCHABLE,
+                _CONNECTION,
+                _YES,
+                *_EVERYWHERE,
+            ),
+        ),
+    ),
+)
+
+SUITE = GroupCommand(
+    name="suite",
+    help="Propose a suite, and show what a new partition breaks",
+    subcommands=(
+        ActionCommand(
+            name="suggest",
+            help="Propose a suite from accepted snapshots, as a file for review",
+            func=lazy_load_command(f"{_COMMANDS}.suite.suggest"),
+            args=(
+                _DATASET_NEEDED,
+                _SNAPSHOTS,
+                _OUTPUT,
+                _MARGIN,
+                _NAME,
+                _REGEX,
+                _FORCE,
+                _STORAGE,
+                _ROOT,
+            ),
+        ),
+        ActionCommand(
+            name="diff",
+            help="Show what a snapshot breaks of a suite, or what differs between two suites",
+            description="Show what a snapshot breaks of a suite, or, given two suites, what differs between them. Exits "
+            "with 1 when something does.",
+            func=lazy_load_command(f"{_COMMANDS}.suite.diff"),
+            args=(_SUITES, _DATASET, _SNAPSHOT, *_EVERYWHERE),
         ),
     ),
 )

@@ -84,7 +84,8 @@ def is_void(record: Record, gone: Mapping[str, Gone]) -> bool:
     :param record: an ``erasure`` record of a dataset's ledger.
     :param gone: as `gone_snapshots` finds it in that ledger.
     """
-    return any(gone[item["snapshot_id"]].record != record.hash for item in record.body["snapshots"])
+    found = (gone.get(item["snapshot_id"]) for item in record.body["snapshots"])
+    return any(lost is None or lost.record != record.hash for lost in found)
 
 
 def successor(gone: Mapping[str, Gone], snapshot_id: str | None) -> str | None:

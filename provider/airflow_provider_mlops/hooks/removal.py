@@ -171,3 +171,15 @@ def _token(relative: str) -> str:
 def _check(relative: str) -> None:
     if any(part in ("", ".", "..") or part.startswith(".") or os.sep != "/" for part in relative.split("/")):
         raise BadInput(f"{relative!r} is not a plain path below the storage root.")
+
+
+def has_files(storage: Storage, relative: str) -> bool:
+    """Whether there is any file below a folder, published or not.
+
+    :param storage: where to look.
+    :param relative: path below the root.
+    """
+    _check(relative)
+    if storage.is_local:
+        return any(path.is_file() for path in Path(storage.root, relative).rglob("*"))
+    return bool(_objects(_remote(storage, relative)))
