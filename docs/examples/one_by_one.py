@@ -10,6 +10,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
+from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -150,7 +151,9 @@ with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup
     reconcile = ReconcileRegistryOperator(task_id="reconcile", model_name="flight_delays", on_difference="heal")
     # [END example_reconcile]
 
-with DAG(dag_id="flights_by_hand", schedule=None, start_date=START, params={"version": "", "reason": ""}):
+with DAG(
+    dag_id="flights_by_hand", schedule=None, start_date=START, params={"version": "", "reason": "", "keys_file": ""}
+):
     # [START example_rollback]
     rollback = RollbackModelOperator(
         task_id="rollback",
@@ -168,4 +171,13 @@ with DAG(dag_id="flights_by_hand", schedule=None, start_date=START, params={"ver
         retain_until="2035-12-31",
     )
     # [END example_retire]
+    # [START example_erase]
+    erase = EraseRowsOperator(
+        task_id="erase",
+        dataset="flights",
+        key_column="tailnum",
+        keys_file="{{ params.keys_file }}",
+        reason="{{ params.reason }}",
+    )
+    # [END example_erase]
 # [END howto_one_by_one]

@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators",
                 "approve",
                 "drift",
+                "erase",
                 "evaluate",
                 "gate",
                 "promote",

@@ -65,6 +65,7 @@ def chosen_snapshot(storage: "Storage", datasets: Sequence[str], digits: str) ->
     """
     from airflow_provider_mlops.hooks.gone import gone_of
     from airflow_provider_mlops.hooks.removal import folders
+    from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS
 
     start = digits.removeprefix(PREFIX)
     if len(start) < LEAST_DIGITS or not set(start) <= set("0123456789abcdef"):
@@ -73,7 +74,7 @@ def chosen_snapshot(storage: "Storage", datasets: Sequence[str], digits: str) ->
         (dataset, f"{PREFIX}{name}")
         for dataset in datasets
         for name in {
-            *folders(storage, f"snapshots/{dataset}"),
+            *(name for folder in ROW_FOLDERS for name in folders(storage, f"{folder}/{dataset}")),
             *(one.removeprefix(PREFIX) for one in gone_of(storage, dataset)),
         }
         if name.startswith(start)

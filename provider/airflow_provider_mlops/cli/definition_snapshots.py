@@ -130,7 +130,7 @@ SNAPSHOTS = GroupCommand(
             name="erase",
             help="Erase the rows of a data subject from all that holds them; shows the plan unless --yes is given",
             description="Search all snapshots, what was set aside from them, scores, reports and prediction logs for "
-            "rows by key; with --yes, write each anew without them, leave a tombstone, record it and remove the old ones. "
+            "rows by key; with --yes, write each anew without them, leave a tombstone, record it, remove the old ones. "
             "A call that was killed is finished by the next one.",
             func=lazy_load_command(f"{_COMMANDS}.snapshots_erase.erase"),
             args=(
@@ -172,8 +172,8 @@ SUITE = GroupCommand(
         ActionCommand(
             name="diff",
             help="Show what a snapshot breaks of a suite, or what differs between two suites",
-            description="Show what a snapshot breaks of a suite, or, given two suites, what differs between them. Exits "
-            "with 1 when something does.",
+            description="Show what a snapshot breaks of a suite, or, given two suites, what differs between them. "
+            "Exits with 1 when something does.",
             func=lazy_load_command(f"{_COMMANDS}.suite.diff"),
             args=(_SUITES, _DATASET, _SNAPSHOT, *_EVERYWHERE),
         ),

@@ -43,7 +43,7 @@ def show(args: Namespace) -> None:
     """
     from airflow_provider_mlops.hooks.gone import gone_of
     from airflow_provider_mlops.hooks.ledger import dataset_ledger
-    from airflow_provider_mlops.hooks.rows import snapshot_path
+    from airflow_provider_mlops.hooks.snapshots import path_of
 
     storage = open_storage(args)
     dataset, snapshot_id = chosen_snapshot(storage, chosen_datasets(args.dataset, args.ledger_root), args.snapshot_id)
@@ -54,7 +54,7 @@ def show(args: Namespace) -> None:
         **(listed or {"dataset": dataset, "snapshot_id": snapshot_id}),
         "stored": listed is not None,
         "gone": lost.why() if lost else None,
-        "manifest": storage.read_marker(snapshot_path(dataset, snapshot_id)) if listed else None,
+        "manifest": storage.read_marker(path_of(listed["folder"], dataset, snapshot_id)) if listed else None,
         "records": [{"seq": r.seq, "kind": r.kind, "mode": r.mode, "outcome": r.outcome} for r in records],
     }
     if args.json:
@@ -82,7 +82,7 @@ def verify(args: Namespace) -> None:
         write_json(checked)
     else:
         for item in checked:
-            what = f"{item['dataset']} {short(item['snapshot_id']) or item['tombstone']}"
+            what = f"{item['dataset']} {short(item['snapshot_id']) or 'tombstone ' + item['tombstone']}"
             say(f"{what}: {'intact' if item['intact'] else item['problem']}")
     if not all(item["intact"] for item in checked):
         raise SystemExit(BROKEN)
@@ -100,6 +100,7 @@ def _listed(storage: "Storage", dataset: str) -> list[dict[str, Any]]:
         {
             "dataset": dataset,
             "snapshot_id": item.snapshot_id,
+            "folder": item.folder,
             "rows": item.rows,
             "bytes": item.bytes,
             **known[item.snapshot_id],
@@ -118,7 +119,7 @@ def _row(item: Mapping[str, Any]) -> Sequence[str | int | None]:
         item["rows"],
         item["bytes"],
         item["validation"],
-        "yes" if item["accepted"] else "no",
+        "set aside" if item["folder"] != "snapshots" else "yes" if item["accepted"] else "no",
         "; ".join(item["used_by"]),
     )
 
@@ -146,19 +147,24 @@ def _say_shown(found: Mapping[str, Any]) -> None:
 
 
 def _verified_all(storage: "Storage", dataset: str) -> list[dict[str, Any]]:
+    from airflow_provider_mlops.hooks.erasing_finish import broken_tombstones
     from airflow_provider_mlops.hooks.snapshots import stored_snapshots
 
-    return [_verified(storage, dataset, item.snapshot_id) for item in stored_snapshots(storage, dataset)]
+    found = [_verified(storage, dataset, item.snapshot_id, item.folder) for item in stored_snapshots(storage, dataset)]
+    return found + [
+        {"dataset": dataset, "snapshot_id": None, "tombstone": name, "intact": problem is None, "problem": problem}
+        for name, problem in broken_tombstones(storage, dataset).items()
+    ]
 
 
-def _verified(storage: "Storage", dataset: str, snapshot_id: str) -> dict[str, Any]:
-    from airflow_provider_mlops.backends.parquet import read_snapshot
-    from airflow_provider_mlops.hooks.rows import snapshot_path
+def _verified(storage: "Storage", dataset: str, snapshot_id: str, folder: str = "snapshots") -> dict[str, Any]:
+    from airflow_provider_mlops.backends.parquet import verify_snapshot
+    from airflow_provider_mlops.hooks.snapshots import path_of
 
-    found: dict[str, Any] = {"dataset": dataset, "snapshot_id": snapshot_id, "intact": True, "problem": None}
+    problem = None
     try:
-        with storage.open(snapshot_path(dataset, snapshot_id)) as folder:
-            read_snapshot(folder, snapshot_id)
+        with storage.open(path_of(folder, dataset, snapshot_id)) as path:
+            verify_snapshot(path, snapshot_id)
     except EvidenceBroken as err:
-        found |= {"intact": False, "problem": str(err)}
-    return found
+        problem = str(err)
+    return {"dataset": dataset, "snapshot_id": snapshot_id, "intact": problem is None, "problem": problem}

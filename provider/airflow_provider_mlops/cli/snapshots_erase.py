@@ -2,7 +2,6 @@
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.cli.datasets import chosen_datasets, open_storage, short
@@ -10,7 +9,6 @@ from airflow_provider_mlops.cli.describe import count
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.erasure import Subject, read_keys
-from airflow_provider_mlops.core.errors import BadInput
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
@@ -49,17 +47,12 @@ def erase(args: Namespace) -> None:
 
 def _keys(args: Namespace) -> tuple[str, ...]:
     """Read the keys; they are not shown again."""
-    lines = list(args.key or ())
+    from airflow_provider_mlops.hooks.erasing import keys_of_file
+
+    keys = read_keys(args.key or ())
     if args.keys_file == "-":
-        lines += sys.stdin
-    elif args.keys_file is not None:
-        try:
-            lines += Path(args.keys_file).read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as err:
-            raise BadInput(f"{args.keys_file} is no UTF-8 text: {err.reason}.") from err
-        except OSError as err:
-            raise BadInput(f"{args.keys_file} cannot be read: {err.strerror}.") from err
-    return read_keys(lines)
+        return keys + read_keys(sys.stdin)
+    return keys if args.keys_file is None else keys + keys_of_file(args.keys_file)
 
 
 def _facts(found: "Found") -> dict[str, Any]:

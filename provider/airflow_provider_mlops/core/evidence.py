@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.errors import Refused
-from airflow_provider_mlops.core.gone import gone_snapshots, successor
+from airflow_provider_mlops.core.gone import gone_snapshots, judged_too_late, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
@@ -33,7 +33,7 @@ def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
             continue
         if record.kind == "snapshot":
             snapshots.setdefault(record.body["partition_key"], []).append(record.body["snapshot_id"])
-        elif record.kind == "validation":
+        elif record.kind == "validation" and not judged_too_late(record, gone):
             validated[record.body["snapshot_id"]] = record
     accepted: dict[str, str] = {}
     for partition_key in sorted(snapshots):

@@ -21,6 +21,7 @@ class Gone:
     :param time: when it was recorded, ISO 8601.
     :param replaced_by: the snapshot with the rows that are left; None when there is none.
     :param rows: how many rows were erased.
+    :param seq: place of the record in its chain.
     """
 
     snapshot_id: str
@@ -29,6 +30,7 @@ class Gone:
     time: str
     replaced_by: str | None = None
     rows: int = 0
+    seq: int = 0
 
     def why(self) -> str:
         """Say in one sentence what became of the snapshot, and the way out."""
@@ -70,7 +72,7 @@ def gone_snapshots(records: Iterable[Record]) -> dict[str, Gone]:
             for item in record.body["snapshots"]:
                 snapshot_id = item["snapshot_id"]
                 if snapshot_id not in found and named.get(snapshot_id, 0) <= since:
-                    found[snapshot_id] = Gone(snapshot_id, PRUNED, record.hash, record.time)
+                    found[snapshot_id] = Gone(snapshot_id, PRUNED, record.hash, record.time, seq=record.seq)
         else:
             for snapshot_id in ids_in(record.body):
                 named[snapshot_id] = record.seq
@@ -86,6 +88,18 @@ def is_void(record: Record, gone: Mapping[str, Gone]) -> bool:
     """
     found = (gone.get(item["snapshot_id"]) for item in record.body["snapshots"])
     return any(lost is None or lost.record != record.hash for lost in found)
+
+
+def judged_too_late(record: Record, gone: Mapping[str, Gone]) -> bool:
+    """Whether a validation read a snapshot that rows had been erased from before it was recorded.
+
+    What it accepted may hold these rows. Whoever erased has recorded what is accepted in its place.
+
+    :param record: a ``validation`` record of a dataset's ledger.
+    :param gone: as `gone_snapshots` finds it in that ledger.
+    """
+    lost = gone.get(record.body["snapshot_id"])
+    return lost is not None and lost.how == ERASED and lost.seq < record.seq
 
 
 def successor(gone: Mapping[str, Gone], snapshot_id: str | None) -> str | None:
@@ -150,7 +164,15 @@ def ids_in(value: Any) -> Iterator[str]:
 
 def _erased(record: Record) -> Iterator[Gone]:
     for item in record.body["snapshots"]:
-        yield Gone(item["snapshot_id"], ERASED, record.hash, record.time, item["replaced_by"], int(item["rows_erased"]))
+        yield Gone(
+            snapshot_id=item["snapshot_id"],
+            how=ERASED,
+            record=record.hash,
+            time=record.time,
+            replaced_by=item["replaced_by"],
+            rows=int(item["rows_erased"]),
+            seq=record.seq,
+        )
 
 
 def _taken_again(record: Record, found: dict[str, Gone]) -> None:

@@ -20,6 +20,7 @@ class Stored:
     :param rows: its rows; None when its manifest cannot be read.
     :param bytes: size of its files; None when its manifest cannot be read.
     :param names: hashes that its manifest names: members of a window, the snapshot it was made from.
+    :param folder: ``snapshots``, or ``quarantine`` where rows that were set aside lie.
     """
 
     snapshot_id: str
@@ -27,6 +28,7 @@ class Stored:
     rows: int | None = None
     bytes: int | None = None
     names: frozenset[str] = frozenset()
+    folder: str = "snapshots"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

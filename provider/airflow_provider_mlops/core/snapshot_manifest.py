@@ -45,6 +45,14 @@ def seal(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any
     return {**whole, OWN_HASH: sha256_of(whole)}
 
 
+def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of the caller that a manifest keeps, without what was measured.
+
+    :param manifest: the manifest, of any schema.
+    """
+    return {name: value for name, value in manifest.items() if name not in _OURS}
+
+
 def manifest_text(manifest: Mapping[str, Any]) -> str:
     """Return the one text that a manifest is written as.
 

@@ -181,13 +181,10 @@ def _widened(low: float, high: float, margin: float, *, whole: bool) -> dict[str
 
 def _rounded(value: float, *, down: bool) -> float:
     """Round outward to four digits: a reviewer reads it."""
-    if value == 0:
-        return 0.0
-    scale = 10.0 ** (3 - math.floor(math.log10(abs(value))))
-    scaled = value * scale
-    if not math.isfinite(scaled) or scale == 0:
+    if not 1e-290 < abs(value) < 1e290:
         return value
-    return (math.floor(scaled) if down else math.ceil(scaled)) / scale
+    scale = 10.0 ** (3 - math.floor(math.log10(abs(value))))
+    return (math.floor(value * scale) if down else math.ceil(value * scale)) / scale
 
 
 def _pattern(columns: Sequence[ColumnSeen]) -> Iterator[Proposal]:

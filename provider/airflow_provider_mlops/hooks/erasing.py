@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_of
@@ -15,6 +16,7 @@ from airflow_provider_mlops.core.erasure import (
     Subject,
     check_reason,
     erasure_body,
+    read_keys,
     tombstone,
 )
 from airflow_provider_mlops.core.errors import BadInput, Refused, TransientError
@@ -159,3 +161,18 @@ class Eraser:
                 if new is not None:
                     self.storage.publish(staged, place.path(new))
             yield Rewritten(folder=place.folder, name=place.name, old=place.id, new=new, rows_left=left, rows=rows)
+
+
+def keys_of_file(path: str) -> tuple[str, ...]:
+    """Read the keys of a file.
+
+    :param path: the file, one key a line.
+    :return: the different keys.
+    :raises BadInput: when it cannot be read, or is no text.
+    """
+    try:
+        return read_keys(Path(path).read_text(encoding="utf-8").split("\n"))
+    except UnicodeDecodeError as err:
+        raise BadInput(f"{path} is no UTF-8 text: {err.reason}.") from err
+    except OSError as err:
+        raise BadInput(f"{path} cannot be read: {err.strerror}.") from err

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
-from airflow_provider_mlops.core.errors import Refused, TransientError
+from airflow_provider_mlops.core.erasure import check_tombstone
+from airflow_provider_mlops.core.errors import EvidenceBroken, Refused, TransientError
 from airflow_provider_mlops.core.gone import gone_snapshots, is_void, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
@@ -17,6 +18,26 @@ from airflow_provider_mlops.hooks.row_holders import holder_of
 from airflow_provider_mlops.hooks.storage import Storage
 
 PAGES = "validation"
+
+
+def broken_tombstones(storage: Storage, dataset: str) -> dict[str, str | None]:
+    """Check the tombstone of every recorded erasure.
+
+    :param storage: where they lie.
+    :param dataset: name of the dataset.
+    :return: by erasure what is wrong with its tombstone, None where it is the recorded one.
+    """
+    records = dataset_ledger(dataset, storage.ledger_root).records()
+    gone, found = gone_snapshots(records), dict[str, str | None]()
+    for record in records:
+        if record.kind == "erasure" and record.mode == "live" and not is_void(record, gone):
+            erasure_id = record.body["erasure_id"]
+            try:
+                check_tombstone(storage.read_marker(tombstone_path(dataset, erasure_id)), record.body)
+                found[erasure_id] = None
+            except EvidenceBroken as err:
+                found[erasure_id] = str(err)
+    return found
 
 
 def tombstone_path(dataset: str, erasure_id: str) -> str:
@@ -69,7 +90,7 @@ class Finisher:
             holder_of(item["folder"]).remove(self.storage, item)
 
     def _remove(self, folder: str, old: str, new: str | None) -> None:
-        path = f"{folder}/{old.removeprefix(PREFIX)}"
+        path = _below(folder, old)
         if self.storage.exists(path) and new is not None and not self._is_known(folder, new):
             raise TransientError(
                 f"{self.storage.uri(_below(folder, new))} should hold the rows that are left of {old} and does not; "
@@ -167,19 +188,3 @@ def _below(folder: str, content_id: str) -> str:
 
 def _key(record: Record, kind: str, about: str) -> str:
     return sha256_of({"erasure": record.hash, "kind": kind, "about": about})
-
-
-def unfinished(storage: Storage, dataset: str, records: Sequence[Record]) -> bool:
-    """Whether a recorded erasure has not removed all of what it names.
-
-    :param storage: where everything lies.
-    :param dataset: name of the dataset.
-    :param records: records of the dataset's ledger.
-    """
-    gone = gone_snapshots(records)
-    return any(
-        storage.exists(_below(f"{item['folder']}/{dataset}", item["snapshot_id"]))
-        for record in records
-        if record.kind == "erasure" and record.mode == "live" and not is_void(record, gone)
-        for item in record.body["snapshots"]
-    )

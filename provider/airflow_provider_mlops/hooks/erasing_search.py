@@ -16,13 +16,12 @@ from airflow_provider_mlops.hooks.gone import scores_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.removal import folders
 from airflow_provider_mlops.hooks.row_holders import RowHolder, Rows
-from airflow_provider_mlops.hooks.snapshots import models_of
+from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS, models_of, path_of
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.backends.erasing import Chosen
 
-ROW_FOLDERS = ("snapshots", "quarantine")
 SCORES = "evaluations"
 
 
@@ -45,7 +44,7 @@ class Place:
 
     def path(self, content_id: str) -> str:
         """Return where a content of its kind lies below the storage root."""
-        return f"{self.folder}/{self.name}/{content_id.removeprefix(PREFIX)}"
+        return path_of(self.folder, self.name, content_id)
 
 
 @dataclass(slots=True)
@@ -143,7 +142,7 @@ class Search:
         from airflow_provider_mlops.backends.parquet import SnapshotReader, read_manifest
 
         column = self.subject.column
-        with self.storage.open(f"{folder}/{self.dataset}/{snapshot_id.removeprefix(PREFIX)}") as path:
+        with self.storage.open(path_of(folder, self.dataset, snapshot_id)) as path:
             if is_window(read_manifest(path)):
                 return
             reader = SnapshotReader(path, snapshot_id)
@@ -178,7 +177,7 @@ class Search:
         for model, records in self.models.items():
             for scores_id, (column, tested_on) in self._scored(model, records).items():
                 ids = found.rows.row_ids.get(column, frozenset())
-                path = f"{SCORES}/{model}/{scores_id.removeprefix(PREFIX)}"
+                path = path_of(SCORES, model, scores_id)
                 if not self.storage.exists(path):
                     continue
                 if column != self.subject.column and self._was_pruned(tested_on):

@@ -16,9 +16,8 @@ from airflow_provider_mlops.core.retention import Plan, Rule, plan_pruning
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.removal import folders, remove
-from airflow_provider_mlops.hooks.rows import snapshot_path
 from airflow_provider_mlops.hooks.scores_store import scores_path
-from airflow_provider_mlops.hooks.snapshots import models_of, needs_of, stored_snapshots
+from airflow_provider_mlops.hooks.snapshots import models_of, needs_of, path_of, stored_snapshots
 from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -87,6 +86,7 @@ class Pruner:
             "rule": self.rule.to_dict(),
             "snapshots": [
                 {
+                    "folder": item.folder,
                     "snapshot_id": item.snapshot_id,
                     "partition_keys": list(item.partition_keys),
                     "rows": item.rows,
@@ -111,12 +111,13 @@ class Pruner:
 
     def _recorded(self) -> list[tuple[str, Callable[[], bool]]]:
         gone = gone_snapshots(self.ledger.records())
-        found: list[tuple[str, Callable[[], bool]]] = [
-            (snapshot_path(self.dataset, one), partial(_is_pruned, self.ledger, one))
-            for one, lost in gone.items()
-            if lost.how == PRUNED
-        ]
+        found: list[tuple[str, Callable[[], bool]]] = []
         for record in self.ledger.records("pruning"):
+            for item in record.body["snapshots"]:
+                lost = gone.get(item["snapshot_id"])
+                if lost is not None and lost.record == record.hash:
+                    path = path_of(item["folder"], self.dataset, item["snapshot_id"])
+                    found.append((path, partial(_is_pruned, self.ledger, item["snapshot_id"])))
             for item in record.body["scores"]:
                 path = scores_path(item["model"], item["scores_id"])
                 found.append((path, partial(_scored_before, item, record, self.storage)))

@@ -11,10 +11,10 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retention import Stored
 from airflow_provider_mlops.core.retention_needs import Needs, needs_of_model
+from airflow_provider_mlops.core.snapshot_manifest import parse_manifest
 from airflow_provider_mlops.hooks.ledger import LedgerHook
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.removal import folders
-from airflow_provider_mlops.hooks.rows import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -28,6 +28,10 @@ def datasets(ledger_root: str | None = None) -> list[str]:
     return sorted(name.removeprefix("dataset/") for name in found if name.startswith("dataset/"))
 
 
+ROW_FOLDERS = ("snapshots", "quarantine")
+"""Where rows of datasets lie, below the storage root: as they were taken or accepted, and what was set aside."""
+
+
 def stored_snapshots(storage: Storage, dataset: str) -> list[Stored]:
     """List the snapshots of a dataset, by what their manifests say; no rows are read.
 
@@ -35,7 +39,21 @@ def stored_snapshots(storage: Storage, dataset: str) -> list[Stored]:
     :param dataset: name of the dataset.
     :return: one entry per folder, in the order of the ids; rows and bytes are None where the manifest is broken.
     """
-    return [_stored(storage, dataset, f"{PREFIX}{name}") for name in folders(storage, f"snapshots/{dataset}")]
+    return [
+        _stored(storage, dataset, f"{PREFIX}{name}", folder)
+        for folder in ROW_FOLDERS
+        for name in folders(storage, f"{folder}/{dataset}")
+    ]
+
+
+def path_of(folder: str, dataset: str, snapshot_id: str) -> str:
+    """Return where rows lie below the storage root.
+
+    :param folder: one of `ROW_FOLDERS`.
+    :param dataset: name of the dataset.
+    :param snapshot_id: id of the rows.
+    """
+    return f"{folder}/{dataset}/{snapshot_id.removeprefix(PREFIX)}"
 
 
 def models_of(dataset: str, ledger_root: str | None = None) -> dict[str, list[Record]]:
@@ -87,18 +105,17 @@ def _dataset(record: Record) -> str | None:
     return manifest.get("dataset") if isinstance(manifest, dict) else None
 
 
-def _stored(storage: Storage, dataset: str, snapshot_id: str) -> Stored:
+def _stored(storage: Storage, dataset: str, snapshot_id: str, folder: str) -> Stored:
+    path = path_of(folder, dataset, snapshot_id)
     try:
-        manifest = storage.read_marker(snapshot_path(dataset, snapshot_id))
-        files = manifest.get("files") or []
-        sizes = [int(item["bytes"]) for item in files]
-        keys = tuple(str(key) for key in manifest.get("partition_keys") or ())
+        manifest = parse_manifest(storage.marker(path), storage.uri(path))
         return Stored(
             snapshot_id=snapshot_id,
-            partition_keys=keys,
-            rows=int(manifest["rows"]),
-            bytes=sum(sizes),
+            partition_keys=tuple(str(key) for key in manifest.get("partition_keys") or ()),
+            rows=None if manifest["rows"] is None else int(manifest["rows"]),
+            bytes=sum(int(item["bytes"]) for item in manifest["files"]),
             names=frozenset(ids_in(manifest)) - {snapshot_id},
+            folder=folder,
         )
-    except (EvidenceBroken, KeyError, TypeError, ValueError, AttributeError):
-        return Stored(snapshot_id=snapshot_id)
+    except (EvidenceBroken, KeyError, TypeError, ValueError):
+        return Stored(snapshot_id=snapshot_id, folder=folder)

@@ -120,3 +120,12 @@ def test_a_ring_of_replacements_ends(ledger: Ledger) -> None:
 
     assert gone.successor(found, A) is None
     assert len(gone.erasures_of(found, [A])) == 2
+
+
+def test_a_verdict_on_rows_that_were_erased_meanwhile_accepts_nothing(ledger: Ledger) -> None:
+    """The task read the snapshot before the erasure, and set rows aside: what it accepted may hold erased rows."""
+    take(ledger, "2013-01", A)
+    erase(ledger, A, B)
+    add(ledger, "validation", "PASS", partition_key="2013-01", snapshot_id=A, accepted_snapshot_id=C)
+
+    assert accepted_snapshots(ledger.records()) == {"2013-01": B}
