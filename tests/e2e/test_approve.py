@@ -44,9 +44,9 @@ def ask(world: World) -> dict[str, Any]:
 
 
 def test_the_starter_is_refused_and_another_one_answers(world_after: World, reviewer: AirflowApi) -> None:
-    """Who started the run may not approve it; another user's answer is a record that promotion obeys.
+    """Who started the run may not approve it; another user's answer is a record.
 
-    The champion has changed since the verdict, so that the promotion is refused for that reason alone.
+    The champion has changed since the verdict, so that the answer is void and nothing is promoted.
     """
     api, ledger = world_after.api, world_after.ledger()
     undecided = newest_undecided(ledger.records(), "flight_delays")
@@ -64,12 +64,14 @@ def test_the_starter_is_refused_and_another_one_answers(world_after: World, revi
         "GET", f"/dags/{APPROVE}/dagRuns/{run['dag_run_id']}/taskInstances/approve/-1/hitlDetails"
     )
     assert "The gate says INCONCLUSIVE" in question["subject"]
+    assert "An approval would be void" in question["body"]
+    assert "| Metric | Candidate | Champion |" in question["body"]
+    promotions = ledger.records("promotion")
     reviewer.answer(APPROVE, run["dag_run_id"], "approve", "Approve", params={"reason": "Looked at April."})
     assert api.wait_for_run(APPROVE, run["dag_run_id"])["state"] == "success"
 
     (answer,) = ledger.records("approval")
     assert answer.body["gate_record_hash"] == undecided.hash
     assert (answer.body["approver"], answer.body["reason"]) == (REVIEWER, "Looked at April.")
-    promotion = ledger.records("promotion")[-1]
-    assert promotion.body["gate_record_hash"] == undecided.hash
-    assert {rule["rule"]: rule["outcome"] for rule in promotion.body["verdict"]["rules"]}["gate_passed"] == "PASS"
+    assert (answer.outcome, answer.body["decision"]) == ("FAIL", "void")
+    assert ledger.records("promotion") == promotions

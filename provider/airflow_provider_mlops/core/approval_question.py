@@ -29,6 +29,7 @@ def approval_question(
     gate: Record,
     evaluation: Record | None,
     need: str,
+    void: str | None = None,
     *,
     approvers: Sequence[str] | None,
     groups: Sequence[str],
@@ -43,6 +44,7 @@ def approval_question(
     :param gate: the gate's record.
     :param evaluation: the record of the evaluation that was judged, None when it cannot be found.
     :param need: why a human is asked.
+    :param void: why an approval would be void by now, None when it would not.
     :param approvers: names of who may answer; None: whoever Airflow lets answer.
     :param groups: their groups.
     :param end: when the question ends as a rejection, as text; None: never.
@@ -55,6 +57,7 @@ def approval_question(
     candidate, champion = body["candidate_version"], body["champion_version"] or "(none)"
     lines = [f"Partition {escaped(body['partition_key'])}, version {candidate} against champion version {champion}."]
     lines += ["", escaped(need), ""]
+    lines += [f"**An approval would be void.** {escaped(void)}", ""] if void else []
     if evaluation is not None:
         heads, rows = comparison(evaluation.body["metrics"])
         lines += [f"**Compared on {evaluation.body['rows']:,} labelled test rows** (two-sided 90 % intervals)", ""]

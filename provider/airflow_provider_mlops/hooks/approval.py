@@ -126,7 +126,7 @@ def involved_in(records: Sequence[Record], gate: Record, model: str, starter: st
 
 
 def question_of(
-    records: Sequence[Record], gate: Record, request: Record, need: str, model: str, hook: MlflowHook
+    records: Sequence[Record], gate: Record, request: Record, need: str, void: str | None, model: str, hook: MlflowHook
 ) -> Question:
     """Write the question about a verdict, with its comparison, pages and figures.
 
@@ -134,6 +134,7 @@ def question_of(
     :param gate: the gate's record.
     :param request: the record of the question.
     :param need: why a human is asked.
+    :param void: why an approval would be void, None when it would not.
     :param model: name of the registered model.
     :param hook: the MLflow connection.
     :return: the question.
@@ -149,6 +150,7 @@ def question_of(
         gate,
         evaluation,
         need,
+        void,
         approvers=None if allowed is None else [approver.name for approver in allowed],
         groups=request.body["groups"],
         end=None if end is None else f"{end:%Y-%m-%d %H:%M} UTC",

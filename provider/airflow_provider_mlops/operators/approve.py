@@ -16,7 +16,7 @@ from airflow_provider_mlops.core.approval_policy import demand_of
 from airflow_provider_mlops.core.approval_records import answer_body, approvers_of, described, end_of, request_body
 from airflow_provider_mlops.core.approvers import check_four_eyes, check_member
 from airflow_provider_mlops.core.canonical import sha256_of
-from airflow_provider_mlops.core.errors import FinalError, Refused
+from airflow_provider_mlops.core.errors import FinalError
 from airflow_provider_mlops.core.evaluation import names_of
 from airflow_provider_mlops.core.evidence import gate_by_hash
 from airflow_provider_mlops.core.ledger import Ledger
@@ -168,14 +168,14 @@ class ModelApprovalOperator(ApprovalOperator):
         self.log.info("%s", need.reason)
         if not need.human:
             return self._result(gate, None)
-        if reason := void_now(records, gate, self.model_name, hook, self.ledger_root):
-            raise Refused(f"An answer would be void. {reason}")
         request = self._request(context, ledger, gate, run)
         left = left_until(end_of(request))
         if left is not None and left <= timedelta(0):
             self.log.info("The time for an answer has ended.")
             return self._finish(context, gate, self._record(ledger, gate, request, run, decision=REJECTED))
-        question = question_of(records, gate, request, need.reason, self.model_name, hook)
+        if void := void_now(records, gate, self.model_name, hook, self.ledger_root):
+            self.log.warning("An approval would be void. %s", void)
+        question = question_of(records, gate, request, need.reason, void, self.model_name, hook)
         self.subject, self.body = self.subject or question.subject, self.body or question.body
         if (allowed := approvers_of(request)) is not None:
             self.assigned_users = [{"id": approver.id, "name": approver.name} for approver in allowed]
