@@ -5,6 +5,7 @@
 from datetime import timedelta
 
 import pendulum
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 
 from airflow_provider_mlops import assets
@@ -13,6 +14,7 @@ from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -87,7 +89,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         model_name="flight_delays",
         evaluation_id="{{ ti.xcom_pull(task_ids='evaluate')['evaluation_id'] }}",
         policy="include/flights/policy.yaml",
-        routes={"inconclusive": ["approve"]},
+        routes={"pass": ["approve"], "inconclusive": ["approve"]},
     )
     # [END example_gate]
     # [START example_approve]
@@ -103,11 +105,19 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         task_id="promote",
         model_name="flight_delays",
         gate_record="{{ ti.xcom_pull(task_ids='gate')['record'] }}",
-        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     # [END example_promote]
-    snapshot >> validate >> train >> register >> evaluate >> gate >> promote
-    gate >> approve >> promote
+    # [START example_notify]
+    notify = NotifyOperator(
+        task_id="notify",
+        model_name="flight_delays",
+        notifiers=[
+            SmtpNotifier(to="team@example.com", subject="{{ message.subject }}", html_content="{{ message.html }}")
+        ],
+        trigger_rule=TriggerRule.ALL_DONE,
+    )
+    # [END example_notify]
+    snapshot >> validate >> train >> register >> evaluate >> gate >> approve >> promote >> notify
 
 with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
     # [START example_wait]

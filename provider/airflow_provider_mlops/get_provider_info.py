@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                 "erase",
                 "evaluate",
                 "gate",
+                "notify",
                 "promote",
                 "reconcile",
                 "register",
@@ -46,6 +47,7 @@ def get_provider_info() -> dict[str, Any]:
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
             *(f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")),
         ],
+        "notifications": [f"{_PACKAGE}.notifications.ledger.LedgerNotifier"],
         "task-decorators": [
             # Airflow's schema documents `path`, its code reads `class-name`.
             {"name": "mlops_train", "class-name": f"{_PACKAGE}.decorators.train.mlops_train_task"}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from airflow.cli.cli_config import ActionCommand, GroupCommand
-from airflow.sdk import DAG, Asset, BaseOperatorLink, BaseSensorOperator
+from airflow.sdk import DAG, Asset, BaseNotifier, BaseOperatorLink, BaseSensorOperator
 from airflow.triggers.base import BaseEventTrigger
 
 import airflow_provider_mlops
@@ -193,6 +193,7 @@ def test_every_operator_has_a_page_with_an_example(name: str) -> None:
         ("sensors", BaseSensorOperator, "sensors.md"),
         ("triggers", BaseEventTrigger, "triggers.md"),
         ("links", BaseOperatorLink, "links.md"),
+        ("notifications", BaseNotifier, "notifications.md"),
         ("decorators", MLOpsOperator, "decorators.md"),
     ],
 )

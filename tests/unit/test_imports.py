@@ -16,7 +16,7 @@ import airflow_provider_mlops
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(airflow_provider_mlops.__file__).parent
-AT_PARSE = ("operators", "sensors", "triggers", "links", "decorators", "task_groups", "hooks")
+AT_PARSE = ("operators", "sensors", "triggers", "links", "decorators", "task_groups", "notifications", "hooks")
 MODULES = [
     "airflow_provider_mlops",
     *(f"airflow_provider_mlops.{name}" for name in ("assets", "config", "get_provider_info", "cli.definition")),

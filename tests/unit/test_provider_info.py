@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator
+from airflow.sdk import BaseHook, BaseNotifier, BaseOperator, BaseOperatorLink, BaseSensorOperator
 from airflow.sdk.bases.decorator import DecoratedOperator
 from airflow.triggers.base import BaseTrigger
 
@@ -26,6 +26,7 @@ KINDS = {
     "triggers": BaseTrigger,
     "links": BaseOperatorLink,
     "decorators": DecoratedOperator,
+    "notifications": BaseNotifier,
 }
 
 
@@ -85,6 +86,11 @@ def test_declares_every_link() -> None:
     assert used <= set(INFO["extra-links"])
 
 
+def test_declares_every_notifier() -> None:
+    """So that `airflow providers notifications` lists it."""
+    assert set(INFO["notifications"]) == set(_found("notifications"))
+
+
 def test_declares_every_task_decorator() -> None:
     """`@task.<name>` is found by its declaration, under the name that the operator shows."""
     declared = {entry["class-name"]: entry["name"] for entry in INFO["task-decorators"]}
@@ -98,6 +104,7 @@ def test_declares_every_task_decorator() -> None:
     "path",
     [
         *INFO["extra-links"],
+        *INFO["notifications"],
         *INFO["cli"],
         *(entry["class-name"] for entry in INFO["task-decorators"]),
         *(entry["hook-class-name"] for entry in INFO["connection-types"]),

@@ -101,6 +101,13 @@ def approval(body: Mapping[str, Any]) -> str:
     return described(body)
 
 
+def notification(body: Mapping[str, Any]) -> str:
+    """Return about which record people were told, or why not."""
+    if body["error"]:
+        return f"attempt {body['attempt']} to tell about {body['record_hash'][:19]} failed: {body['error']}"
+    return f"told about {body['record_hash'][:19]}"
+
+
 def promotion(body: Mapping[str, Any]) -> str:
     """Return from which to which version the alias moved, or why it did not."""
     if not _verdict(body).passed:
@@ -191,6 +198,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         gate,
         approval_request,
         approval,
+        notification,
         promotion,
         describe_moves.rollback,
         describe_moves.retirement,

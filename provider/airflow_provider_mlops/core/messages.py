@@ -110,9 +110,12 @@ def _move(record: Record) -> tuple[str, str]:
     if record.outcome != Outcome.PASS:
         return f"version {version} was refused ({record.kind})", WARNING
     before, alias = body.get("previous_version"), body.get("alias")
-    where = "nowhere" if version is None else f"version {version}"
     severity = INFO if record.kind in ("promotion", "adoption") else WARNING
-    return f"{record.kind}: {alias} is on {where}, was on {before or 'no version'}", severity
+    return f"{record.kind}: {alias} is on {_named(version)}, was on {_named(before)}", severity
+
+
+def _named(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
 
 
 def _drift(record: Record) -> tuple[str, str]:

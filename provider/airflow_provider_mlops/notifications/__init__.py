@@ -1,0 +1,1 @@
+"""Notifiers: messages about what the ledger records."""
