@@ -18,6 +18,7 @@ from tests.support.server import MlflowServer  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.support.faults import TaskProcesses
+    from tests.support.sources import PostgresServer
 
 MakeLab = Callable[[str], Lab]
 
@@ -44,6 +45,15 @@ def make_lab(stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory, stages: Stages) -> Iterator[MlflowServer]:
     """A real `mlflow server` on loopback HTTP, for the whole session."""
     with MlflowServer(tmp_path_factory.mktemp("mlflow-server"), database=stages.database()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresServer"]:
+    """A real PostgreSQL on loopback, for the whole session."""
+    from tests.support.sources import PostgresServer
+
+    with PostgresServer(tmp_path_factory.mktemp("postgres") / "server") as server:
         yield server
 
 

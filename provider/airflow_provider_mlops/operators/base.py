@@ -117,12 +117,32 @@ def bundle_file(context: Context, path: str) -> Path:
     """
     if not path:
         raise BadInput("A file of the Dag bundle is needed, the path is empty.")
-    bundle = getattr(context["ti"], "bundle_instance", None)
-    root = Path(bundle.path) if bundle is not None else Path.cwd()
+    root = bundle_root(context)
     found = root / path
     if not found.is_file():
         raise BadInput(f"File {path!r} is not in the Dag bundle at {root}.")
     return found
+
+
+def bundle_root(context: Context) -> Path:
+    """Return the root of the Dag bundle.
+
+    :param context: Airflow's context.
+    :return: its folder; the working directory where there is no bundle.
+    """
+    bundle = getattr(context["ti"], "bundle_instance", None)
+    return Path(bundle.path) if bundle is not None else Path.cwd()
+
+
+def bundle_facts(context: Context) -> dict[str, Any]:
+    """Return which code a task ran from.
+
+    :param context: Airflow's context.
+    :return: ``{"name", "version"}`` of the Dag bundle; the version is null where bundles have none (local, S3).
+    """
+    bundle = getattr(context["ti"], "bundle_instance", None)
+    version = getattr(bundle, "version", None)
+    return {"name": getattr(bundle, "name", None), "version": None if version is None else str(version)}
 
 
 def bounded(result: Mapping[str, Any]) -> dict[str, Any]:

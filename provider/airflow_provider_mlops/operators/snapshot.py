@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.canonical import sha256_of
-from airflow_provider_mlops.core.code_identity import code_hash, import_callable
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.source import Source, parse_source
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.sources.reading import Where
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.hooks.taking import check_still_there, publish_snapshot, was_pruned_since
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
+from airflow_provider_mlops.hooks.take import FACTS, take_snapshot
+from airflow_provider_mlops.hooks.taking import check_still_there, was_pruned_since
+from airflow_provider_mlops.links.storage import SnapshotLink, push_snapshot_link
+from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts, bundle_root
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 
@@ -32,8 +36,9 @@ class SnapshotDatasetOperator(MLOpsOperator):
     ``assets.snapshot_alias(dataset)`` among the outlets, a live run emits an event of ``assets.snapshot(dataset)``.
 
     :param dataset: name of the dataset; its ledger is ``dataset/<name>``. (templated)
-    :param source: import path ``package.module:function`` of a function that takes a ``Partition`` and yields
-        pandas frames or Arrow tables of one schema, in canonical row order. (templated)
+    :param source: what to take it from: a mapping that `airflow_provider_mlops.sources` builds (a query, files, a
+        function, snapshots of another dataset, a DVC-tracked file), or the import path ``package.module:function`` of
+        a function that takes a ``Partition`` and yields frames of one schema, in canonical row order. (templated)
     :param partition_key: partition to copy, ``2013-01`` or ``2013-01-31``; default: that of the run. (templated)
     :param time_column: timestamp column whose range the manifest states.
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
@@ -43,13 +48,14 @@ class SnapshotDatasetOperator(MLOpsOperator):
     """
 
     template_fields: Sequence[str] = ("dataset", "source", "partition_key", "storage_root", "ledger_root")
+    operator_extra_links = (SnapshotLink(),)
     ui_color = "#d6eaf8"
 
     def __init__(
         self,
         *,
         dataset: str,
-        source: str,
+        source: str | Mapping[str, Any],
         partition_key: str = PARTITION_KEY,
         time_column: str | None = None,
         storage_root: str | None = None,
@@ -67,11 +73,12 @@ class SnapshotDatasetOperator(MLOpsOperator):
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Take the snapshot, or find the recorded one in audit mode."""
         partition = Partition.parse(self.partition_key)
+        source = parse_source(self.source)
         ledger = dataset_ledger(self.dataset, self.ledger_root)
         recorded = ledger.latest(kind="snapshot", partition_key=partition.key)
         if run.mode is Mode.AUDIT:
-            return self._recorded(recorded, partition)
-        body = self._take(partition, ledger)
+            return self._recorded(context, recorded, partition)
+        body = self._take(context, run, source, partition, ledger)
         unchanged = recorded is not None and recorded.body["snapshot_id"] == body["snapshot_id"]
         if recorded is None or not unchanged or run.mode is not Mode.LIVE or was_pruned_since(ledger, recorded):
             # The key names what came before, so that rows which return to an earlier state are recorded again.
@@ -81,47 +88,66 @@ class SnapshotDatasetOperator(MLOpsOperator):
         else:
             self.log.info("Partition %s has not changed: found %s.", partition.key, body["snapshot_id"])
         check_still_there(Storage(self.storage_root, self.ledger_root), self.dataset, body["snapshot_id"])
-        result = self._result(recorded)
+        result = self._result(context, recorded)
         facts = {name: result[name] for name in ("dataset", "snapshot_id", "rows")}
         self.emit(context, run, assets.snapshot_alias(self.dataset), assets.snapshot(self.dataset), facts)
         return result
 
-    def _take(self, partition: Partition, ledger: Ledger) -> dict[str, Any]:
-        from airflow_provider_mlops.backends.parquet import write_snapshot
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        """Return what was read and made, for the OpenLineage provider.
 
-        function = import_callable(self.source)
-        facts = {
-            "dataset": self.dataset,
-            "partition_keys": [partition.key],
-            "source": self.source,
-            "source_code_hash": code_hash(function),
-        }
+        :param task_instance: Airflow's task instance.
+        :return: inputs and the snapshot; None when this run took none.
+        """
+        from airflow_provider_mlops.hooks.lineage import snapshot_lineage
+
+        taken = getattr(self, "_taken", None)
+        return None if taken is None else snapshot_lineage(*taken)
+
+    def _take(
+        self, context: Context, run: RunFacts, source: Source, partition: Partition, ledger: Ledger
+    ) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.lineage import report_hook_lineage
+
         storage = Storage(self.storage_root, self.ledger_root)
-        with storage.staging() as folder:
-            self.log.info("Reading partition %s of dataset %s from %s.", partition.key, self.dataset, self.source)
-            manifest = write_snapshot(function(partition), folder, facts, self.time_column)
-            uri = publish_snapshot(storage, folder, self.dataset, manifest["snapshot_id"], ledger)
-        self.log.info("%s rows in snapshot %s.", f"{manifest['rows']:,}", manifest["snapshot_id"])
-        low, high = manifest["time_range"] or (None, None)
+        where = Where(
+            partition=partition,
+            bundle=bundle_root(context),
+            storage=storage,
+            ledger_root=self.ledger_root,
+            time_column=self.time_column,
+            log=self.log,
+        )
+        user = getattr(context["dag_run"], "triggering_user_name", None)
+        made = {"made_by": {**run.to_record(), "user": user}, "bundle": bundle_facts(context)}
+        manifest = take_snapshot(source, where, dataset=self.dataset, ledger=ledger, made=made)
+        self._taken = (source, manifest, storage, where.bundle)
+        report_hook_lineage(self, source, manifest["uri"])
+        low, high = manifest.get("time_range") or (None, None)
+        stated = {name: manifest.get(name) for name in ("source", "source_kind", "source_hash", *FACTS)}
         return {
             "partition_key": partition.key,
+            "partition_keys": [member["partition_key"] for member in manifest.get("members", ())] or [partition.key],
             "snapshot_id": manifest["snapshot_id"],
             "rows": manifest["rows"],
-            "uri": uri,
+            "uri": manifest["uri"],
             "time_min": low,
             "time_max": high,
-            "source": self.source,
-            "source_code_hash": facts["source_code_hash"],
+            **stated,
+            **made,
+            "manifest_sha256": manifest["manifest_sha256"],
         }
 
-    def _recorded(self, recorded: Record | None, partition: Partition) -> dict[str, Any]:
+    def _recorded(self, context: Context, recorded: Record | None, partition: Partition) -> dict[str, Any]:
         if recorded is None:
             raise AirflowSkipException(
                 f"Dataset {self.dataset!r} has no recorded snapshot of {partition.key}: there is nothing to audit."
             )
         self.log.info("Audit works on the recorded snapshot %s.", recorded.body["snapshot_id"])
-        return self._result(recorded)
+        return self._result(context, recorded)
 
-    def _result(self, record: Record) -> dict[str, Any]:
+    def _result(self, context: Context, record: Record) -> dict[str, Any]:
         shown = {name: record.body[name] for name in ("partition_key", "snapshot_id", "rows", "uri")}
+        push_snapshot_link(context, shown["uri"])
+        self.log.info("Its manifest: %s/manifest.json", shown["uri"])
         return {"dataset": self.dataset, **shown, "record": record.hash}

@@ -1,0 +1,109 @@
+"""JSON lines as Arrow tables of one schema, streamed; a bad line is an error that names file and line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, BinaryIO
+
+from airflow_provider_mlops.backends.arrow_types import check_columns
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.errors import BadInput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 4 << 20
+
+
+class JsonLines:
+    """Reads files of one JSON object a line that share the columns and types of the first block.
+
+    Text stays text, also where it looks like a time; name the type in the schema to have it parsed.
+
+    :param stated: Arrow type by column, as the source states it; the others are inferred from the first block.
+    """
+
+    def __init__(self, stated: Mapping[str, pa.DataType]) -> None:
+        self._stated = stated
+        self._schema: pa.Schema | None = None
+
+    def tables(self, name: str, open_file: Callable[[], BinaryIO]) -> Iterator[pa.Table]:
+        """Read a file.
+
+        :param name: its name, for errors.
+        :param open_file: opens it for reading bytes.
+        :return: tables of the schema of the first block.
+        :raises BadInput: naming file, line and what is wrong.
+        """
+        line = 1
+        with open_file() as file:
+            for block in _blocks(file):
+                if block.strip():
+                    yield self._table(name, block, line)
+                line += block.count(b"\n")
+
+    def _table(self, name: str, block: bytes, line: int) -> pa.Table:
+        pa = load("pyarrow", "parquet")
+        try:
+            if self._schema is None:
+                self._schema = self._inferred(name, self._parsed(block, None).schema)
+            return self._parsed(block, self._schema)
+        except pa.ArrowInvalid as err:
+            raise BadInput(self._told(name, block, line, str(err))) from None
+
+    def _parsed(self, block: bytes, schema: pa.Schema | None) -> pa.Table:
+        json = load("pyarrow.json", "parquet")
+        return json.read_json(
+            io.BytesIO(block),
+            # An object may not be larger than a block, and a schema is inferred from the first one.
+            read_options=json.ReadOptions(block_size=len(block) + 1, use_threads=False),
+            parse_options=json.ParseOptions(
+                explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "error"
+            ),
+        )
+
+    def _inferred(self, name: str, schema: pa.Schema) -> pa.Schema:
+        pa, types = load("pyarrow", "parquet"), load("pyarrow.types", "parquet")
+        check_columns(schema.names, {}, name)
+        found = {field.name: pa.string() if types.is_timestamp(field.type) else field.type for field in schema} | dict(
+            self._stated
+        )
+        for column, kind in found.items():
+            if types.is_null(kind):
+                raise BadInput(
+                    f"{name}: column {column!r} is null throughout its first {BLOCK >> 20} MiB, so that its type is "
+                    f'unknown; name it: schema={{"{column}": "float64"}}.'
+                )
+        return pa.schema(list(found.items()))
+
+    def _told(self, name: str, block: bytes, line: int, message: str) -> str:
+        """Find the line of an error by parsing the lines of its block one by one."""
+        pa = load("pyarrow", "parquet")
+        where = ""
+        for number, text in enumerate(block.splitlines(), line):
+            try:
+                if text.strip():
+                    self._parsed(text, self._schema)
+            except pa.ArrowInvalid as err:
+                where, message = f", line {number}", str(err)
+                break
+        message = message.removesuffix(" in row 0").rstrip(".")
+        hint = (
+            "" if "Invalid value" in message else " Columns and types are those of the first block; name all in schema."
+        )
+        return f"{name}{where}: {message[:300]}.{hint}"
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Give whole lines, some megabytes at a time."""
+    rest = b""
+    while data := file.read(BLOCK):
+        cut = data.rfind(b"\n") + 1
+        if cut == 0:
+            rest += data
+            continue
+        yield rest + data[:cut]
+        rest = data[cut:]
+    if rest:
+        yield rest

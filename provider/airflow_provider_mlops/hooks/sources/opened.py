@@ -1,0 +1,40 @@
+"""Opening a source of any kind."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from airflow_provider_mlops.core.source import DvcSource, FilesSource, FunctionSource, Source, SqlSource
+from airflow_provider_mlops.hooks.sources.reading import Reading, Where
+
+
+def open_source(source: Source, where: Where) -> AbstractContextManager[Reading]:
+    """Open a source for reading.
+
+    :param source: the source.
+    :param where: the partition, and where the source's parts are found.
+    :return: context manager that gives the reading.
+    :raises BadInput: when the source is not what it must be.
+    :raises TransientError: when it cannot be reached.
+    """
+    match source:
+        case FunctionSource():
+            from airflow_provider_mlops.hooks.sources.function import read_function
+
+            return read_function(source, where)
+        case SqlSource():
+            from airflow_provider_mlops.hooks.sources.sql import read_sql
+
+            return read_sql(source, where)
+        case FilesSource():
+            from airflow_provider_mlops.hooks.sources.files import read_files
+
+            return read_files(source, where)
+        case DvcSource():
+            from airflow_provider_mlops.hooks.sources.dvc import read_dvc
+
+            return read_dvc(source, where)
+        case _:
+            from airflow_provider_mlops.hooks.sources.window import read_window
+
+            return read_window(source, where)
