@@ -13,8 +13,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_mlops import sources
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from tests.conftest import MakeLab
 from tests.support.lab import DATASET, SYNTHETIC, Lab
+from tests.support.sources import Lines
 from tests.support.synthetic import rows_of
 
 CHAIN = f"dataset/{DATASET}"
@@ -28,7 +30,8 @@ def lab(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     rows = rows_of("2020-01", 40)[["row_id", "signal"]]
     (lab.root / "data").mkdir()
     rows.to_csv(lab.root / "data" / "2020-01.csv", index=False)
-    rows.to_json(lab.root / "data" / "2020-01.jsonl", orient="records", lines=True, double_precision=15)
+    lines = [json.dumps(row) for row in rows.to_dict("records")]
+    (lab.root / "data" / "2020-01.jsonl").write_text("\n".join(lines))
     pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), lab.root / "data" / "2020-01.parquet")
     with closing(sqlite3.connect(lab.root / "lite.db")) as connection, connection:
         rows.assign(time="2020-01-05").to_sql("events", connection)
@@ -68,14 +71,13 @@ def test_record_and_manifest_say_where_the_rows_are_from(lab: Lab) -> None:
 
 def test_each_kind_gives_the_same_rows(lab: Lab) -> None:
     """The same rows from a table, a CSV, JSON lines or Parquet are one snapshot, found again."""
-    query = "SELECT row_id, signal FROM events ORDER BY \"index\""
+    query = 'SELECT row_id, signal FROM events ORDER BY "index"'
     built = [
         sources.sql("lite", query),
-        sources.files("data/{{ task.partition_key }}.csv", "csv"),
+        sources.files("data/2020-01.csv", "csv"),
         sources.files("data/*.jsonl", "jsonl"),
         sources.files("data/*.parquet", "parquet"),
     ]
-    built[1]["url"] = "data/2020-01.csv"
     ids = {json.dumps(source): take(lab, source)["snapshot_id"] for source in built}
 
     assert len(set(ids.values())) == 1
@@ -88,21 +90,23 @@ def test_source_is_templated_and_serialised(lab: Lab) -> None:
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
 
-    task = lab.task("snapshot", source=sources.files("data/{{ key }}.csv", "csv", options={"delimiter": "{{ sign }}"}))
+    source = sources.files("data/{{ key }}.csv", "csv", options={"delimiter": "{{ sign }}"})
+    task = lab.task("snapshot", source=source, partition_key="2020-01")
     with DAG("d", schedule=None) as dag:
         dag.add_task(task)
     DagSerialization.to_dict(dag)
-    task.render_template_fields({"key": "2020-01", "sign": ",", "dag_run": None, "ti": None, "task": task})
+    task.render_template_fields({"key": "2020-01", "sign": ",", "task": task})
 
     assert task.source == {"kind": "files", "url": "data/2020-01.csv", "format": "csv", "options": {"delimiter": ","}}
 
 
-def test_the_log_tells_source_progress_and_outcome(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_tells_source_progress_and_outcome(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first line with the source, a last one with rows, bytes, seconds and id; no parameter's value."""
+    log = Lines()
+    monkeypatch.setattr(SnapshotDatasetOperator, "log", log)
     query = "SELECT row_id, signal FROM events WHERE row_id <> :secret ORDER BY row_id"
-    with caplog.at_level("INFO"):
-        taken = take(lab, sources.sql("lite", query, parameters={"secret": "hunter22"}))
-    text = caplog.text
+    taken = take(lab, sources.sql("lite", query, parameters={"secret": "hunter22"}))
+    text = "\n".join(log.lines)
 
     assert "Reading partition 2020-01 of dataset events from sql:lite (sha256:" in text
     assert f"{taken['snapshot_id']}: 40 rows, 0.0 MB as Parquet," in text

@@ -38,7 +38,9 @@ def server(postgres_server: PostgresServer) -> PostgresServer:
     """A server with a table of every type and one of flights."""
     with postgres_server.open() as connection:
         connection.execute(TYPES)
-        connection.execute("CREATE TABLE flights (id int PRIMARY KEY, at timestamptz NOT NULL, carrier text, delay int)")
+        connection.execute(
+            "CREATE TABLE flights (id int PRIMARY KEY, at timestamptz NOT NULL, carrier text, delay int)"
+        )
         connection.execute(
             "INSERT INTO flights SELECT i, '2020-01-01'::timestamptz + i * interval '1 hour', "
             "(ARRAY['AA', 'B6', 'UA'])[1 + i % 3], i % 60 FROM generate_series(0, 1500) i"
@@ -110,9 +112,7 @@ def test_every_type(driver: str, tmp_path: Path) -> None:
 
 def test_copy_and_cursor_give_the_same_id(driver: str, tmp_path: Path) -> None:
     """How rows travel is no part of their identity."""
-    query = (
-        "SELECT id, small, big, real4, real8, money, yes, words, code, padded, at, moment, tag, raw FROM types ORDER BY id"
-    )
+    query = "SELECT id, small, big, real4, real8, money, yes, words, code, padded, at, moment, tag, raw FROM types ORDER BY id"
     tables = [read(sources.sql(conn_id, query), tmp_path) for conn_id in ("warehouse", "by_cursor")]
 
     assert tables[0].schema == tables[1].schema
@@ -179,7 +179,9 @@ def test_one_consistent_state(
     """What others commit while the rows stream by is not in them."""
     with server.open() as other:
         other.execute("DROP TABLE IF EXISTS moving")
-        other.execute("CREATE TABLE moving AS SELECT i AS id, repeat('x', 500) AS text FROM generate_series(1, 60000) i")
+        other.execute(
+            "CREATE TABLE moving AS SELECT i AS id, repeat('x', 500) AS text FROM generate_series(1, 60000) i"
+        )
         with opened(sources.sql(conn_id, "SELECT * FROM moving ORDER BY id"), tmp_path) as reading:
             first = next(reading.rows)
             other.execute("UPDATE moving SET text = 'changed'")
@@ -196,13 +198,19 @@ def test_a_source_that_writes_is_refused(driver: str, server: PostgresServer, tm
     query = "WITH gone AS (DELETE FROM flights RETURNING id) SELECT id FROM gone ORDER BY id"
     with pytest.raises(BadInput, match="refused the query"):
         read(sources.sql("warehouse", query), tmp_path)
-    assert read(sources.sql("warehouse", "SELECT count(*) AS n FROM flights ORDER BY n"), tmp_path)["n"][0].as_py() == 1501
+    assert (
+        read(sources.sql("warehouse", "SELECT count(*) AS n FROM flights ORDER BY n"), tmp_path)["n"][0].as_py() == 1501
+    )
 
 
 @pytest.mark.parametrize(
     ("query", "more", "words"),
     [
-        ("SELECT * FROM fligths ORDER BY id", {}, r"'warehouse' refused the query: relation \"fligths\" does not exist"),
+        (
+            "SELECT * FROM fligths ORDER BY id",
+            {},
+            r"'warehouse' refused the query: relation \"fligths\" does not exist",
+        ),
         ("SELECT nope FROM flights ORDER BY id", {}, r"column \"nope\" does not exist"),
         ("SELEKT 1 ORDER BY 1", {}, "must begin with SELECT"),
         ("SELECT id, FROM flights ORDER BY id", {}, "syntax error"),
@@ -216,7 +224,11 @@ def test_a_source_that_writes_is_refused(driver: str, server: PostgresServer, tm
         ("SELECT 'x' AS a ORDER BY a", {"schema": {"a": "int64"}}, "Column 'a'.* invalid value 'x'"),
         ("SELECT timestamptz 'infinity' AS a ORDER BY a", {}, "Column 'a'.* invalid value 'infinity'"),
         ("SELECT id / 0 AS a FROM flights ORDER BY id", {}, "division by zero"),
-        ("SELECT CAST(:secret AS int) AS a ORDER BY a", {"parameters": {"secret": "hunter22"}}, "syntax for .*: :secret"),
+        (
+            "SELECT CAST(:secret AS int) AS a ORDER BY a",
+            {"parameters": {"secret": "hunter22"}},
+            "syntax for .*: :secret",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named(

@@ -69,9 +69,7 @@ def test_a_column_that_is_null_at_first(tmp_path: Path) -> None:
         (2, {"odd": "bool"}, r"Column 'odd', rows 1 to 10: a value is no bool: a number other than 0 and 1"),
     ],
 )
-def test_mixed_values_are_named(
-    database: Path, value: Any, schema: dict[str, str], words: str, tmp_path: Path
-) -> None:
+def test_mixed_values_are_named(database: Path, value: Any, schema: dict[str, str], words: str, tmp_path: Path) -> None:
     """SQLite takes any value in any column; a snapshot does not."""
     change(database, "UPDATE flights SET odd = ? WHERE id = 42", value)
     with pytest.raises(BadInput, match=words):

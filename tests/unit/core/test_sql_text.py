@@ -107,7 +107,9 @@ def test_one_statement_that_reads(query: str, text: str) -> None:
     assert checked_query(query) == text
 
 
-@pytest.mark.parametrize("query", ["", ";", "DELETE FROM t", "SELECT 1; DROP TABLE t", "SELECT 1;;", "EXPLAIN SELECT 1"])
+@pytest.mark.parametrize(
+    "query", ["", ";", "DELETE FROM t", "SELECT 1; DROP TABLE t", "SELECT 1;;", "EXPLAIN SELECT 1"]
+)
 def test_anything_else_is_refused(query: str) -> None:
     """Several statements, and those that do not read."""
     with pytest.raises(BadInput, match="several statements|must begin with SELECT"):

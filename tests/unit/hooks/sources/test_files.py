@@ -116,7 +116,9 @@ def test_a_value_of_another_type_is_named(packed: bool, tmp_path: Path, monkeypa
     text = ("id,b\n" + "".join(f"{n},{n}\n" for n in range(5000)) + "5000,word\n").encode()
     name = "a.csv.gz" if packed else "a.csv"
     (tmp_path / name).write_bytes(gzip.compress(text) if packed else text)
-    with pytest.raises(BadInput, match=rf"{name}, line 5002: Column 'b': .*invalid value 'word'\. Name its type in schema"):
+    with pytest.raises(
+        BadInput, match=rf"{name}, line 5002: Column 'b': .*invalid value 'word'\. Name its type in schema"
+    ):
         read(sources.files(f"*{name[1:]}", "csv"), tmp_path)
 
     table = read(sources.files(f"*{name[1:]}", "csv", schema={"b": "string"}), tmp_path)
