@@ -177,3 +177,58 @@ def test_missing_bucket_is_told(s3_lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Exception, match=r"bucket|Bucket"):
         s3_lab.run("snapshot", partition_key="2020-01")
     assert s3_lab.records("snapshot", "dataset/events") == []
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_files_on_s3_are_a_source(
+    s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource", format: str, tmp_path: Path
+) -> None:
+    """A glob on S3, in the order of names; the same rows from disk are the same snapshot."""
+    import pandas as pd
+
+    from airflow_provider_mlops import sources
+
+    for number in (2, 10, 1):
+        frame, path = pd.DataFrame({"id": [number], "name": ["x"]}), tmp_path / f"part-{number:02}.{format}"
+        frame.to_csv(path, index=False) if format == "csv" else frame.to_parquet(path, index=False)
+        bucket.put_object(Key=f"in/2020-01/{path.name}", Body=path.read_bytes())
+    bucket.put_object(Key="in/2020-01/_SUCCESS", Body=b"")
+    arguments = {"partition_key": "2020-01", "time_column": None}
+    remote = s3_lab.run(
+        "snapshot", source=sources.files(f"s3://minio@{BUCKET}/in/2020-01/*.{format}", format), **arguments
+    )
+    local = s3_lab.run("snapshot", source=sources.files(f"{tmp_path}/*.{format}", format), **arguments)
+    named = s3_lab.run(
+        "snapshot", source=sources.files(f"s3://{BUCKET}/in/*/*.{format}", format, conn_id="minio"), **arguments
+    )
+
+    assert remote["snapshot_id"] == local["snapshot_id"] == named["snapshot_id"]
+    assert remote["rows"] == 3
+    assert s3_lab.xcoms == {}
+
+
+def test_files_on_s3_that_change(
+    s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object that is replaced while the others are read is noticed; nothing is recorded."""
+    from airflow_provider_mlops import sources
+    from airflow_provider_mlops.core.errors import TransientError
+    from airflow_provider_mlops.hooks.sources import files
+
+    for name in ("a", "b"):
+        bucket.put_object(Key=f"in/{name}.csv", Body=b"id\n1\n")
+    real = files.tables_of_files
+
+    def replaced(*arguments: object) -> Iterator[object]:
+        yield from real(*arguments)  # type: ignore[arg-type]
+        bucket.put_object(Key="in/a.csv", Body=b"id\n2\n")
+
+    monkeypatch.setattr(files, "tables_of_files", replaced)
+    with pytest.raises(TransientError, match=r"in/a\.csv was changed while s3://minio@mlops/in/\*\.csv was read"):
+        s3_lab.run(
+            "snapshot",
+            source=sources.files(f"s3://minio@{BUCKET}/in/*.csv", "csv"),
+            partition_key="2020-01",
+            time_column=None,
+        )
+    assert s3_lab.records("snapshot", "dataset/events") == []

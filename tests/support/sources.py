@@ -27,9 +27,11 @@ class Lines:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def info(self, text: str, *args: Any) -> None:
+    def info(self, text: str, *args: Any, **_: Any) -> None:
         """Keep a line."""
-        self.lines.append(text % args)
+        self.lines.append(text % args if args else text)
+
+    debug = warning = error = info
 
 
 def where(root: Path, key: str = "2020-01", **more: Any) -> Where:

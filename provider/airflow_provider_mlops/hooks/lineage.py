@@ -41,8 +41,8 @@ def report_hook_lineage(hook: Any, source: Source, uri: str) -> None:
 
     collector = get_hook_lineage_collector()
     if isinstance(source, FilesSource) and "://" in source.url:
-        collector.add_input_asset(context=hook, uri=_without_user(source.url))
-    collector.add_output_asset(context=hook, uri=_without_user(uri) if "://" in uri else f"file://{uri}")
+        collector.add_input_asset(context=hook, uri=plain_address(source.url))
+    collector.add_output_asset(context=hook, uri=plain_address(uri) if "://" in uri else f"file://{uri}")
 
 
 def address(uri: str) -> tuple[str, str]:
@@ -53,13 +53,16 @@ def address(uri: str) -> tuple[str, str]:
     """
     if "://" not in uri:
         return "file", uri
-    scheme, _, rest = _without_user(uri).partition("://")
+    scheme, _, rest = plain_address(uri).partition("://")
     host, _, path = rest.partition("/")
     return ("file", f"/{path}") if scheme == "file" else (f"{scheme}://{host}", path)
 
 
-def _without_user(url: str) -> str:
-    """Drop the connection id that stands before the bucket."""
+def plain_address(url: str) -> str:
+    """Return an address as tools outside Airflow know it: without the connection id before the bucket.
+
+    :param url: local path or URL.
+    """
     return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 

@@ -12,7 +12,10 @@ from airflow_provider_mlops.core.errors import TransientError
 from airflow_provider_mlops.core.manifest import manifest_hash
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.hooks.lineage import plain_address
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
+from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +27,13 @@ _MOST = 100
 
 
 def track_training(
-    hook: MlflowHook, trained: Training, manifest: Mapping[str, Any], run: RunFacts, *, experiment: str | None
+    hook: MlflowHook,
+    trained: Training,
+    manifest: Mapping[str, Any],
+    run: RunFacts,
+    *,
+    experiment: str | None,
+    storage: Storage,
 ) -> dict[str, Any]:
     """Store a trained model with its MLflow run; of repeated and concurrent calls one run and one model stay.
 
@@ -36,11 +45,13 @@ def track_training(
     :param manifest: its manifest.
     :param run: the Airflow run, which the MLflow run points back at.
     :param experiment: name of the experiment; default: that of the connection, else the model's name.
+    :param storage: where the snapshots lie, which the run names as its dataset inputs.
     :return: ``mlflow_run_id``, ``mlflow_experiment_id``, ``logged_model_id`` and ``archive_sha256``.
     :raises BadInput: when the model holds types that are not trusted.
     :raises TransientError: when MLflow cannot be reached.
     """
     from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends.mlflow_inputs import log_snapshots
 
     run_id = ""
     try:
@@ -56,6 +67,7 @@ def track_training(
             name = f"{run.dag_id}-{manifest['test']['partition_key']}"
             mlflow_run = ml.find_or_create_run(client, experiment_id, manifest_hash(manifest), name, run.to_tags())
             run_id = mlflow_run.info.run_id
+            log_snapshots(client, run_id, _inputs(manifest, storage))
             logged = _fill_run(client, mlflow_run, archive.parent, trained, manifest)
     except TransientError:
         raise
@@ -97,6 +109,22 @@ def keep_recorded(hook: MlflowHook, record: Record, records: Iterable[Record]) -
                 _delete_run(client, run)
             elif run.info.status != "FINISHED":
                 client.set_terminated(run.info.run_id)
+
+
+def _inputs(manifest: Mapping[str, Any], storage: Storage) -> list[dict[str, str]]:
+    """Return the snapshots of a training manifest: what was trained on, and what is held out."""
+    dataset = manifest["dataset"]
+    named = [("training", item) for item in manifest["train"]["snapshots"]] + [("testing", manifest["test"])]
+    return [
+        {
+            "dataset": dataset,
+            "partition_key": item["partition_key"],
+            "snapshot_id": item["snapshot_id"],
+            "uri": plain_address(storage.uri(snapshot_path(dataset, item["snapshot_id"]))),
+            "context": context,
+        }
+        for context, item in named
+    ]
 
 
 def _fill_run(

@@ -228,10 +228,11 @@ class TrainModelOperator(MLOpsOperator):
         from airflow_provider_mlops.hooks.training import train_from_manifest
 
         key = manifest_hash(manifest)
-        trained = train_from_manifest(manifest, function, Storage(self.storage_root, self.ledger_root), self.log)
+        storage = Storage(self.storage_root, self.ledger_root)
+        trained = train_from_manifest(manifest, function, storage, self.log)
         hook = MlflowHook(self.mlflow_conn_id)
         try:
-            tracked = track_training(hook, trained, manifest, run, experiment=self.experiment)
+            tracked = track_training(hook, trained, manifest, run, experiment=self.experiment, storage=storage)
         except Exception as err:
             # Another task that recorded this training meanwhile has deleted what this one was about to store.
             if (record := _recorded(ledger, key, run)) is None:

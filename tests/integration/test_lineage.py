@@ -1,0 +1,135 @@
+"""What other tools learn of a snapshot: OpenLineage by its provider's own extractor, hook lineage, MLflow's inputs."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.openlineage.extractors.manager import ExtractorManager
+from airflow.sdk.lineage import HookLineageCollector
+from airflow.utils.state import TaskInstanceState
+
+from airflow_provider_mlops import sources
+from airflow_provider_mlops.hooks import lineage
+from tests.conftest import MakeLab
+from tests.support.airflow import fake_context
+from tests.support.lab import DATASET, SYNTHETIC, Lab
+from tests.support.sources import PostgresServer
+
+
+def taken_lineage(lab: Lab, source: Any, key: str = "2020-01", **more: Any) -> tuple[dict[str, Any], Any]:
+    """Take a snapshot and ask the OpenLineage provider what it sees of the task."""
+    arguments = {"source": source, "partition_key": key, "time_column": None, **more}
+    task = lab.task("snapshot", **arguments)
+    taken = task.execute(fake_context(task, lab.root))
+    task.dag = SimpleNamespace(dag_id="lifecycle")
+    return taken, ExtractorManager().extract_metadata(
+        SimpleNamespace(run_id="run"), task, TaskInstanceState.SUCCESS, SimpleNamespace(task_id="snapshot")
+    )
+
+
+def named(datasets: Any) -> list[tuple[str, str]]:
+    """Return namespace and name of datasets."""
+    return [(item.namespace, item.name) for item in datasets]
+
+
+def test_files_to_openlineage(make_lab: MakeLab) -> None:
+    """The folder that the glob begins in, and the dataset's folder with the snapshot as its version."""
+    lab = make_lab("empty")
+    (lab.root / "data").mkdir()
+    (lab.root / "data" / "a.csv").write_text("id,name\n1,a\n")
+    taken, found = taken_lineage(lab, sources.files("data/*.csv", "csv"))
+    (output,) = found.outputs
+
+    assert named(found.inputs) == [("file", str(lab.root / "data"))]
+    assert named(found.outputs) == [("file", str(lab.storage / "snapshots" / DATASET))]
+    assert output.facets["version"].datasetVersion == taken["snapshot_id"]
+    assert [(field.name, field.type) for field in output.facets["schema"].fields] == [
+        ("id", "int64"),
+        ("name", "string"),
+    ]
+    assert output.outputFacets["outputStatistics"].rowCount == 1
+    assert output.outputFacets["outputStatistics"].size > 0
+
+
+def test_a_query_to_openlineage(
+    make_lab: MakeLab, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables, as the provider's parser finds them, on the server that the connection names."""
+    with postgres_server.open() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS lin_a (id int, at timestamptz)")
+        connection.execute("CREATE TABLE IF NOT EXISTS lin_b (id int)")
+        connection.execute("INSERT INTO lin_a VALUES (1, '2020-01-02')")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", postgres_server.connection())
+    query = (
+        "SELECT a.id FROM lin_a a LEFT JOIN lin_b b ON a.id = b.id WHERE a.at >= :start AND a.at < :end ORDER BY a.id"
+    )
+    _, found = taken_lineage(make_lab("empty"), sources.sql("warehouse", query))
+    server = f"postgres://127.0.0.1:{postgres_server.ports.postgres}"
+
+    assert sorted(named(found.inputs)) == [(server, "airflow.public.lin_a"), (server, "airflow.public.lin_b")]
+    assert postgres_server.password not in repr(found)
+
+
+def test_a_window_to_openlineage(make_lab: MakeLab) -> None:
+    """One dataset of snapshots leads to another; a function has no inputs that anybody could name."""
+    lab = make_lab("accepted")
+    _, found = taken_lineage(lab, sources.snapshots(DATASET), "2020-04", dataset="window")
+
+    assert named(found.inputs) == [("file", str(lab.storage / "snapshots" / DATASET))]
+    assert named(found.outputs) == [("file", str(lab.storage / "snapshots" / "window"))]
+    _, found = taken_lineage(lab, f"{SYNTHETIC}:read_partition", "2020-05")
+    assert found.inputs == []
+    assert len(found.outputs) == 1
+
+
+def test_addresses_carry_no_connection() -> None:
+    """OpenLineage names a bucket, not how we reach it."""
+    assert lineage.address("s3://minio@bucket/a/b") == ("s3://bucket", "a/b")
+    assert lineage.address("file:///a/b") == ("file", "/a/b")
+    assert lineage.address("/a/b") == ("file", "/a/b")
+
+
+def test_hook_lineage(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools that read Airflow's collector see where the snapshot lies."""
+    collector = HookLineageCollector()
+    monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", lambda: collector)
+    lab = make_lab("empty")
+    taken = lab.run("snapshot", partition_key="2020-01")
+    (output,) = collector.collected_assets.outputs
+
+    assert output.asset.uri == f"file://{taken['uri']}"
+
+
+def test_mlflow_names_the_snapshots_of_a_training(make_lab: MakeLab) -> None:
+    """Dataset inputs of the run: cut digest, full id as a tag, where it lies, trained on or held out; once only."""
+    lab = make_lab("accepted")
+    result = lab.run("train", partition_key="2020-03")
+    ids = lab.facts["snapshots"]
+    inputs = lab.client.get_run(result["mlflow_run_id"]).inputs.dataset_inputs
+    found = {}
+    for item in inputs:
+        tags = {tag.key: tag.value for tag in item.tags}
+        profile = json.loads(item.dataset.profile)
+        found[profile["partition_key"]] = tags["mlflow.data.context"]
+        snapshot_id = ids[profile["partition_key"]]
+        assert tags["mlops.snapshot_id"] == profile["snapshot_id"] == snapshot_id
+        assert item.dataset.name == DATASET
+        assert item.dataset.digest == snapshot_id.removeprefix("sha256:")[:36]
+        assert Path(json.loads(item.dataset.source)["uri"]).is_dir()
+
+    assert found == {"2020-01": "training", "2020-02": "training", "2020-03": "testing"}
+    lab.run("train", partition_key="2020-03")
+    assert len(lab.client.get_run(result["mlflow_run_id"]).inputs.dataset_inputs) == len(inputs)
+
+
+def test_mlflow_resolves_the_source(make_lab: MakeLab) -> None:
+    """MLflow's own reader of dataset sources understands ours."""
+    import mlflow.data
+
+    lab = make_lab("accepted")
+    result = lab.run("train", partition_key="2020-02")
+    (item, *_) = lab.client.get_run(result["mlflow_run_id"]).inputs.dataset_inputs
+
+    assert mlflow.data.get_source(item.dataset).uri.startswith(str(lab.storage))
