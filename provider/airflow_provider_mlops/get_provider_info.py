@@ -46,6 +46,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
             *(f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")),
+            f"{_PACKAGE}.links.storage.SnapshotLink",
         ],
         "notifications": [f"{_PACKAGE}.notifications.ledger.LedgerNotifier"],
         "task-decorators": [

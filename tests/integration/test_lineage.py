@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
+from airflow.sdk import DAG
 from airflow.sdk.lineage import HookLineageCollector
 from airflow.utils.state import TaskInstanceState
 
@@ -22,8 +23,8 @@ def taken_lineage(lab: Lab, source: Any, key: str = "2020-01", **more: Any) -> t
     """Take a snapshot and ask the OpenLineage provider what it sees of the task."""
     arguments = {"source": source, "partition_key": key, "time_column": None, **more}
     task = lab.task("snapshot", **arguments)
+    DAG("lifecycle", schedule=None).add_task(task)
     taken = task.execute(fake_context(task, lab.root))
-    task.dag = SimpleNamespace(dag_id="lifecycle")
     return taken, ExtractorManager().extract_metadata(
         SimpleNamespace(run_id="run"), task, TaskInstanceState.SUCCESS, SimpleNamespace(task_id="snapshot")
     )

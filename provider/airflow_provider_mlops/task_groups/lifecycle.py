@@ -24,7 +24,7 @@ def model_lifecycle(
     *,
     model_name: str,
     dataset: str,
-    source: str,
+    source: str | Mapping[str, Any],
     suite: str,
     train_function: str,
     policy: str,
@@ -44,7 +44,8 @@ def model_lifecycle(
 
     :param model_name: name of the registered model.
     :param dataset: name of the dataset.
-    :param source: import path of the function that yields a partition's rows.
+    :param source: what a partition's rows are taken from: a mapping that `airflow_provider_mlops.sources` builds, or
+        the import path of a function that yields them.
     :param suite: suite file, relative to the Dag bundle's root.
     :param train_function: import path of the training function.
     :param policy: gate policy file, relative to the Dag bundle's root.
