@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_mlops.backends.arrow_types import decimal_type, name_column
 from airflow_provider_mlops.backends.optional import load
@@ -27,6 +27,13 @@ _NAMES = {
 }
 _TIME, _TIMESTAMP, _TIMESTAMPTZ, _NUMERIC = 1083, 1114, 1184, 1700
 _MOST_DIGITS = 1_000
+
+
+class Readable(Protocol):
+    """What COPY is read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read as many bytes as asked for; fewer only at the end."""
 
 
 def postgres_type(oid: int, precision: int | None, scale: int | None, column: str) -> pa.DataType:
@@ -55,7 +62,7 @@ def postgres_type(oid: int, precision: int | None, scale: int | None, column: st
     return getattr(pa, _NAMES.get(oid, "string"))()
 
 
-def copied_tables(file: BinaryIO, types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
+def copied_tables(file: Readable, types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
     """Parse what COPY writes; memory holds a few blocks, whatever the number of rows.
 
     :param file: where COPY writes to: UTF-8, no header, ISO dates, UTC.
@@ -93,7 +100,7 @@ def copied_tables(file: BinaryIO, types: Mapping[str, pa.DataType]) -> Iterator[
 class _Rest:
     """A file whose first byte was read already."""
 
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
+    def __init__(self, head: bytes, file: Readable) -> None:
         self._head, self._file, self.closed = head, file, False
 
     def read(self, size: int = -1) -> bytes:

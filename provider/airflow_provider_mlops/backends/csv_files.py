@@ -124,7 +124,7 @@ class CsvFiles:
         quoting = {"quotechar": self._quote} if self._quote else {"quoting": csv_lines.QUOTE_NONE}
         with open_file() as file:
             text = io.TextIOWrapper(file, encoding=self._encoding, errors="replace", newline="")
-            lines: Any = csv_lines.reader(text, delimiter=self._delimiter, **quoting)  # type: ignore[arg-type]
+            lines: Any = csv_lines.reader(text, delimiter=self._delimiter, **quoting)
             for cells in lines:
                 row -= bool(cells)
                 if row == 0:

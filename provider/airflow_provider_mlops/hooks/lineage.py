@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import Dataset
 
 
-def snapshot_lineage(source: Source, manifest: Mapping[str, Any], storage: Storage, bundle: Path) -> OperatorLineage:
+def snapshot_lineage(
+    source: Source, manifest: Mapping[str, Any], storage: Storage, bundle: Path
+) -> OperatorLineage[Any, Any]:
     """Return the OpenLineage datasets of a snapshot that was taken.
 
     :param source: what it was taken from.

@@ -93,7 +93,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         self.emit(context, run, assets.snapshot_alias(self.dataset), assets.snapshot(self.dataset), facts)
         return result
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Return what was read and made, for the OpenLineage provider.
 
         :param task_instance: Airflow's task instance.

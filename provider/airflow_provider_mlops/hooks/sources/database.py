@@ -38,14 +38,13 @@ def database_hook(conn_id: str) -> DbApiHook:
         raise BadInput(f"There is no connection {conn_id!r}; add it, or name another conn_id.") from None
     kind = connection.conn_type
     try:
-        hook = connection.get_hook()
+        hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
     except (AirflowException, ImportError):
         raise MissingBackend(
             f"Connection {conn_id!r} has the type {kind!r}, for which no provider is installed where this task runs."
         ) from None
     if not isinstance(hook, base):
         raise BadInput(f"Connection {conn_id!r} has the type {kind!r}, whose hook is no DbApiHook: it runs no queries.")
-    hook.log_sql = False
     return hook
 
 
