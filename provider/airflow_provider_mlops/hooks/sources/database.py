@@ -45,7 +45,8 @@ def database_hook(conn_id: str) -> DbApiHook:
         ) from None
     if not isinstance(hook, base):
         raise BadInput(f"Connection {conn_id!r} has the type {kind!r}, whose hook is no DbApiHook: it runs no queries.")
-    return hook
+    found: DbApiHook = hook
+    return found
 
 
 @contextmanager
