@@ -116,6 +116,17 @@ def test_the_log_tells_source_progress_and_outcome(lab: Lab, monkeypatch: pytest
     assert "hunter22" not in (Path(taken["uri"]) / "manifest.json").read_text()
 
 
+def test_the_link_leads_to_the_manifest(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the address by which the storage root is read; a root of the task's own has none."""
+    monkeypatch.setenv("AIRFLOW__MLOPS__REPORTS_URL", "https://files.example/mlops/")
+    taken = take(lab, sources.files("data/*.csv", "csv"))
+    path = f"snapshots/{DATASET}/{taken['snapshot_id'].removeprefix('sha256:')}/manifest.json"
+    assert lab.xcoms == {"mlops_links": {"snapshot": f"https://files.example/mlops/{path}"}}
+
+    take(lab, sources.files("data/*.csv", "csv"), storage_root=str(lab.root / "other"))
+    assert lab.xcoms == {}
+
+
 def test_an_audit_reads_no_source(lab: Lab) -> None:
     """The recorded snapshot is returned, also when the source is gone, and when the record is an old one."""
     taken = take(lab, sources.files("data/*.csv", "csv"))

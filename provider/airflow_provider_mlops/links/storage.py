@@ -1,63 +1,34 @@
-"""A link from a task to the manifest of its snapshot, where the store has a page for it."""
+"""The link from a task to the manifest of its snapshot."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from airflow.sdk import BaseHook, BaseOperatorLink
-from airflow.sdk.execution_time.xcom import XCom
+from airflow.sdk import BaseOperatorLink
+
+from airflow_provider_mlops import config
+from airflow_provider_mlops.links.mlflow import kept_link, push_links
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
-SNAPSHOT_KEY = "mlops_snapshot_link"
 
-
-def push_snapshot_link(context: Context, uri: str) -> None:
-    """Keep the address of a snapshot's manifest for the task's link, if it has one.
+def push_snapshot_link(context: Context, path: str) -> None:
+    """Keep the web address of a snapshot's manifest for the task's link, where the storage root has one.
 
     :param context: Airflow's context.
-    :param uri: where the snapshot lies.
+    :param path: path of the snapshot below the storage root.
     """
-    if page := manifest_page(uri):
-        context["ti"].xcom_push(key=SNAPSHOT_KEY, value=page)
-
-
-def manifest_page(uri: str) -> str:
-    """Return the page of a snapshot's manifest in the console of its store.
-
-    :param uri: where the snapshot lies.
-    :return: address; empty for a local folder, and for an S3 that is not Amazon's.
-    """
-    scheme, _, rest = uri.partition("://")
-    place, _, path = rest.partition("/")
-    conn_id, _, bucket = place.rpartition("@")
-    key = quote(f"{path}/manifest.json")
-    if scheme == "s3" and not _has_endpoint(conn_id or "aws_default"):
-        return f"https://console.aws.amazon.com/s3/object/{bucket}?prefix={key}"
-    return (
-        f"https://console.cloud.google.com/storage/browser/_details/{bucket}/{key}" if scheme in ("gs", "gcs") else ""
-    )
-
-
-def _has_endpoint(conn_id: str) -> bool:
-    """Whether a connection leads to another S3 than Amazon's."""
-    try:
-        extra = json.loads(BaseHook.get_connection(conn_id).extra or "{}")
-    except Exception:  # noqa: BLE001 - a link is no reason to fail
-        return True
-    services = extra.get("service_config", {}).get("s3", {})
-    return bool(extra.get("endpoint_url") or services.get("endpoint_url"))
+    if base := config.reports_url():
+        push_links(context, snapshot=f"{base}/{path}/manifest.json")
 
 
 class SnapshotLink(BaseOperatorLink):
-    """Leads to the manifest of the snapshot that the task took or found."""
+    """Leads to the manifest of the snapshot that the task took or found, under ``[mlops] reports_url``."""
 
     name = "Snapshot"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address, empty when the store has no page for it."""
-        return str(XCom.get_value(key=SNAPSHOT_KEY, ti_key=ti_key) or "")
+        """Return the address, empty when the storage root has none."""
+        return kept_link(ti_key, "snapshot")

@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.source import Source, parse_source
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.sources.reading import Where
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.take import FACTS, take_snapshot
@@ -148,6 +149,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
 
     def _result(self, context: Context, record: Record) -> dict[str, Any]:
         shown = {name: record.body[name] for name in ("partition_key", "snapshot_id", "rows", "uri")}
-        push_snapshot_link(context, shown["uri"])
+        if self.storage_root is None:
+            push_snapshot_link(context, snapshot_path(self.dataset, shown["snapshot_id"]))
         self.log.info("Its manifest: %s/manifest.json", shown["uri"])
         return {"dataset": self.dataset, **shown, "record": record.hash}
