@@ -40,6 +40,8 @@ _MLFLOW_CONN_ID = _arg(
     default="mlflow_default",
     help="Connection of the registry; default: mlflow_default",
 )
+_MODEL = _arg(("--model",), metavar="NAME", required=True, help="Name of the registered model")
+_OUTPUT = _arg(("--output",), metavar="FILE", required=True, help="The ZIP file to write; it must not exist")
 _NEW_KEY = _arg(("--public-key",), metavar="FILE", required=True, help="Public half of the new key, PEM")
 _REASON = _arg(("--reason",), metavar="TEXT", required=True, help="Why; it is recorded")
 
@@ -64,6 +66,15 @@ LEDGER_COMMANDS = (
         "there is no such chain.",
         func=lazy_load_command("airflow_provider_mlops.cli.ledger.verify"),
         args=(_CHAIN_OR_ALL, _PUBLIC_KEYS, _SIGNED, _MLFLOW, _MLFLOW_CONN_ID, _JSON, ROOT),
+    ),
+    ActionCommand(
+        name="export",
+        help="Write all evidence of a model into a ZIP file that can be checked without this provider",
+        description="Write all evidence of a model into a ZIP file: its records and those of its datasets, cards, "
+        "manifests, policies, suites, public keys, and a program that checks all of it. Exits with 1 when a chain is "
+        "broken; nothing is written then.",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger_export.export"),
+        args=(_MODEL, _OUTPUT, STORAGE, ROOT),
     ),
     ActionCommand(
         name="rotate-key",

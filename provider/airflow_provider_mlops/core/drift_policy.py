@@ -59,6 +59,7 @@ class DriftPolicy:
     :param max_drifted_share: share of the features that may drift before the verdict is FAIL; 0: any feature decides.
     :param ignore: columns that are not compared: ids, timestamps.
     :param hash: hash of the mapping that it was read from.
+    :param content: that mapping; records hold it, for whoever reads them without the file.
     """
 
     name: str
@@ -70,6 +71,7 @@ class DriftPolicy:
     max_drifted_share: float = 0.0
     ignore: tuple[str, ...] = ()
     hash: str
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "DriftPolicy":
@@ -87,7 +89,7 @@ class DriftPolicy:
             key: _READERS[key](mapping[key], f"The drift policy's {key}") for key in keys if key in mapping
         }
         name = reading.text(mapping["name"], "The drift policy's name")
-        return cls(name=name, hash=sha256_of(mapping), **values)
+        return cls(name=name, hash=sha256_of(mapping), content=mapping, **values)
 
     def thresholds_of(self, feature: str) -> Mapping[str, float]:
         """Return the thresholds that hold for one feature.

@@ -1,7 +1,7 @@
 """The policy of a gate: a versioned list of rules, read from a plain mapping; its hash is part of every verdict."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from airflow_provider_mlops.core import reading
@@ -44,6 +44,7 @@ class Policy:
     :param outcomes: what the gate's task does with a verdict that is not PASS.
     :param approval: which verdicts need a human; None: the INCONCLUSIVE ones only.
     :param governance: tags that a version must have before it is promoted.
+    :param content: the mapping that it was read from; records hold it, for whoever reads them without the file.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Policy:
     outcomes: Outcomes = Outcomes()
     approval: ApprovalPolicy | None = None
     governance: tuple[str, ...] = ()
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Policy":
@@ -85,6 +87,7 @@ class Policy:
             outcomes=_outcomes(mapping.get("outcomes", {})),
             approval=read_approval(mapping["approval"], "The policy's approval") if "approval" in mapping else None,
             governance=_governance(mapping),
+            content=mapping,
         )
 
 

@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json
@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.errors import EvidenceBroken
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:airflow-provider-mlops:ledger-record:v1"
+EXPORT_TYPE = "urn:airflow-provider-mlops:ledger-export:v1"
 _ABOUT = ("chain", "seq", "prev_hash", "kind", "key", "mode", "time", "outcome")
 CHECKED = (*_ABOUT, "hash", "signed_by", "signature")
 # Members of a body that name a snapshot, a model or an evaluation by the hash of its content.
@@ -79,7 +80,32 @@ def sign_record(data: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     :param signer: the key.
     :return: DSSE envelope, JSON-safe.
     """
-    payload = canonical_json(_statement(data)).encode()
+    subjects = [_own_subject(data), *_named(data["body"])]
+    return _envelope(PREDICATE_TYPE, subjects, {name: data[name] for name in _ABOUT}, signer)
+
+
+def sign_export(name: str, digest: str, about: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+    """Sign the index of an export.
+
+    :param name: its name.
+    :param digest: its hash.
+    :param about: what the export is of.
+    :param signer: the key.
+    :return: DSSE envelope, JSON-safe.
+    """
+    return _envelope(EXPORT_TYPE, [_subject(name, digest)], about, signer)
+
+
+def _envelope(
+    predicate_type: str, subjects: Sequence[Mapping[str, Any]], predicate: Mapping[str, Any], signer: Signer
+) -> dict[str, Any]:
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "predicateType": predicate_type,
+        "subject": subjects,
+        "predicate": predicate,
+    }
+    payload = canonical_json(statement).encode()
     signature = {"keyid": signer.public.id, "sig": _base64(signer.sign(_encoded(payload)))}
     return {"payload": _base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": [signature]}
 
@@ -114,15 +140,6 @@ def short(key_id: str) -> str:
     :param key_id: the id.
     """
     return key_id[: len(PREFIX) + 12]
-
-
-def _statement(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "_type": STATEMENT_TYPE,
-        "predicateType": PREDICATE_TYPE,
-        "subject": [_own_subject(data), *_named(data["body"])],
-        "predicate": {name: data[name] for name in _ABOUT},
-    }
 
 
 def _says(statement: Mapping[str, Any], data: Mapping[str, Any]) -> bool:

@@ -125,6 +125,7 @@ class DetectDriftOperator(MLOpsOperator):
             "snapshot_id": snapshot_id,
             "policy": self.policy,
             "policy_hash": policy.hash,
+            "policy_content": policy.content,
             "backend": self.backend,
         }
         if promotion is None:

@@ -182,6 +182,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             "golden_version": body["golden"]["version"] if body.get("golden") else None,
             "policy": self.policy,
             "policy_hash": policy.hash,
+            "policy_content": policy.content,
             "looks": looks,
             **({"approval": policy.approval.to_dict()} if policy.approval else {}),
             **({"governance": list(policy.governance)} if policy.governance else {}),
