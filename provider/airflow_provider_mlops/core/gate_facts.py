@@ -19,6 +19,7 @@ FACTS = (
     "positives",
     "unlabelled",
     "infrastructure",
+    "artifacts",
     "leakage",
     "time_range",
     "newest_label",

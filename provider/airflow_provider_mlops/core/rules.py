@@ -103,6 +103,19 @@ class Infrastructure(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactScan(Rule):
+    """The model's files can be loaded without running code that nobody has allowed.
+
+    :param trusted_types: types beyond skops' own list that a skops archive may hold.
+    :param allow_pickle: whether a pickle is allowed among the files.
+    """
+
+    kind: ClassVar[str] = "artifact_scan"
+    trusted_types: tuple[str, ...] = _key(reading.texts, default=())
+    allow_pickle: bool = _key(reading.yes_no, default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRule(Rule):
     """What every rule about a metric has.
 
@@ -257,6 +270,7 @@ KINDS: Mapping[str, type[Rule]] = {
         DataAge,
         Leakage,
         Infrastructure,
+        ArtifactScan,
         Minimum,
         Maximum,
         NonInferior,

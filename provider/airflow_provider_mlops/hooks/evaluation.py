@@ -40,11 +40,13 @@ class Checks:
 
     :param leakage: whether the training rows are compared with the test rows.
     :param infrastructure: whether the model is loaded and timed in a process of its own.
+    :param artifacts: whether the model's files are looked at.
     :param explain: ``permutation``, ``shap`` or None.
     """
 
     leakage: bool = True
     infrastructure: bool = True
+    artifacts: bool = True
     explain: str | None = None
 
 
@@ -111,6 +113,7 @@ class Evaluation:
             "as_of": as_of,
             "leakage": self._leakage(scoring) if checks.leakage else None,
             "infrastructure": self._infrastructure() if checks.infrastructure else None,
+            "artifacts": self._artifacts() if checks.artifacts else None,
             "importance": self._importance(scoring, checks.explain, evaluation_id) if checks.explain else None,
         }
 
@@ -154,6 +157,17 @@ class Evaluation:
             self.log.warning("The model does not serve in a clean process (%.1f s): %s", seconds, found["error"])
         else:
             self.log.info("Loaded the model in a clean process and asked it for predictions in %.1f s.", seconds)
+        return found
+
+    def _artifacts(self) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.artifact_check import check_artifacts
+
+        found = check_artifacts(self.hook, self.contenders[CANDIDATE].training)
+        if found["error"] is not None:
+            self.log.warning("The model's files could not be looked at: %s", found["error"])
+        else:
+            files, pickles = len(found["files"]), len(found["pickles"])
+            self.log.info("Looked at %d files of the model and found %d pickles.", files, pickles)
         return found
 
     def _importance(self, scoring: Scoring, method: str, evaluation_id: str) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class EvaluateModelOperator(MLOpsOperator):
     :param as_of: when the evaluation is made, ISO 8601; the age of the labels is counted up to it. (templated)
     :param leakage: whether the training rows are read again and compared with the test rows.
     :param infrastructure: whether the model is loaded, checked and timed in a process of its own.
+    :param artifact_scan: whether the model's files are looked at, for pickles and untrusted types.
     :param explain: importance of the features by ``permutation`` or ``shap``; None for none.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots and evaluations lie; default: ``[mlops] storage_root``. (templated)
@@ -127,6 +128,7 @@ class EvaluateModelOperator(MLOpsOperator):
         as_of: str = AS_OF,
         leakage: bool = True,
         infrastructure: bool = True,
+        artifact_scan: bool = True,
         explain: str | None = EXPLAIN[0],
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
@@ -148,6 +150,7 @@ class EvaluateModelOperator(MLOpsOperator):
         self.as_of = as_of
         self.leakage = leakage
         self.infrastructure = infrastructure
+        self.artifact_scan = artifact_scan
         self.explain = explain
         self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
@@ -240,6 +243,7 @@ class EvaluateModelOperator(MLOpsOperator):
         if self.explain not in (None, *EXPLAIN):
             raise BadInput(f"explain={self.explain!r} must be None or one of: {', '.join(EXPLAIN)}.")
         checks = {"leakage": self.leakage, "infrastructure": self.infrastructure, "explain": self.explain}
+        checks |= {"artifacts": True} if self.artifact_scan else {}
         return {"model": self.model_name, **models_of(contenders), **asked.decision(), **checks, "as_of": as_of}
 
     def _evaluate(
@@ -248,7 +252,12 @@ class EvaluateModelOperator(MLOpsOperator):
         from airflow_provider_mlops.hooks.evaluation import Checks, Evaluation
 
         audit = run.mode is Mode.AUDIT
-        checks = Checks(leakage=self.leakage, infrastructure=self.infrastructure and not audit, explain=self.explain)
+        checks = Checks(
+            leakage=self.leakage,
+            infrastructure=self.infrastructure and not audit,
+            artifacts=self.artifact_scan,
+            explain=self.explain,
+        )
         hook, storage = MlflowHook(self.mlflow_conn_id), Storage(self.storage_root, self.ledger_root)
         body = Evaluation(storage, hook, self.model_name, contenders, asked, self.log).run(checks, as_of)
         if audit and recorded is not None and (measured := recorded.body.get("infrastructure")):

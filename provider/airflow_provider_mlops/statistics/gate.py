@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import (
     CHAMPION,
     GOLDEN,
+    ArtifactScan,
     BlockIfWorse,
     DataAge,
     Fairness,
@@ -33,6 +34,7 @@ from airflow_provider_mlops.core.rules import (
     Superior,
 )
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.statistics.artifact_rule import judge_artifacts
 from airflow_provider_mlops.statistics.evidence_rules import judge_age, judge_looks, judge_rows, wears_out
 from airflow_provider_mlops.statistics.fairness_rule import judge_fairness
 from airflow_provider_mlops.statistics.flips import judge_flips
@@ -55,6 +57,7 @@ HOLDOUT_WEARS_OUT = "holdout_wears_out"
 NO_FACTS: Mapping[str, Any] = MappingProxyType({})
 
 _OF_SCORES = (MetricRule, Fairness, FlipRate)
+_OF_FACTS = (DataAge, Leakage, Infrastructure, ArtifactScan)
 _DEMANDING = (Minimum, Maximum, NonInferior, Superior)
 """Rules that only pass when something was proved; the other kinds pass when nothing bad was."""
 
@@ -137,16 +140,12 @@ class _Case:
         if isinstance(rule, _OF_SCORES) and self.problem:
             numbers = {"metric": getattr(rule, "metric", rule.kind), "n": self.table.rows, "alpha": alpha}
             yield RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=self.problem, numbers=numbers)
+        elif isinstance(rule, _OF_FACTS):
+            yield from self._recorded(rule)
         elif isinstance(rule, MinRows):
             yield judge_rows(rule, self.table)
         elif isinstance(rule, MaxLooks):
             yield judge_looks(rule, self.looks)
-        elif isinstance(rule, DataAge):
-            yield from judge_age(rule, self.facts)
-        elif isinstance(rule, Leakage):
-            yield judge_leakage(rule, self.facts, self.table.task)
-        elif isinstance(rule, Infrastructure):
-            yield from judge_infrastructure(rule, self.facts, alpha)
         elif isinstance(rule, FlipRate):
             yield judge_flips(rule, self.slicer.rows, alpha, self.evaluation_id)
         elif isinstance(rule, Fairness):
@@ -155,6 +154,17 @@ class _Case:
             yield from self._metric(rule)
         else:
             raise BadInput(f"Rule {rule.name!r} is of the kind {rule.kind!r}, which the gate cannot judge.")
+
+    def _recorded(self, rule: Rule) -> Iterator[RuleResult]:
+        """Judge a rule by what the evaluation recorded besides the scores."""
+        if isinstance(rule, DataAge):
+            yield from judge_age(rule, self.facts)
+        elif isinstance(rule, Leakage):
+            yield judge_leakage(rule, self.facts, self.table.task)
+        elif isinstance(rule, Infrastructure):
+            yield from judge_infrastructure(rule, self.facts, self.policy.alpha)
+        elif isinstance(rule, ArtifactScan):
+            yield judge_artifacts(rule, self.facts)
 
     def _metric(self, rule: MetricRule) -> Iterator[RuleResult]:
         """Judge a rule on all rows, or once per value of its slice column."""

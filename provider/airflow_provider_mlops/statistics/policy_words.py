@@ -6,6 +6,7 @@ from typing import Any
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import (
     OPERATING,
+    ArtifactScan,
     BlockIfWorse,
     DataAge,
     Fairness,
@@ -169,6 +170,12 @@ def _infrastructure(rule: Any, level: str) -> str:
     return said
 
 
+def _artifact_scan(rule: Any, _: str) -> str:
+    types = f" but {_listed(rule.trusted_types)}" if rule.trusted_types else ""
+    pickles = "Pickles are allowed in the model" if rule.allow_pickle else "No file of the model may be a pickle"
+    return f"{pickles}, nor may one be of an unknown format; no type may be beyond skops' own list{types}"
+
+
 def _minimum(rule: Any, level: str) -> str:
     return f"The lower {level} bound of the candidate's {metric_text(rule)} must reach {rule.value:g}"
 
@@ -259,6 +266,7 @@ _DEMANDS: Mapping[type[Rule], Callable[[Any, str], str]] = {
     DataAge: _data_age,
     Leakage: _leakage,
     Infrastructure: _infrastructure,
+    ArtifactScan: _artifact_scan,
     Minimum: _minimum,
     Maximum: _maximum,
     NonInferior: _non_inferior,

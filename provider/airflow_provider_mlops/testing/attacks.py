@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.rules import (
+    ArtifactScan,
     DataAge,
     Fairness,
     FlipRate,
@@ -133,8 +134,17 @@ def _constant_scores(table: ScoreTable, _: Policy) -> ScoreTable:
 
 
 def _no_facts(_: Mapping[str, Any], policy: Policy) -> dict[str, Any] | None:
-    needed = any(isinstance(rule, DataAge | Infrastructure | Leakage) for rule in policy.rules)
+    needed = any(isinstance(rule, ArtifactScan | DataAge | Infrastructure | Leakage) for rule in policy.rules)
     return {} if needed else None
+
+
+def _smuggled_code(facts: Mapping[str, Any], policy: Policy) -> dict[str, Any] | None:
+    """Offer a model whose archive hides a pickle that runs code, and a type that nobody has named."""
+    if not any(isinstance(rule, ArtifactScan) for rule in policy.rules):
+        return None
+    found = facts.get("artifacts") or {}
+    pickle = {"path": "model.skops/weights.npy", "opcodes": ["REDUCE", "STACK_GLOBAL"]}
+    return {**facts, "artifacts": {**found, "pickles": [pickle], "untrusted_types": ["os.system"]}}
 
 
 def _unknown_key(mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +230,8 @@ _ATTACKS = (
     Attack("labels_outside", SCORES, "Some labels are none of the classes.", _labels_outside),
     Attack("swapped_champion", SCORES, "The candidate is the old champion, the champion is better.", _swapped_champion),
     Attack("constant_scores", SCORES, "The candidate gives every row the same score.", _constant_scores),
-    Attack("missing_facts", FACTS, "Serving, leakage and age were not recorded.", _no_facts),
+    Attack("missing_facts", FACTS, "Serving, leakage, age and files were not recorded.", _no_facts),
+    Attack("smuggled_code", FACTS, "The model's archive hides a pickle and an untrusted type.", _smuggled_code),
     Attack("unknown_policy_key", POLICY, "A rule has a misspelt key.", _unknown_key),
     Attack("missing_metric", POLICY, "The rules are about a metric that does not exist.", _unknown_metric),
     Attack("missing_limit", POLICY, "The rules have lost their limits.", _no_limits),

@@ -75,6 +75,14 @@ def honest_facts(policy: Policy) -> dict[str, Any]:
         "task": _task(policy),
         "golden": {"version": "1"},
         "infrastructure": _serving(policy),
+        "artifacts": {
+            "files": [{"path": "model.skops", "size": 1, "sha256": "0" * 64, "format": "skops"}],
+            "pickles": [],
+            "types": [],
+            "untrusted_types": [],
+            "unknown": [],
+            "error": None,
+        },
         "leakage": {
             "train_rows": 10 * ROWS,
             "test_rows": ROWS,

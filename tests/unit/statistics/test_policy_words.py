@@ -16,6 +16,7 @@ EACH_KIND: dict[str, dict[str, Any]] = {
     "data_age": {"min_days": 20, "max_age_days": 1.5},
     "leakage": {"max_row_overlap": 7, "max_entity_overlap": 0, "time_ordered": False},
     "infrastructure": {"p95_latency_ms": 50, "peak_memory_mib": 900},
+    "artifact_scan": {"trusted_types": ["functools.partial", "a.B"]},
     "minimum": {**AUC, "value": 0.6},
     "maximum": {"metric": "brier", "value": 0.2},
     "non_inferior": {**AUC, "margin": 0.01, "slice": "origin", "values": ["EWR", "JFK", "LGA"], "min_rows": 500},
@@ -34,6 +35,8 @@ leakage: At most 7 test rows may stand among the training rows too, no entity of
 infrastructure: The model must load from the registry's bytes in a clean process, accept its signature, reject a
     wrong one and predict the probe rows as it did in training; the upper 95 % bound of its 95th percentile of
     latency must keep 50 ms; its process must keep 900 MiB of memory.
+artifact_scan: No file of the model may be a pickle, nor may one be of an unknown format; no type may be beyond skops'
+    own list but functools.partial and a.B.
 minimum: The lower 95 % bound of the candidate's ROC-AUC must reach 0.6.
 maximum: The upper 95 % bound of the candidate's Brier score must keep 0.2.
 non_inferior: The candidate's ROC-AUC must not be lower than the champion's by 0.01 or more, judged on the 95 %

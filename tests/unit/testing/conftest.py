@@ -13,6 +13,7 @@ rules:
   - {name: age, kind: data_age, min_days: 20, max_age_days: 10}
   - {name: leak, kind: leakage, max_entity_overlap: 0}
   - {name: serves, kind: infrastructure, p95_latency_ms: 50, peak_memory_mib: 900}
+  - {name: files, kind: artifact_scan}
   - {name: accuracy, kind: minimum, metric: accuracy, value: 0.7}
   - {name: brier, kind: maximum, metric: brier, value: 0.2}
   - {name: not_worse, kind: non_inferior, metric: accuracy, margin: 0.01}
