@@ -67,9 +67,10 @@ def write_snapshot(
                 told.add(block.num_rows, block.nbytes)
             if encoded is not None:
                 encoded.result()
+            parts.close()
         finally:
             encoder.shutdown(wait=True)
-            parts.close()
+            parts.abandon()
     if found is None or found.rows == 0:
         raise BadInput(no_rows(facts))
     told.tell()
@@ -111,6 +112,11 @@ class _Parts:
             part, self._open = self._open, None
             self._done.append((part.schema, part.close()))
 
+    def abandon(self) -> None:
+        """Let go of a part that could not be finished; where all went well there is none."""
+        if self._open is not None:
+            self._open.abandon()
+
     def files(self) -> list[dict[str, Any]]:
         """Return the manifest's entries; parts from before a column took its type are written again."""
         schema = self._done[-1][0]
@@ -142,8 +148,10 @@ class _Part:
     def close(self) -> dict[str, Any]:
         try:
             self._writer.close()
-        finally:
-            self._sink.close()
+        except BaseException:
+            self.abandon()
+            raise
+        self._sink.close()
         return {
             "name": self._path.name,
             "bytes": self._sink.size,
@@ -152,13 +160,19 @@ class _Part:
         }
 
 
+    def abandon(self) -> None:
+        # Else the writer, when it is collected, tries to write its footer once more.
+        self._writer.is_open = False
+        self._sink.close()
+
+
 class _HashingFile(io.RawIOBase):
     """A file that is hashed while it is written, so that it need not be read again."""
 
     def __init__(self, path: Path) -> None:
         self.size = 0
         self.sha256 = hashlib.sha256()
-        self._file = path.open("wb")
+        self._file = path.open("wb", buffering=0)
 
     def writable(self) -> bool:
         return True
@@ -167,7 +181,11 @@ class _HashingFile(io.RawIOBase):
         return self.size
 
     def write(self, data: Any) -> int:
-        self._file.write(data)
+        if self._file.closed:  # abandoned: the writer's last words are not heard
+            return len(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
         self.sha256.update(data)
         self.size += len(data)
         return len(data)
