@@ -61,6 +61,8 @@ def stored_type(arrow_type: pa.DataType) -> pa.DataType:
         return _stored_time(arrow_type)
     if types.is_decimal(arrow_type) and arrow_type.precision <= _DECIMAL128_DIGITS:
         return pa.decimal128(arrow_type.precision, arrow_type.scale)
+    if types.is_string_view(arrow_type) or types.is_binary_view(arrow_type):
+        return pa.string() if is_text(arrow_type) else pa.binary()
     return _stored_nested(arrow_type) if types.is_nested(arrow_type) else arrow_type
 
 

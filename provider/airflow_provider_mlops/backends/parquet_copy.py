@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.ahead import ahead
 from airflow_provider_mlops.backends.batch_layout import difference_of
 from airflow_provider_mlops.backends.column_facts import SnapshotFacts
 from airflow_provider_mlops.backends.content_digest import check_names
@@ -15,8 +16,8 @@ from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.parquet_reader import decoded_batches
 from airflow_provider_mlops.backends.parquet_writer import HASH_THREADS, no_rows
 from airflow_provider_mlops.backends.progress import Progress, Report
-from airflow_provider_mlops.backends.snapshot_files import part_name, write_manifest
-from airflow_provider_mlops.backends.source_file import SourceFile, SteadyFile, copy_hashed
+from airflow_provider_mlops.backends.snapshot_files import file_facts, part_name, write_manifest
+from airflow_provider_mlops.backends.source_file import SourceFile, SteadyFile
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import seal
 
@@ -50,70 +51,75 @@ def write_snapshot_files(
         raise BadInput(no_rows(facts))
     told = Progress(progress)
     found: SnapshotFacts | None = None
-    copies: list[_Copy] = []
+    first: _Source | None = None
+    rows: list[int] = []
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="copy") as copier,
         ThreadPoolExecutor(max_workers=HASH_THREADS, thread_name_prefix="digest") as pool,
     ):
-        waiting = [copier.submit(_copied, file, folder / part_name(n)) for n, file in enumerate(files)]
+        steady = [SteadyFile(file) for file in files]
+        copies = [copier.submit(_copied, file, folder / part_name(n)) for n, file in enumerate(steady)]
         try:
-            for future in waiting:
-                copy = future.result()
-                copies.append(copy)
-                if copies[0].schema is not copy.schema:
-                    _check_same(copies[0], copy)
-                found = found or SnapshotFacts(copy.schema, time_column)
-                for batch in _batches(copy):
-                    table = load("pyarrow", "parquet").Table.from_batches([batch])
-                    found.update(table, pool)
+            for file, copy in zip(steady, copies, strict=True):
+                source = _Source.of(file, copy, folder)
+                first = first or source
+                _check_same(first, source)
+                found = found or SnapshotFacts(source.schema, time_column)
+                before = found.rows
+                for batch in ahead(_batches(source)):
+                    found.update(batch, pool)
                     told.add(batch.num_rows, batch.nbytes)
+                file.check()
+                rows.append(found.rows - before)
+            entries = [{**copy.result(), "rows": count} for copy, count in zip(copies, rows, strict=True)]
         finally:
-            _cancel(waiting)
+            for copy in copies:
+                copy.cancel()
     if found is None or found.rows == 0:
         raise BadInput(no_rows(facts))
     told.tell()
-    manifest = seal({**found.measured(), "files": [copy.entry for copy in copies]}, facts)
+    manifest = seal({**found.measured(), "files": entries}, facts)
     write_manifest(folder, manifest)
     return manifest
 
 
 @dataclass(frozen=True, slots=True)
-class _Copy:
-    """A part file that was copied: where it came from, its schema and its entry in the manifest."""
+class _Source:
+    """A file that is copied, where its rows are decoded from, and its schema."""
 
-    source: SourceFile
+    file: SteadyFile
     path: Path
     schema: pa.Schema
-    entry: dict[str, Any]
+
+    @classmethod
+    def of(cls, file: SteadyFile, copy: Future[dict[str, Any]], folder: Path) -> _Source:
+        """Decode a local file while it is copied, which must not change meanwhile; another one from its copy."""
+        path = file.local or folder / copy.result()["name"]
+        pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
+        try:
+            with pq.ParquetFile(path, pre_buffer=False) as opened:
+                schema = opened.schema_arrow.remove_metadata()
+        except (pa.ArrowException, OSError, ValueError) as err:
+            file.check()
+            raise BadInput(f"{file} is not a Parquet file that can be read: {err}") from err
+        check_names(schema.names)
+        return cls(file, path, schema)
 
 
-def _copied(source: SourceFile, target: Path) -> _Copy:
-    steady = SteadyFile(source)
-    sha256 = copy_hashed(steady, target)
-    pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
-    try:
-        with pq.ParquetFile(target, pre_buffer=False) as file:
-            rows, schema = file.metadata.num_rows, file.schema_arrow.remove_metadata()
-    except (pa.ArrowException, OSError, ValueError) as err:
-        raise BadInput(f"{source} is not a Parquet file that can be read: {err}") from err
-    check_names(schema.names)
-    entry = {"name": target.name, "bytes": steady.size, "sha256": sha256, "rows": rows, "source": source.name}
-    return _Copy(source, target, schema, entry)
+def _copied(file: SteadyFile, target: Path) -> dict[str, Any]:
+    file.copy(target)
+    return {**file_facts(target), "source": file.name}
 
 
-def _batches(copy: _Copy) -> Any:
+def _batches(source: _Source) -> Iterator[pa.RecordBatch]:
     pa = load("pyarrow", "parquet")
     try:
-        yield from decoded_batches(copy.path)
+        yield from decoded_batches(source.path, as_dictionaries=True)
     except (pa.ArrowException, OSError, ValueError) as err:
-        raise BadInput(f"{copy.source} cannot be decoded: {err}") from err
+        source.file.check()
+        raise BadInput(f"{source.file} cannot be decoded: {err}") from err
 
 
-def _check_same(first: _Copy, other: _Copy) -> None:
+def _check_same(first: _Source, other: _Source) -> None:
     if difference := difference_of(first.schema, other.schema):
-        raise BadInput(f"{other.source} has not the columns of {first.source}: {difference} there.")
-
-
-def _cancel(futures: Sequence[Future[Any]]) -> None:
-    for future in futures:
-        future.cancel()
+        raise BadInput(f"{other.file} has not the columns of {first.file}: {difference} there.")

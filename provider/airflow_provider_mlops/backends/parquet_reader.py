@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.ahead import ahead
 from airflow_provider_mlops.backends.batch_layout import laid_out
 from airflow_provider_mlops.backends.content_digest import ContentDigest, shown
 from airflow_provider_mlops.backends.optional import load
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 65_536
 BATCH_BYTES = 32 << 20
 _BUFFER_BYTES = 1 << 20
+_BYTES_OF_A_REPEAT = 4
 
 
 class SnapshotReader:
@@ -84,7 +86,7 @@ class SnapshotReader:
         schema: pa.Schema | None = None
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="digest") as pool:
             for item, file in open_verified(self.folder, self.files):
-                for decoded in _decoded(file, item, read, self.folder):
+                for decoded in ahead(_decoded(file, item, read, self.folder)):
                     schema = schema or decoded.schema
                     batch = laid_out(decoded, schema)
                     if content:
@@ -178,16 +180,20 @@ def verify_snapshot(
     return manifest
 
 
-def decoded_batches(source: Any, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def decoded_batches(
+    source: Any, columns: Sequence[str] | None = None, *, as_dictionaries: bool = False
+) -> Iterator[pa.RecordBatch]:
     """Decode a Parquet file batch by batch; memory does not grow with its row groups.
 
     :param source: path or open file.
     :param columns: top-level columns to read, in that order; None for all.
+    :param as_dictionaries: whether text of few kinds may come as dictionaries, which are decoded faster.
     :return: record batches without metadata.
     """
     pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
+    repeating = _repeating_texts(pq.read_metadata(source)) if as_dictionaries else None
     # Without these a whole row group, however large, is fetched before its first row is decoded.
-    with pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+    with pq.ParquetFile(source, buffer_size=_BUFFER_BYTES, pre_buffer=False, read_dictionary=repeating) as file:
         for batch in file.iter_batches(batch_size=batch_rows(file.metadata), columns=columns):
             names = batch.schema.names
             picked = [batch.schema.field(name) for name in columns or names]
@@ -203,6 +209,21 @@ def batch_rows(metadata: Any) -> int:
     """
     size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     return max(1, min(BATCH_ROWS, BATCH_BYTES * int(metadata.num_rows) // max(1, size)))
+
+
+def _repeating_texts(metadata: Any) -> list[str]:
+    """Name the columns of bytes whose values take so little room that most must be repeats."""
+    if metadata.num_row_groups == 0:
+        return []
+    group = metadata.row_group(0)
+    columns = [group.column(position) for position in range(group.num_columns)]
+    return [
+        column.path_in_schema
+        for column in columns
+        if column.physical_type == "BYTE_ARRAY"
+        and column.has_dictionary_page
+        and column.total_uncompressed_size <= _BYTES_OF_A_REPEAT * group.num_rows
+    ]
 
 
 def _decoded(

@@ -159,7 +159,6 @@ class _Part:
             "rows": self.rows,
         }
 
-
     def abandon(self) -> None:
         # Else the writer, when it is collected, tries to write its footer once more.
         self._writer.is_open = False

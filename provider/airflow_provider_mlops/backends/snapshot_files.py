@@ -11,7 +11,7 @@ from typing import IO, Any
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.snapshot_manifest import MANIFEST, manifest_text, parse_manifest
 
-READ_BYTES = 4 << 20
+READ_BYTES = 1 << 20
 
 
 def part_name(number: int) -> str:
@@ -141,9 +141,10 @@ def _opened(folder: Path, item: Mapping[str, Any]) -> IO[bytes]:
 
 def _sha256(file: IO[bytes]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    while block := file.read(READ_BYTES):
-        digest.update(block)
-        size += len(block)
+    buffer = memoryview(bytearray(READ_BYTES))
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        digest.update(buffer[:count])
+        size += count
     return digest.hexdigest(), size
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_provider_mlops.core.errors import BadInput
 
-COPY_BYTES = 8 << 20
+COPY_BYTES = 1 << 20
 _STATE = ("size", "mtime", "ino", "ETag", "etag", "VersionId", "version_id", "LastModified", "md5", "generation")
 
 
@@ -39,6 +38,19 @@ class SteadyFile:
         self.file = file
         self.size, self._state = _look(file)
 
+    def __str__(self) -> str:
+        return str(self.file)
+
+    @property
+    def name(self) -> str:
+        """Last part of the file's path."""
+        return self.file.name
+
+    @property
+    def local(self) -> Path | None:
+        """The file's path on this machine, None where it lies elsewhere."""
+        return self.file if isinstance(self.file, Path) else None
+
     def check(self) -> None:
         """Check that the file is still what it was at first.
 
@@ -51,36 +63,20 @@ class SteadyFile:
                 "nobody writes to any more, or a copy of it."
             )
 
-    def chunks(self) -> Iterator[bytes]:
-        """Read the file from its start to its end, in pieces of 8 MiB.
+    def copy(self, target: Path) -> None:
+        """Copy the file, piece by piece.
 
-        :return: the pieces.
+        :param target: path that does not exist yet.
         :raises BadInput: when the file was changed meanwhile.
         """
-        read = 0
-        with self.file.open("rb") as opened:
-            while piece := opened.read(COPY_BYTES):
-                read += len(piece)
-                yield piece
+        if self.local is not None:
+            shutil.copyfile(self.local, target)
+        else:
+            with self.file.open("rb") as opened, target.open("xb") as file:
+                shutil.copyfileobj(opened, file, COPY_BYTES)
         self.check()
-        if read != self.size:
-            raise BadInput(f"{self.file} gave {read:,} bytes instead of {self.size:,}; it was changed, or is cut off.")
-
-
-def copy_hashed(source: SteadyFile, target: Path) -> str:
-    """Copy a file and hash it in the same pass.
-
-    :param source: the file.
-    :param target: path that does not exist yet.
-    :return: hexadecimal SHA-256 of the bytes.
-    :raises BadInput: when the file was changed meanwhile.
-    """
-    digest = hashlib.sha256()
-    with target.open("xb") as file:
-        for piece in source.chunks():
-            digest.update(piece)
-            file.write(piece)
-    return digest.hexdigest()
+        if (size := target.stat().st_size) != self.size:
+            raise BadInput(f"{self.file} gave {size:,} bytes instead of {self.size:,}; it was changed, or is cut off.")
 
 
 def _look(file: SourceFile) -> tuple[int, dict[str, Any]]:

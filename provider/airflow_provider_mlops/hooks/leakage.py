@@ -44,7 +44,7 @@ def leakage_facts(
     seen, known = numpy.zeros(len(rows), bool), numpy.zeros(len(entities), bool)
     rates = _Rates(test, candidate)
     train_rows, newest = 0, None
-    for frame in _training_rows(storage, manifest):
+    for frame in _training_rows(storage, manifest, entity):
         train_rows += len(frame)
         seen |= numpy.isin(rows, _hashes(frame[compared]))
         known |= numpy.isin(entities, _entities(frame, entity))
@@ -81,11 +81,12 @@ def time_facts(rows: pd.DataFrame, labelled: pd.DataFrame, time_column: str | No
     }
 
 
-def _training_rows(storage: Storage, manifest: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+def _training_rows(storage: Storage, manifest: Mapping[str, Any], entity: str | None) -> Iterator[pd.DataFrame]:
     """Yield the labelled training rows of one snapshot after the other."""
     until = manifest["train"]["until"]
+    columns = [name for name in (*manifest["features"], manifest["label"], manifest["time_column"], entity) if name]
     for snapshot in manifest["train"]["snapshots"]:
-        frame = read_rows(storage, manifest["dataset"], [snapshot])
+        frame = read_rows(storage, manifest["dataset"], [snapshot], columns=columns)
         frame = frame[frame[manifest["label"]].notna()]
         if until is not None:
             pandas = load("pandas", "parquet")

@@ -33,7 +33,8 @@ def read_rows(
     :param storage: where the snapshots lie.
     :param dataset: name of the dataset.
     :param snapshots: ``{"snapshot_id"}`` of each, in the order to keep; a window stands for its members.
-    :param columns: the columns to read; those that the snapshots lack are left out. None for all.
+    :param columns: the columns to read. None for all, and all are read where a snapshot lacks one, so that whoever
+        needs it can say what there is.
     :param time_column: column that ``since`` and ``until`` cut by.
     :param since: keep rows from this time on (ISO 8601), None for no cut.
     :param until: keep rows before this time (ISO 8601), None for no cut.

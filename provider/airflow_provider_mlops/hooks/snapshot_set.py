@@ -81,7 +81,8 @@ class SnapshotSet:
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Stream the rows; each snapshot is proved by its id, which is known at the end of each only.
 
-        :param columns: the columns to read; those that a snapshot lacks are left out. None for all.
+        :param columns: the columns to read. None for all, and all are read where a snapshot lacks one, so that
+            whoever needs it can say what there is.
         :return: record batches of one schema, possibly of no rows.
         :raises EvidenceBroken: when a snapshot is missing or was changed.
         :raises BadInput: when the snapshots' schemas differ, or the time column is missing.
@@ -155,7 +156,7 @@ def published_manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict
 
 def _read(reader: Any, dataset: str, columns: Sequence[str] | None, cuts: Sequence[Cut]) -> Iterator[pa.RecordBatch]:
     there = reader.columns
-    wanted = there if columns is None else [name for name in columns if name in there] or there
+    wanted = list(dict.fromkeys(columns)) if columns is not None and set(columns) <= set(there) else there
     read = list(wanted)
     for cut in (cut for cut in cuts if cut.cuts):
         if cut.time_column is None or cut.time_column not in there:

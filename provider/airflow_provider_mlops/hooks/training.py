@@ -128,6 +128,7 @@ def _training_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFram
         storage,
         manifest["dataset"],
         train["snapshots"],
+        columns=[name for name in (*manifest["features"], manifest["label"], manifest["time_column"]) if name],
         time_column=manifest["time_column"],
         until=train["until"],
     )
