@@ -45,7 +45,7 @@ def test_days_since_a_month() -> None:
         (True, "must be a number of partitions"),
         ("last month", "must be a number of partitions"),
         ({}, "must have the key 'partitions', 'since' or both"),
-        ({"untill": "2013-01"}, "and no other"),
+        ({"sincee": "2013-01"}, "and no other"),
         ({"since": "January"}, "since must be a month"),
     ],
 )
