@@ -10,6 +10,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
+from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
@@ -107,6 +108,13 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         gate_record="{{ ti.xcom_pull(task_ids='gate')['record'] }}",
     )
     # [END example_promote]
+    # [START example_card]
+    card = ModelCardOperator(
+        task_id="model_card",
+        model_name="flight_delays",
+        version="{{ ti.xcom_pull(task_ids='promote')['version'] }}",
+    )
+    # [END example_card]
     # [START example_notify]
     notify = NotifyOperator(
         task_id="notify",
@@ -117,7 +125,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         trigger_rule=TriggerRule.ALL_DONE,
     )
     # [END example_notify]
-    snapshot >> validate >> train >> register >> evaluate >> gate >> approve >> promote >> notify
+    snapshot >> validate >> train >> register >> evaluate >> gate >> approve >> promote >> card >> notify
 
 with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
     # [START example_wait]

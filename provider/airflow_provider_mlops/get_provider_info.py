@@ -23,6 +23,7 @@ def get_provider_info() -> dict[str, Any]:
             _modules(
                 "operators",
                 "approve",
+                "card",
                 "drift",
                 "erase",
                 "evaluate",
@@ -45,8 +46,11 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_MLFLOW_CONNECTION, _LEDGER_CONNECTION],
         "extra-links": [
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
-            *(f"{_PACKAGE}.links.mlflow.{name}" for name in ("ExperimentLink", "MlflowRunLink", "ModelVersionLink")),
             f"{_PACKAGE}.links.storage.SnapshotLink",
+            *(
+                f"{_PACKAGE}.links.mlflow.{name}"
+                for name in ("ExperimentLink", "MlflowRunLink", "ModelCardLink", "ModelVersionLink")
+            ),
         ],
         "notifications": [f"{_PACKAGE}.notifications.ledger.LedgerNotifier"],
         "task-decorators": [

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
 from airflow_provider_mlops.cli.definition_approvers import APPROVERS
+from airflow_provider_mlops.cli.definition_card import CARD
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
 from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS, SUITE
 
@@ -77,6 +78,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 ),
                 SNAPSHOTS,
                 APPROVERS,
+                CARD,
                 SUITE,
             ),
         )

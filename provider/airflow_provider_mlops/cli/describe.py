@@ -101,6 +101,11 @@ def approval(body: Mapping[str, Any]) -> str:
     return described(body)
 
 
+def model_card(body: Mapping[str, Any]) -> str:
+    """Return of which version the card is, and where it lies."""
+    return f"version {body['version']}: {body['uri']}"
+
+
 def notification(body: Mapping[str, Any]) -> str:
     """Return about which record people were told, or why not."""
     if body["error"]:
@@ -199,6 +204,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         approval_request,
         approval,
         notification,
+        model_card,
         promotion,
         describe_moves.rollback,
         describe_moves.retirement,

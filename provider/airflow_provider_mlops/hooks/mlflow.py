@@ -136,6 +136,15 @@ class MlflowHook(BaseHook):
         """
         return self._page(f"models/{model}/versions/{version}")
 
+    def artifact_page(self, experiment_id: str, run_id: str, path: str) -> str:
+        """Return the address of the page that shows an artifact, or an empty text.
+
+        :param experiment_id: id of the experiment.
+        :param run_id: id of the run.
+        :param path: path of the artifact in the run.
+        """
+        return self._page(f"experiments/{experiment_id}/runs/{run_id}/artifacts/{path}{_WORKFLOW}")
+
     def artifact_url(self, run_id: str, path: str) -> str:
         """Return the address at which the tracking server gives out an artifact, or an empty text.
 

@@ -54,6 +54,16 @@ class ModelVersionLink(BaseOperatorLink):
         return kept_link(ti_key, "version")
 
 
+class ModelCardLink(BaseOperatorLink):
+    """Leads to the model card that the task wrote."""
+
+    name = "Model card"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address, empty when the task kept none."""
+        return kept_link(ti_key, "card")
+
+
 def kept_link(ti_key: TaskInstanceKey, name: str) -> str:
     """Return an address that `push_links` kept.
 

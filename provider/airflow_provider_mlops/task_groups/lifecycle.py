@@ -10,6 +10,7 @@ from airflow.sdk import TaskGroup
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
+from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -38,6 +39,7 @@ def model_lifecycle(
     evaluation: Mapping[str, Any] | None = None,
     approval: Mapping[str, Any] | None = None,
     governance: Mapping[str, str] | None = None,
+    card: bool = True,
     **train: Any,
 ) -> TaskGroup:
     """Wire snapshot, validate, train, register, evaluate, gate and promote for the partition of the run.
@@ -61,6 +63,7 @@ def model_lifecycle(
     :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
     :param governance: what must be known of each version before it is promoted, text by tag (`RegisterModelOperator`).
+    :param card: whether the model card of a promoted version is written.
     :param train: further arguments of `TrainModelOperator` (``train_params``, ``trusted_types``, ...).
     :return: the task group; what comes after the promotion goes ``group >> task``.
     """
@@ -96,6 +99,7 @@ def model_lifecycle(
             evaluation=judged,
             approval=approval,
             governance=governance,
+            card=card,
         )
     return group
 
@@ -117,6 +121,7 @@ def model_retraining(
     evaluation: Mapping[str, Any] | None = None,
     approval: Mapping[str, Any] | None = None,
     governance: Mapping[str, str] | None = None,
+    card: bool = True,
     **train: Any,
 ) -> TaskGroup:
     """Wire claim, train, register, evaluate, gate and promote for the partition of a drift verdict.
@@ -140,6 +145,7 @@ def model_retraining(
     :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
     :param governance: what must be known of each version before it is promoted, text by tag (`RegisterModelOperator`).
+    :param card: whether the model card of a promoted version is written.
     :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
     """
@@ -166,6 +172,7 @@ def model_retraining(
             evaluation=judged,
             approval=approval,
             governance=governance,
+            card=card,
         )
     return group
 
@@ -178,6 +185,7 @@ def _judge_and_promote(
     evaluation: Mapping[str, Any],
     approval: Mapping[str, Any] | None,
     governance: Mapping[str, str] | None,
+    card: bool,
 ) -> None:
     register = RegisterModelOperator(
         task_id="register",
@@ -205,6 +213,8 @@ def _judge_and_promote(
         )
         gate >> approve >> promote
         gate.routes = {"pass": [approve.task_id], "inconclusive": [approve.task_id]}
+    if card:
+        promote >> ModelCardOperator(task_id="model_card", model_name=model_name, version=_of(promote, "version"))
 
 
 def _of(task: Any, name: str) -> str:
