@@ -1,15 +1,27 @@
 """Erasing the rows of a data subject from a whole lifecycle."""
 
+import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.evidence import accepted_snapshots
-from airflow_provider_mlops.hooks.rows import read_rows
+from airflow_provider_mlops.hooks import row_holders
+from airflow_provider_mlops.hooks.rows import read_rows, snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
-from tests.support.command import run_command
+from tests.conftest import ROOT
+from tests.support.command import KilledError, killed_at, run_command
 from tests.support.lab import DATASET, Lab, Stages, copy_lab
 
 CHAIN = f"dataset/{DATASET}"
@@ -148,3 +160,238 @@ def test_what_is_kept_of_it_proves_what_was_erased(lab: Lab) -> None:
     with pytest.raises(EvidenceBroken, match="was changed"):
         check_tombstone(json.loads(path.read_text()), record.body)
     assert run_command("snapshots", "verify", "--all") == 1
+
+
+def test_a_killed_erasure_is_finished_by_the_next(lab: Lab, tmp_path: Path) -> None:
+    """Before each side effect: until the record stands all is as it was; afterwards the next call ends it."""
+    key, pristine = "2020-02/5", tmp_path / "pristine"
+    shutil.copytree(lab.storage, pristine)
+    number, ended = 0, False
+    while not ended:
+        shutil.rmtree(lab.storage)
+        shutil.copytree(pristine, lab.storage)
+        with killed_at(number) as seen:
+            try:
+                erase("--yes", key=key)
+                ended = True
+            except KilledError:
+                pass
+        recorded = bool(lab.records("erasure", CHAIN))
+        if not recorded:
+            assert holders(lab, key)
+            assert accepted(lab) == lab.facts["snapshots"]
+        # Whom the next call is for does not matter; the same call ends what was not recorded yet.
+        assert erase("--yes", key="2020-03/1" if recorded else key) == 0
+        assert holders(lab, key) == [], (number, seen)
+        assert [path for path in (lab.storage / ".removed").rglob("*") if path.is_file()] == []
+        assert len(lab.records("erasure")) == 1
+        assert accepted(lab)["2020-02"] != lab.facts["snapshots"]["2020-02"]
+        assert lab.ledger(CHAIN).verify() == []
+        number += 1
+    assert number > 15
+
+
+def test_two_at_once_leave_neither(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second rewrote the same snapshot before the first recorded: it is void, plans again, and both are gone."""
+    from airflow_provider_mlops.hooks import erasing
+
+    real, inner = erasing.tombstone, []
+
+    def other(**arguments: Any) -> Any:
+        if not inner:
+            inner.append(True)
+            assert erase("--yes", key="2020-01/8") == 0
+        return real(**arguments)
+
+    monkeypatch.setattr(erasing, "tombstone", other)
+    monkeypatch.setattr(erasing, "one_at_a_time", lambda *_: nullcontext())
+    assert erase("--yes") == 0
+
+    assert holders(lab) == holders(lab, "2020-01/8") == []
+    assert len(read_rows(Storage(), DATASET, [{"snapshot_id": accepted(lab)["2020-01"]}])) == 798
+    assert len(lab.records("erasure", CHAIN)) == 3
+    tombstones = {path.parent.name for path in lab.storage.glob("tombstones/*/*/manifest.json")}
+    assert len(tombstones) == 2
+    assert run_command("snapshots", "verify", "--all") == 0
+
+
+def test_processes_at_once_leave_neither(lab: Lab) -> None:
+    """Real processes, each with keys of its own."""
+    code = (
+        "import sys; from tests.support.command import run_command;"
+        "sys.exit(run_command('snapshots', 'erase', '--dataset', 'events', '--key-column', 'row_id', '--key', "
+        "sys.argv[1], '--reason', 'DSR', '--yes'))"
+    )
+    environment = {**os.environ, **lab.environment(), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    keys = ["2020-01/1", "2020-01/2"]
+    processes = [subprocess.Popen([sys.executable, "-c", code, key], env=environment) for key in keys]
+
+    assert [process.wait() for process in processes] == [0, 0]
+    assert [holders(lab, key) for key in keys] == [[], []]
+    assert lab.ledger(CHAIN).verify() == []
+
+
+def test_a_partition_of_one_subject_is_gone_whole(lab: Lab, tmp_path: Path) -> None:
+    """No row is left: the partition has no accepted snapshot, and a replay has no rows to read."""
+    file = tmp_path / "keys.txt"
+    file.write_text("\r\n".join(f"2020-01/{number}" for number in range(800)))
+    words = ["snapshots", "erase", "--dataset", DATASET, "--key-column", "row_id", "--keys-file", str(file)]
+    assert run_command(*words, "--reason", "DSR", "--yes") == 0
+    (record,) = lab.records("erasure", CHAIN)
+
+    assert record.body["keys"] == 800
+    assert record.body["snapshots"][0]["replaced_by"] is None
+    assert "2020-01" not in accepted(lab)
+    with pytest.raises(EvidenceBroken, match="lawfully erased"):
+        read_rows(Storage(), DATASET, [{"snapshot_id": lab.facts["snapshots"]["2020-01"]}])
+
+
+def test_nothing_personal_is_recorded(lab: Lab) -> None:
+    """Neither a key, nor a plain hash of one, nor the salt stands in any ledger."""
+    erase("--yes")
+    (path,) = lab.storage.glob("tombstones/*/*/manifest.json")
+    salt = json.loads(path.read_text())["salt"]
+    ledger = "".join(file.read_text() for file in (lab.storage / "ledger").rglob("*.json"))
+
+    assert salt not in ledger
+    assert KEY not in ledger
+    assert hashlib.sha256(KEY.encode()).hexdigest() not in ledger
+
+
+def test_a_discarded_salt_proves_nothing(lab: Lab) -> None:
+    """The choice is the operator's; asking then is an error, not a no."""
+    from airflow_provider_mlops.core.erasure import was_erased
+
+    erase("--yes", "--discard-salt")
+    (path,) = lab.storage.glob("tombstones/*/*/manifest.json")
+
+    with pytest.raises(BadInput, match=r"salt .* was discarded"):
+        was_erased(json.loads(path.read_text()), KEY)
+
+
+def test_what_keeps_rows_elsewhere_takes_part(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for predictions stops every erasure until its holder is registered; then it is erased from too."""
+    folder = lab.storage / "predictions" / "part"
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text(KEY)
+    assert erase("--yes") == 2
+    assert lab.records("erasure", CHAIN) == []
+
+    class Log:
+        folder = "predictions"
+
+        def find(self, storage: Storage, rows: Any) -> list[dict[str, Any]]:
+            there = (folder / "log.txt").exists() and KEY in rows.subject.keys
+            return [{"path": "part", "rows_erased": 1}] if there else []
+
+        def rewrite(self, storage: Storage, rows: Any, found: Any) -> dict[str, Any]:
+            return {**found, "replaced_by": None}
+
+        def remove(self, storage: Storage, found: Any) -> None:
+            (folder / "log.txt").unlink(missing_ok=True)
+
+    monkeypatch.setattr(row_holders, "_HOLDERS", {})
+    row_holders.register_holder(Log())
+    assert erase("--yes") == 0
+    (record,) = lab.records("erasure", CHAIN)
+
+    assert record.body["others"] == [{"folder": "predictions", "path": "part", "replaced_by": None, "rows_erased": 1}]
+    assert not (folder / "log.txt").exists()
+
+
+def test_what_cannot_be_searched_stops_it(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """A snapshot without the key column may hold the rows all the same; passing it over is a choice."""
+    from airflow_provider_mlops.backends.parquet import write_snapshot
+
+    storage = Storage()
+    with storage.staging() as folder:
+        made = write_snapshot([pa.table({"other": [1]})], folder, {"partition_keys": ["2019-12"]})
+        storage.publish(folder, snapshot_path(DATASET, made["snapshot_id"]))
+    assert erase("--yes") == 2
+    assert "have no column 'row_id'" in capsys.readouterr().err
+    assert holders_of_text(lab) != []
+    assert erase("--yes", "--ignore-unsearchable") == 0
+    assert holders_of_text(lab) == []
+
+
+def holders_of_text(lab: Lab) -> list[str]:
+    """Every snapshot that has the key in its column of row ids."""
+    found = []
+    for path in lab.storage.glob("snapshots/*/*/*.parquet"):
+        table = pq.read_table(path)
+        if "row_id" in table.column_names and KEY in table.column("row_id").to_pylist():
+            found.append(path.name)
+    return found
+
+
+def test_changed_evidence_stops_it(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """A snapshot whose bytes were changed, and a chain that is broken: nothing is erased."""
+    before = {path: path.read_bytes() for path in lab.storage.rglob("*.parquet")}
+    (folder,) = lab.storage.glob(f"snapshots/*/{lab.facts['snapshots']['2020-03'].removeprefix('sha256:')}")
+    broken = next(folder.glob("*.parquet"))
+    broken.write_bytes(before[broken][:-1])
+    assert erase("--yes") == 1
+    assert broken.name in capsys.readouterr().err
+    broken.write_bytes(before[broken])
+
+    record = Path(lab.storage / "ledger" / CHAIN / "00000001.json")
+    record.chmod(0o600)
+    record.write_text(record.read_text().replace("2020", "2021", 1))
+    assert erase("--yes") == 1
+    assert {path: path.read_bytes() for path in lab.storage.rglob("*.parquet")} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dataset", "event"], "Did you mean events?"),
+        (["--dataset", "../../etc"], "No dataset '../../etc'"),
+        (["--key-column", "rowid"], "No snapshot of dataset 'events' has a column 'rowid'"),
+        (["--key-column", "signal"], "a key column holds text"),
+        (["--key-column", " "], "key column must be a text"),
+        (["--key", ""], "There is no key"),
+        (["--keys-file", "/no/where"], "cannot be read"),
+        (["--keys-file", "/dev/null", "--key", ""], "There is no key"),
+        (["--reason", " "], "reason must be a text"),
+        (["--reason", "x" * 301], "at most 300"),
+    ],
+)
+def test_wrong_calls_are_answered(lab: Lab, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    """Exit code 2, and a line that says what is allowed; no key is shown."""
+    given = {"--dataset": DATASET, "--key-column": "row_id", "--key": "secret-key", "--reason": "DSR"}
+    given |= dict(zip(words[::2], words[1::2], strict=True))
+    assert run_command("snapshots", "erase", *(word for pair in given.items() for word in pair), "--yes") == 2
+    shown = capsys.readouterr()
+
+    assert said in shown.err
+    assert "secret-key" not in shown.out + shown.err
+    assert lab.records("erasure", CHAIN) == []
+
+
+@pytest.mark.parametrize("key", ["no such", "' OR 1=1 --", "2020-01/7 ", "\udcff", "2020-01/%", "*"])
+def test_a_key_that_nobody_has_erases_nothing(lab: Lab, capsys: pytest.CaptureFixture[str], key: str) -> None:
+    """Keys are compared whole, never read as a pattern or a query."""
+    before = holders(lab)
+    assert erase("--yes", key=key) in (0, 2)
+    assert holders(lab) == before
+    assert lab.records("erasure", CHAIN) == []
+
+
+def test_the_operator_is_the_same_in_a_task(lab: Lab, tmp_path: Path) -> None:
+    """Keys come from a file; a dry run says what it would do, an audit is skipped."""
+    file = tmp_path / "keys.txt"
+    file.write_text(f"{KEY}\n\n2020-01/9\n")
+    arguments = {"keys_file": str(file), "key_column": "row_id", "reason": "DSR-7"}
+    dry = lab.run("erase", conf={"mode": "dry_run"}, **arguments)
+    assert (dry["rows"], dry["snapshots"], dry["records"]) == (2, 1, [])
+    with pytest.raises(AirflowSkipException):
+        lab.run("erase", run_type="backfill", **arguments)
+    assert holders(lab) != []
+
+    found = lab.run("erase", run_type="manual", run_id="manual__1", **arguments)
+
+    (record,) = lab.records("erasure", CHAIN)
+    assert (found["rows"], found["records"]) == (2, [record.hash])
+    assert record.run["run_id"] == "manual__1"
+    assert holders(lab) == []
+    assert lab.run("erase", **arguments)["records"] == []

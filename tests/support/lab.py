@@ -16,6 +16,7 @@ from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
+from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -276,6 +277,7 @@ class Lab:
                 {**dataset, **model, "policy": "drift.yaml", "outlets": [assets.drift_alias(self.model)]},
             ),
             "claim": (ClaimRetrainingOperator, model),
+            "erase": (EraseRowsOperator, dataset),
         }
 
 

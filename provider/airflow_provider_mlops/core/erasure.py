@@ -33,6 +33,8 @@ class Subject:
             raise BadInput("There is no key: give --key or a keys file with one value a line.")
         if len(self.keys) > MOST_KEYS:
             raise BadInput(f"{len(self.keys):,} keys are too many; erase at most {MOST_KEYS:,} at a time.")
+        if not all(map(_is_text, self.keys)):
+            raise BadInput("A key holds bytes that are no UTF-8 text.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def read_keys(lines: Iterable[str]) -> tuple[str, ...]:
     found = dict.fromkeys(line.rstrip("\r\n") for line in lines)
     keys = tuple(key for key in found if key)
     if any("\0" in key for key in keys):
-        raise BadInput("The keys file holds a NUL character: it is no text file with one key a line.")
+        raise BadInput("The keys hold a NUL character: give a text file with one key a line.")
     return keys
 
 
@@ -221,3 +223,11 @@ def _item(one: Rewritten) -> dict[str, Any]:
         "rows_erased": len(one.rows),
         "rows_left": one.rows_left,
     }
+
+
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -109,11 +109,13 @@ def successor(gone: Mapping[str, Gone], snapshot_id: str | None) -> str | None:
     :param snapshot_id: a snapshot, gone or not.
     :return: the snapshot that stands in its place, itself when it is there; None when no row is left or it was pruned.
     """
-    seen = set()
-    while snapshot_id in gone and snapshot_id not in seen:
+    seen: set[str] = set()
+    while snapshot_id is not None and snapshot_id in gone:
+        if snapshot_id in seen:
+            return None
         seen.add(snapshot_id)
         snapshot_id = gone[snapshot_id].replaced_by
-    return None if snapshot_id in gone else snapshot_id
+    return snapshot_id
 
 
 def erasures_of(gone: Mapping[str, Gone], snapshot_ids: Iterable[str]) -> list[Gone]:
@@ -125,10 +127,10 @@ def erasures_of(gone: Mapping[str, Gone], snapshot_ids: Iterable[str]) -> list[G
     """
     found: dict[str, Gone] = {}
     for snapshot_id in snapshot_ids:
-        current: str | None = snapshot_id
-        while current in gone and current not in found and gone[current].how == ERASED:
-            found[current] = gone[current]
-            current = gone[current].replaced_by
+        lost = gone.get(snapshot_id)
+        while lost is not None and lost.how == ERASED and lost.snapshot_id not in found:
+            found[lost.snapshot_id] = lost
+            lost = gone.get(lost.replaced_by or "")
     return list(found.values())
 
 

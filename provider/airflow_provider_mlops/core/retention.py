@@ -102,8 +102,8 @@ def plan_pruning(
     for item in stored:
         if item.snapshot_id not in facts.times:
             reasons[item.snapshot_id].append("no record names it: it may be under way")
-        elif why := young.get(item.snapshot_id):
-            reasons[item.snapshot_id].append(why)
+        elif item.snapshot_id in young:
+            reasons[item.snapshot_id].append(young[item.snapshot_id])
     _spread(reasons, there, facts)
     # A reason may come from several models and through several records; each is said once.
     kept = {snapshot_id: list(dict.fromkeys(why)) for snapshot_id, why in reasons.items() if why}

@@ -99,8 +99,8 @@ def _of_column(columns: Sequence[ColumnSeen], margin: float, *, regex: bool) -> 
     yield from _types(columns)
     yield _nulls(columns, margin)
     if _is_key(columns):
-        kwargs = {"column": first.name}
-        yield Proposal("expect_column_values_to_be_unique", kwargs, CRITICAL, "every value was there once")
+        unique = {"column": first.name}
+        yield Proposal("expect_column_values_to_be_unique", unique, CRITICAL, "every value was there once")
         return
     if (values := _categories(columns)) is not None:
         kwargs = {"column": first.name, "value_set": values}
