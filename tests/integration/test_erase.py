@@ -395,3 +395,77 @@ def test_the_operator_is_the_same_in_a_task(lab: Lab, tmp_path: Path) -> None:
     assert record.run["run_id"] == "manual__1"
     assert holders(lab) == []
     assert lab.run("erase", **arguments)["records"] == []
+
+
+QUARANTINE = """\
+name: events
+expectations:
+  - {type: expect_column_values_to_not_be_null, kwargs: {column: row_id}}
+  - type: expect_column_values_to_be_between
+    kwargs: {column: signal, min_value: -1, max_value: 9}
+    severity: quarantine
+quarantine: {max_share: 0.5}
+"""
+
+
+@pytest.fixture
+def apart(lab: Lab) -> dict[str, Any]:
+    """A month of which some rows were set aside; its Data Docs are logged to MLflow too."""
+    (lab.root / "quarantine.yaml").write_text(QUARANTINE)
+    taken = lab.run("snapshot", partition_key="2020-05")
+    suite = {"suite": "quarantine.yaml", "mlflow_conn_id": "mlflow_default"}
+    return lab.run("validate", partition_key="2020-05", snapshot_id=taken["snapshot_id"], **suite)
+
+
+def keys_in(lab: Lab, folder: str, snapshot_id: str) -> list[str]:
+    """The row ids of a stored snapshot."""
+    (place,) = lab.storage.glob(f"{folder}/*/{snapshot_id.removeprefix('sha256:')}")
+    return [key for file in sorted(place.glob("*.parquet")) for key in pq.read_table(file)["row_id"].to_pylist()]
+
+
+@pytest.mark.parametrize("folder", ["quarantine", "snapshots"])
+def test_what_was_set_aside_is_erased_too(lab: Lab, apart: dict[str, Any], folder: str) -> None:
+    """The source, the accepted rows or those set aside, reports and their copy in MLflow; the rest stays accepted."""
+    aside = keys_in(lab, "quarantine", apart["quarantine"]["snapshot_id"])
+    kept = keys_in(lab, "snapshots", apart["snapshot_id"])
+    # A manifest states the first and the last text of a column, which a short key may be the beginning of.
+    key = next(one for one in (aside if folder == "quarantine" else kept) if len(one) == len("2020-05/100"))
+    run_id = lab.records("validation", CHAIN)[-1].body["mlflow_run_id"]
+    assert lab.client.list_artifacts(run_id, "validation")
+    assert list(lab.storage.glob("reports/*/*/result.json"))
+
+    assert erase("--yes", key=key) == 0
+    (record,) = lab.records("erasure", CHAIN)
+
+    assert holders(lab, key) == []
+    assert {item["folder"] for item in record.body["snapshots"]} == {"snapshots", folder}
+    assert lab.client.list_artifacts(run_id, "validation") == []
+    now = keys_in(lab, "snapshots", accepted(lab)["2020-05"])
+    assert now == [other for other in kept if other != key]
+    assert record.body["pages"] == [run_id]
+    latest = lab.records("validation", CHAIN)[-1]
+    assert (latest.outcome, latest.body["accepted_snapshot_id"]) == ("PASS", accepted(lab)["2020-05"])
+    assert erase("--yes", key=key) == 0
+    assert len(lab.records("erasure", CHAIN)) == 1
+
+
+def test_a_window_reads_the_rows_that_are_left(lab: Lab) -> None:
+    """Its members are named by the ids of then."""
+    from airflow_provider_mlops.backends.parquet import write_window
+
+    members = [
+        {"dataset": DATASET, "partition_key": key, "snapshot_id": lab.facts["snapshots"][key]}
+        for key in ("2020-01", "2020-02")
+    ]
+    storage = Storage()
+    with storage.staging() as folder:
+        made = write_window(members, folder, {"dataset": DATASET, "partition_keys": ["2020-01", "2020-02"]})
+        storage.publish(folder, snapshot_path(DATASET, made["snapshot_id"]))
+    window = [{"snapshot_id": made["snapshot_id"]}]
+    before = len(read_rows(Storage(), DATASET, window))
+    assert erase("--yes") == 0
+
+    rows = read_rows(Storage(), DATASET, window)
+    assert len(rows) == before - 1
+    assert KEY not in set(rows["row_id"])
+    assert run_command("snapshots", "verify", "--all") == 0

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from airflow_provider_mlops.backends.great_expectations import load_suite
 from airflow_provider_mlops.backends.parquet import SnapshotReader, write_snapshot
 from airflow_provider_mlops.backends.seeing import see_snapshot
+from airflow_provider_mlops.backends.suite_file import load_suite
 from airflow_provider_mlops.backends.validation import judge
 from airflow_provider_mlops.core.suite_suggest import suggest
 from airflow_provider_mlops.core.suite_text import suite_yaml

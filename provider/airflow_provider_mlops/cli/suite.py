@@ -145,7 +145,7 @@ def _shown(arguments: dict[str, Any] | None) -> str | None:
 
 
 def _suite(path: str) -> dict[str, Any]:
-    from airflow_provider_mlops.backends.great_expectations import load_suite
+    from airflow_provider_mlops.backends.suite_file import load_suite
 
     file = Path(path)
     if not file.is_file():

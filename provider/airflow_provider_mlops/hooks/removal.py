@@ -68,15 +68,20 @@ def remove(storage: Storage, relative: str, is_gone: Callable[[], bool] = lambda
 
 
 def settled(storage: Storage, relative: str) -> bool:
-    """Whether a folder is published and nobody is removing it at this moment.
+    """Whether a folder is published, whole, and nobody is removing it at this moment.
 
     :param storage: where it lies.
     :param relative: path below the root.
     """
-    if storage.is_local:
+    if storage.is_local or not storage.exists(relative):
         return storage.exists(relative)
     mark = _mark(storage, relative)
-    return storage.exists(relative) and not (mark.exists() and _age(mark) < STALE_SECONDS)
+    if mark.exists() and _age(mark) < STALE_SECONDS:
+        return False
+    # Whoever published while objects were being deleted may have lost some of them.
+    there = {path.rpartition("/")[2] for path in _objects(_remote(storage, relative))}
+    files = storage.read_marker(relative).get("files") or ()
+    return there >= {item["name"] if isinstance(item, dict) else item for item in files}
 
 
 def _remove_local(root: Path, relative: str, is_gone: Callable[[], bool]) -> bool:

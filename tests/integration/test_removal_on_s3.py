@@ -1,0 +1,149 @@
+"""Pruning and erasing with the rows on S3, as moto's server plays it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from airflow_provider_mlops.core.evidence import accepted_snapshots
+from airflow_provider_mlops.hooks.removal import REMOVING, folders, has_files, remove, settled
+from airflow_provider_mlops.hooks.storage import MARKER, Storage
+from tests.conftest import MakeLab
+from tests.support.command import run_command
+from tests.support.lab import DATASET, Lab
+from tests.support.s3 import KEYS, aws_connection, s3_server
+
+BUCKET = "rows"
+CHAIN = f"dataset/{DATASET}"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An S3 on loopback HTTP."""
+    with s3_server() as (address, _):
+        yield address
+
+
+@pytest.fixture
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket and the connection `minio` to it."""
+    monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint))
+    found = boto3.resource("s3", endpoint_url=endpoint, **KEYS).Bucket(BUCKET)
+    found.create()
+    yield found
+    found.objects.all().delete()
+    found.delete()
+
+
+@pytest.fixture
+def storage(bucket: Any) -> Storage:
+    """A storage with one published folder, ``a/b``."""
+    found = Storage(f"s3://minio@{BUCKET}/deep")
+    publish(found)
+    return found
+
+
+def publish(storage: Storage) -> None:
+    """Publish a folder with one file."""
+    with storage.staging() as folder:
+        (folder / "rows").write_text("1 2 3")
+        (folder / MARKER).write_text(json.dumps({"files": [{"name": "rows"}]}))
+        storage.publish(folder, "a/b")
+
+
+def keys(bucket: Any) -> list[str]:
+    """Every object that is left."""
+    return sorted(item.key for item in bucket.objects.all())
+
+
+def test_removed_is_removed(storage: Storage, bucket: Any) -> None:
+    """Nothing of it is left, and doing it again is no error."""
+    assert folders(storage, "a") == ["b"]
+    assert settled(storage, "a/b")
+    assert remove(storage, "a/b")
+    assert remove(storage, "a/b")
+    assert keys(bucket) == []
+    assert folders(storage, "a") == folders(storage, "nothing") == []
+    assert not has_files(storage, "a")
+
+
+def test_what_is_wanted_after_all_is_put_back(storage: Storage, bucket: Any) -> None:
+    """It is asked about when it is out of sight already, and under a mark that tells publishers to wait."""
+    before, seen = keys(bucket), []
+
+    def is_gone() -> bool:
+        publish_again = [storage.exists("a/b"), settled(storage, "a/b"), any(REMOVING in key for key in keys(bucket))]
+        seen.extend(publish_again)
+        return False
+
+    assert not remove(storage, "a/b", is_gone)
+    assert seen == [False, False, True]
+    assert keys(bucket) == before
+    assert settled(storage, "a/b")
+
+
+def test_what_is_published_while_objects_go_is_not_settled(storage: Storage, bucket: Any) -> None:
+    """The mark stands until the last object is gone; what lost an object is not whole afterwards either."""
+
+    def is_gone() -> bool:
+        publish(storage)
+        assert not settled(storage, "a/b")
+        return True
+
+    assert remove(storage, "a/b", is_gone)
+    assert not settled(storage, "a/b")
+    publish(storage)
+    next(item for item in bucket.objects.all() if item.key.endswith("rows")).delete()
+    assert storage.exists("a/b")
+    assert not settled(storage, "a/b")
+
+
+def test_a_killed_removal_is_finished_by_the_next(storage: Storage, bucket: Any) -> None:
+    """It was killed while the folder was out of sight."""
+
+    def die() -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        remove(storage, "a/b", die)
+    assert not storage.exists("a/b")
+    assert remove(storage, "a/b")
+    assert keys(bucket) == []
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab, bucket: object, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A lab with two accepted months, its rows on S3 and its ledger on disk."""
+    lab = make_lab("empty")
+    monkeypatch.setenv("AIRFLOW__MLOPS__STORAGE_ROOT", f"s3://minio@{BUCKET}/prefix")
+    monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(lab.storage / "ledger"))
+    for key in ("2020-01", "2020-02"):
+        lab.accept(key)
+    return lab
+
+
+def test_prune_erase_and_take_again(lab: Lab, bucket: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same commands, the same records; what was pruned can be taken again, what was erased cannot."""
+    before = accepted_snapshots(lab.ledger(CHAIN).records())
+    words = ["--dataset", DATASET, "--key-column", "row_id", "--key", "2020-02/3", "--reason", "DSR"]
+    assert run_command("snapshots", "prune", DATASET, "--keep", "1", "--yes", "--without-registry") == 0
+    assert run_command("snapshots", "erase", *words, "--yes") == 0
+    after = accepted_snapshots(lab.ledger(CHAIN).records())
+    stored = {key.split("/")[3] for key in keys(bucket) if key.startswith(f"prefix/snapshots/{DATASET}/")}
+
+    assert set(after) == {"2020-02"}
+    assert after["2020-02"] != before["2020-02"]
+    assert stored == {after["2020-02"].removeprefix("sha256:")}
+    assert not any("/reports/" in key for key in keys(bucket) if before["2020-02"] in key)
+    assert run_command("snapshots", "verify", "--all") == 0
+    assert run_command("snapshots", "list", "--json") == 0
+    shown = capsys.readouterr().out
+    assert json.loads(shown[shown.index("[\n") :])[0]["snapshot_id"] == after["2020-02"]
+
+    lab.run("snapshot", partition_key="2020-01")
+    assert accepted_snapshots(lab.ledger(CHAIN).records())["2020-01"] == before["2020-01"]
+    with pytest.raises(Exception, match="still gives rows that were erased"):
+        lab.run("snapshot", partition_key="2020-02")
+    assert not any(REMOVING in key for key in keys(bucket))
