@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends import great_expectations as gx
+from airflow_provider_mlops.backends import validation_rows
+from airflow_provider_mlops.backends.duckdb_columns import NoColumn, NotCompiled, columns_of
+from airflow_provider_mlops.backends.duckdb_judge import judge_compiled, plan
+from airflow_provider_mlops.backends.duckdb_plan import Plan, Scan
+from airflow_provider_mlops.backends.duckdb_session import session
+from airflow_provider_mlops.backends.duckdb_split import broken_rows
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.validation_whole import Whole, judge_by_parts, judge_sample
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.expectation import Judged, is_row_level
+from airflow_provider_mlops.core.expectation import ROW_BY_ROW, Judged, is_row_level
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,23 +25,40 @@ if TYPE_CHECKING:
 REASONS = "__broken_expectations__"
 """The column that names, per row set aside, the positions of the expectations that it breaks."""
 AUTO, SPARK = "auto", "spark"
+ENGINES = (AUTO, SPARK)
 
 
 def judge(files: Sequence[Path], suite: Mapping[str, Any], *, seed: str, engine: str = AUTO) -> list[Judged]:
     """Judge all rows of some Parquet files by a suite.
 
+    ``auto`` compiles what it can into one DuckDB scan. The rest Great Expectations judges on pandas: part by part
+    where each row is judged alone, else on all rows, or on a sample where they are more than 100,000.
+
     :param files: the Parquet files, of one schema; their order is the order of the rows.
     :param suite: as `core.suite.read_suite` returns it.
     :param seed: text that decides which rows a sample holds, where one is needed; the snapshot's id.
-    :param engine: ``auto``, or ``spark``.
+    :param engine: ``auto``, or ``spark``: Great Expectations on Spark, on all rows.
     :return: what was found, one for each expectation, in the suite's order.
     :raises BadInput: when Great Expectations does not know an expectation or refuses its arguments, it stands there
         twice, or the engine is unknown.
     """
-    if engine != AUTO:
-        raise BadInput(f"Engine {engine!r} is not known; it must be one of: {AUTO}.")
-    del seed
-    return gx.judge_frame(_rows(files).to_pandas(), suite)
+    if engine not in ENGINES:
+        raise BadInput(f"Engine {engine!r} is not known; it must be one of: {', '.join(ENGINES)}.")
+    _check_twice(suite)
+    if engine == SPARK:
+        from airflow_provider_mlops.backends.spark_judge import judge_on_spark
+
+        return judge_on_spark(files, suite)
+    with session(files) as opened:
+        scan = Scan(opened, columns_of(files))
+        found = judge_compiled(scan, suite)
+        rest = [position for position in range(len(suite["expectations"])) if position not in found]
+        if rest:
+            whole = Whole.of(files, scan)
+            by_part = [position for position in rest if _row_by_row(suite["expectations"][position])]
+            found |= judge_by_parts(whole, suite, by_part)
+            found |= judge_sample(whole, suite, [position for position in rest if position not in by_part], seed)
+    return [found[position] for position in range(len(suite["expectations"]))]
 
 
 def split_rows(
@@ -58,23 +83,70 @@ def split_rows(
                 f"Suite {suite['name']!r}, expectation {position + 1}: {kind} does not name rows that break it, so "
                 "that none can be set aside; give it the severity critical or warning."
             )
-    return _split(_rows(files), suite, sorted(set(positions)))
+    return _split(files, suite, sorted(set(positions)))
 
 
-def _rows(files: Sequence[Path]) -> pa.Table:
-    pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
-    return pa.concat_tables([pq.read_table(file) for file in files])
+def _split(
+    files: Sequence[Path], suite: Mapping[str, Any], positions: Sequence[int]
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    with session(files) as opened:
+        scan = Scan(opened, columns_of(files))
+        plans, rest = _planned(scan, suite, positions)
+        whole = Whole.of(files, scan) if rest else None
+        for file, broken in zip(files, broken_rows(scan, plans), strict=True):
+            waiting, first = next(broken, None), 0
+            for part in validation_rows.parts([file]):
+                found: dict[int, list[int]] = {}
+                while waiting is not None and waiting[0] < first + part.num_rows:
+                    found[waiting[0] - first] = list(waiting[1])
+                    waiting = next(broken, None)
+                if whole is not None:
+                    for position in rest:
+                        for row in gx.broken_rows(whole.frame(part), suite, position):
+                            found.setdefault(row, []).append(position)
+                yield _parted(part, found)
+                first += part.num_rows
 
 
-def _split(table: pa.Table, suite: Mapping[str, Any], positions: Sequence[int]) -> Iterator[tuple[pa.Table, pa.Table]]:
-    pa = load("pyarrow", "parquet")
-    frame = table.to_pandas()
-    broken: dict[int, list[int]] = {}
+def _planned(scan: Scan, suite: Mapping[str, Any], positions: Sequence[int]) -> tuple[dict[int, Plan], list[int]]:
+    plans, rest = {}, []
     for position in positions:
-        for row in gx.broken_rows(frame, suite, position):
-            broken.setdefault(row, []).append(position)
-    apart = sorted(broken)
-    kept = [row for row in range(table.num_rows) if row not in broken]
-    reasons = pa.array([broken[row] for row in apart], pa.list_(pa.int32()))
-    rows = [pa.array(numbers, pa.int64()) for numbers in (kept, apart)]
-    yield table.take(rows[0]), table.take(rows[1]).append_column(REASONS, reasons)
+        item = suite["expectations"][position]
+        where = f"Suite {suite['name']!r}, expectation {position + 1} ({item['type']})"
+        try:
+            plans[position] = plan(scan.columns, item)
+            if (rule := plans[position].rule) is None:
+                raise NotCompiled
+            scan.session.rows(f"SELECT {rule.breaks} FROM {scan.rows} LIMIT 1")  # noqa: S608
+        except NoColumn as err:
+            raise BadInput(f"{where} could not be judged: {err}") from err
+        except (NotCompiled, load("duckdb", "great-expectations").Error) as err:
+            plans.pop(position, None)
+            if not _row_by_row(item):
+                raise BadInput(f"{where}: the rows that break it cannot be told with these arguments.") from err
+            rest.append(position)
+    return plans, rest
+
+
+def _parted(part: pa.Table, found: Mapping[int, Sequence[int]]) -> tuple[pa.Table, pa.Table]:
+    pa, numpy = load("pyarrow", "parquet"), load("numpy", "parquet")
+    apart = numpy.array(sorted(found), dtype=numpy.int64)
+    stays = numpy.ones(part.num_rows, dtype=bool)
+    stays[apart] = False
+    reasons = pa.array([sorted(found[int(row)]) for row in apart], pa.list_(pa.int32()))
+    return part.filter(pa.array(stays)), part.take(pa.array(apart)).append_column(REASONS, reasons)
+
+
+def _row_by_row(expectation: Mapping[str, Any]) -> bool:
+    """Whether each row is judged alone, so that parts of the rows may be judged one after the other."""
+    return expectation["type"] in ROW_BY_ROW and expectation["kwargs"].get("row_condition") is None
+
+
+def _check_twice(suite: Mapping[str, Any]) -> None:
+    """Great Expectations drops an expectation that equals another, and with it its severity."""
+    seen: set[str] = set()
+    for position, item in enumerate(suite["expectations"]):
+        text = f"{item['type']} {json.dumps(item['kwargs'], sort_keys=True, default=str)}"
+        if text in seen:
+            raise BadInput(f"Suite {suite['name']!r}: expectation {position + 1} ({item['type']}) stands there twice.")
+        seen.add(text)

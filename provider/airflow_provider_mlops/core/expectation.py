@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 DUCKDB, GREAT_EXPECTATIONS, SPARK = "duckdb", "great_expectations", "spark"
@@ -39,6 +40,14 @@ ROW_LEVEL = frozenset(
     }
 )
 """Expectations that name the rows that break them, so that these rows can be set aside."""
+
+ROW_BY_ROW = (ROW_LEVEL - {"expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique"}) | {
+    "expect_column_values_to_be_dateutil_parseable",
+    "expect_column_values_to_be_json_parseable",
+    "expect_column_values_to_match_json_schema",
+    "expect_column_values_to_match_strftime_format",
+}
+"""Expectations that judge each row without looking at another, so that counts of parts of the rows add up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,8 @@ def shown(value: Any) -> Any:
     """
     if value is None or isinstance(value, bool | int):
         return value if not isinstance(value, int) or abs(value) < 1 << 63 else str(value)[:MAX_SHOWN_TEXT]
+    if isinstance(value, Decimal):
+        value = float(value)
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
     if isinstance(value, Mapping):

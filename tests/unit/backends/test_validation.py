@@ -1,5 +1,6 @@
 """Judging Parquet files by a suite, and setting rows aside."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_mlops.backends import validation_rows, validation_whole
 from airflow_provider_mlops.backends.validation import REASONS, judge, split_rows
 from airflow_provider_mlops.core.errors import BadInput
 
@@ -76,3 +78,176 @@ def test_only_row_level_expectations_split(tmp_path: Path, position: int, words:
     """A mean says nothing about a single row."""
     with pytest.raises(BadInput, match=words):
         split_rows(written(tmp_path, TABLE), suite(BETWEEN, MEAN), [0, position])
+
+
+JSON = ("expect_column_values_to_be_json_parseable", {"column": "t"})
+CASELESS = ("expect_column_values_to_match_regex", {"column": "t", "regex": "(?i)^[AB]$"})
+DIVERGENCE = (
+    "expect_column_kl_divergence_to_be_less_than",
+    {"column": "t", "partition_object": {"values": ["a", "b"], "weights": [0.5, 0.5]}, "threshold": 0.6},
+)
+CONDITION = {"row_condition": "x < 5", "condition_parser": "pandas"}
+
+
+def test_one_engine_for_what_is_compiled_and_another_for_the_rest(tmp_path: Path) -> None:
+    """What no SQL says the same, Great Expectations judges: on all rows while they are few."""
+    found = judge(written(tmp_path, TABLE), suite(BETWEEN, JSON, CASELESS, DIVERGENCE), seed="s")
+    assert [item.engine for item in found] == ["duckdb", *["great_expectations"] * 3]
+    assert [item.holds for item in found] == [False, False, False, False]
+    assert found[1].numbers == {
+        "element_count": 5,
+        "missing_count": 1,
+        "missing_percent": 20.0,
+        "unexpected_count": 4,
+        "unexpected_percent": 100.0,
+        "unexpected_percent_total": 80.0,
+        "unexpected_percent_nonmissing": 100.0,
+    }
+    assert found[2].partial_unexpected == ["c"]
+    assert {item.sample_rows for item in found} == {None}
+
+
+def test_rows_judged_alone_are_judged_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts of the parts are those of the whole, and a column of numbers with nulls is one in each part."""
+    table = pa.table({"k": pa.array([1, 2, 3, None, 5, 6, 7], pa.int64()), "t": [*"aBcdAb", None]})
+    expected = suite(
+        ("expect_column_values_to_match_regex", {"column": "k", "regex": r"^\d\.0$"}),
+        ("expect_column_values_to_match_regex", {"column": "t", "regex": "(?i)^[ab]$", "mostly": 4 / 6}),
+    )
+    whole = judge(written(tmp_path, table, 1), expected, seed="s")
+    monkeypatch.setattr(validation_rows, "PART_ROWS", 2)
+    parts = judge(written(tmp_path, table, 2), expected, seed="s")
+    assert [item.to_dict() for item in parts] == [item.to_dict() for item in whole]
+    assert [item.holds for item in whole] == [True, True]
+
+
+@pytest.mark.filterwarnings("ignore:.*row_condition:DeprecationWarning", "ignore:.*condition_parser:DeprecationWarning")
+def test_a_sample_decides_what_a_bound_proves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row that breaks what all must keep is proof, and a share far from the limit; a close one is not."""
+    monkeypatch.setattr(validation_whole, "SAMPLE_ROWS", 200)
+    table = pa.table({"x": [float(number % 10) for number in range(1000)], "t": ["a", "b"] * 500})
+    low = {"column": "x", "min_value": 0, "max_value": 3, **CONDITION}
+    expected = suite(
+        ("expect_column_values_to_be_between", low),
+        ("expect_column_values_to_be_between", {**low, "mostly": 0.3}),
+        ("expect_column_values_to_be_between", {**low, "mostly": 0.8}),
+        ("expect_column_values_to_be_between", {**low, "max_value": 9}),
+        ("expect_column_mean_to_be_between", {"column": "x", "min_value": 0, "max_value": 9, **CONDITION}),
+        ("expect_column_mean_to_be_between", {"column": "x", "min_value": 0, "max_value": 9}),
+    )
+    found = judge(written(tmp_path, table), expected, seed="one")
+    assert [item.holds for item in found] == [False, True, None, None, None, True]
+    assert [item.sample_rows for item in found] == [*[200] * 5, None]
+    again = judge(written(tmp_path, table, 5), expected, seed="one")
+    assert [item.to_dict() for item in again] == [item.to_dict() for item in found]
+    other = judge(written(tmp_path, table), expected, seed="two")
+    assert other[1].numbers != found[1].numbers
+
+
+def test_sample_holds_each_row_as_likely() -> None:
+    """A sample has as many rows as asked for, from everywhere, and the same ones whatever the machine."""
+    drawn = validation_rows.sampled_rows(1_000_000, 1_000, "seed")
+    assert len(set(drawn.tolist())) == 1_000
+    assert abs(drawn.mean() / 500_000 - 1) < 0.1
+    assert drawn[:3].tolist() == [826, 953, 1160]
+
+
+def test_expectation_that_stands_twice(tmp_path: Path) -> None:
+    """It is an error, as it is to Great Expectations, whose answer would be of one of them."""
+    with pytest.raises(BadInput, match=r"Suite 's': expectation 3 \(expect_column_values_to_be_between\) stands"):
+        judge(written(tmp_path, TABLE), suite(BETWEEN, UNIQUE, BETWEEN), seed="s")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [("expect_magic", {}), ("expect_column_values_to_be_between", {"column": "x", "mostly": 7, "min_value": 1})],
+)
+def test_what_great_expectations_refuses(tmp_path: Path, refused: tuple[str, dict[str, Any]]) -> None:
+    """An unknown expectation, or an argument out of range, is an error."""
+    with pytest.raises(BadInput, match=f"{refused[0]}|refuses"):
+        judge(written(tmp_path, TABLE), suite(BETWEEN, refused), seed="s")
+
+
+HOSTILE = "x\"; DROP TABLE t; --'é\n" + "y" * 300
+
+
+def test_names_and_values_are_never_statements(tmp_path: Path) -> None:
+    """Quotes, semicolons, line breaks and two names that differ in case only are names and values, no SQL."""
+    table = pa.table({HOSTILE: ["a'; --", "b"], "A": [1, 2], "a": [3, 4], "rn": [5, 5]})
+    folder = tmp_path / "it's [a] *folder?"
+    folder.mkdir()
+    found = judge(
+        written(folder, table),
+        suite(
+            ("expect_column_values_to_be_in_set", {"column": HOSTILE, "value_set": ["a'; --", "b"]}),
+            ("expect_column_max_to_be_between", {"column": "A", "max_value": 2}),
+            ("expect_column_max_to_be_between", {"column": "a", "max_value": 2}),
+            ("expect_column_values_to_be_unique", {"column": "rn"}),
+            ("expect_column_values_to_be_null", {"column": "RN"}),
+        ),
+        seed="s",
+    )
+    assert [item.holds for item in found] == [True, True, False, False, None]
+    assert "There is no column 'RN'" in str(found[4].error)
+
+
+def test_findings_are_bounded(tmp_path: Path) -> None:
+    """However many rows break an expectation, and however long their texts are, a finding stays small."""
+    table = pa.table({"t": ["z" * 5000 + str(number % 400) for number in range(1000)]})
+    found = judge(
+        written(tmp_path, table),
+        suite(
+            ("expect_column_values_to_be_in_set", {"column": "t", "value_set": ["a"]}),
+            ("expect_column_values_to_be_unique", {"column": "t"}),
+            ("expect_column_distinct_values_to_be_in_set", {"column": "t", "value_set": ["a"]}),
+            ("expect_column_most_common_value_to_be_in_set", {"column": "t", "value_set": ["a"]}),
+            ("expect_column_values_to_be_json_parseable", {"column": "t"}),
+        ),
+        seed="s",
+    )
+    assert [item.holds for item in found] == [False] * 5
+    for item in found:
+        assert len(json.dumps({**item.to_dict(), "kwargs": {}})) < 10_000
+        assert len(item.partial_unexpected) <= 20
+
+
+def test_rows_set_aside_by_every_kind_of_rule(tmp_path: Path) -> None:
+    """Keys over several columns, patterns of Python, in several files; the others keep their types."""
+    table = pa.table(
+        {
+            "k": pa.array([1, 1, 2, 2, 3, None, None], pa.int32()),
+            "t": pa.array(["a", "a", "A", "b", "c!", None, None]).dictionary_encode(),
+            "at": pa.array([1, 2, 3, 4, 5, 6, 7], pa.timestamp("ms")),
+        }
+    )
+    expected = suite(
+        ("expect_compound_columns_to_be_unique", {"column_list": ["k", "t"], "ignore_row_if": "never"}),
+        ("expect_column_values_to_match_regex", {"column": "t", "regex": "(?i)^[a-z]$"}),
+        ("expect_column_values_to_be_between", {"column": "k", "max_value": 2, "mostly": 0.1}),
+    )
+    pairs = list(split_rows(written(tmp_path, table, 3), expected, [0, 1, 2]))
+    kept, apart = (pa.concat_tables([pair[side] for pair in pairs]) for side in (0, 1))
+    assert kept.column("t").to_pylist() == ["A", "b"]
+    assert apart.column(REASONS).to_pylist() == [[0], [0], [1, 2], [0], [0]]
+    assert kept.schema == table.schema
+    assert kept.num_rows + apart.num_rows == table.num_rows
+
+
+def test_no_row_set_aside(tmp_path: Path) -> None:
+    """Nothing to split by, or nothing that breaks: every row is kept."""
+    for positions in ([], [0]):
+        pairs = list(
+            split_rows(
+                written(tmp_path, TABLE),
+                suite(("expect_column_values_to_be_between", {"column": "x", "min_value": 0})),
+                positions,
+            )
+        )
+        assert sum(pair[0].num_rows for pair in pairs) == TABLE.num_rows
+        assert sum(pair[1].num_rows for pair in pairs) == 0
+
+
+def test_rows_cannot_be_set_aside_by_a_missing_column(tmp_path: Path) -> None:
+    """What cannot be judged sets nothing aside in silence."""
+    with pytest.raises(BadInput, match="could not be judged: There is no column 'z'"):
+        list(split_rows(written(tmp_path, TABLE), suite(("expect_column_values_to_be_null", {"column": "z"})), [0]))

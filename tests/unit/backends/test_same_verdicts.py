@@ -1,0 +1,173 @@
+"""DuckDB finds what Great Expectations finds on pandas: verdict, counts and observed value of each expectation."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_mlops.backends.duckdb_columns import NotCompiled, columns_of
+from airflow_provider_mlops.backends.duckdb_judge import COMPILED, judge_compiled
+from airflow_provider_mlops.backends.duckdb_plan import Scan
+from airflow_provider_mlops.backends.duckdb_session import session
+from airflow_provider_mlops.backends.duckdb_text import re2
+from airflow_provider_mlops.backends.great_expectations import judge_frame
+from airflow_provider_mlops.core.expectation import Judged
+from tests.support.expectations import LEFT_TO_PYTHON, PATTERNS, Case, rows, same_cases
+
+pytestmark = pytest.mark.filterwarnings("ignore:This pattern is interpreted:UserWarning")  # of pandas: groups
+
+ONLY_SQL = {
+    "expect_column_values_to_match_like_pattern",
+    "expect_column_values_to_match_like_pattern_list",
+    "expect_column_values_to_not_match_like_pattern",
+    "expect_column_values_to_not_match_like_pattern_list",
+}
+"""Great Expectations does not judge these on pandas at all."""
+CACHED_WRONGLY = "quantile"
+"""Of two expectations about quantiles of a column, Great Expectations judges both by the quantiles of the first."""
+
+
+def by_type() -> dict[str, list[Case]]:
+    """The cases of each type, each once."""
+    found: dict[str, dict[str, Case]] = defaultdict(dict)
+    for kind, kwargs in same_cases():
+        found[kind][json.dumps(kwargs)] = (kind, kwargs)
+    return {kind: list(cases.values()) for kind, cases in found.items()}
+
+
+CASES = by_type()
+
+
+def suite_of(cases: Sequence[Case]) -> dict[str, Any]:
+    """A suite of cases."""
+    return {"name": "s", "expectations": [{"type": kind, "kwargs": kwargs} for kind, kwargs in cases]}
+
+
+def in_duckdb(table: pa.Table, cases: Sequence[Case], folder: Path) -> dict[int, Judged]:
+    """What DuckDB finds, in two files of several row groups."""
+    half = table.num_rows // 2
+    files = [folder / "first.parquet", folder / "second.parquet"]
+    for file, part in zip(files, (table.slice(0, half), table.slice(half)), strict=True):
+        pq.write_table(part, file, row_group_size=4)
+    with session(files) as opened:
+        return judge_compiled(Scan(opened, columns_of(files)), suite_of(cases))
+
+
+def in_pandas(table: pa.Table, cases: Sequence[Case]) -> list[Judged]:
+    """What Great Expectations finds; what it mixes up is asked one by one."""
+    size = 1 if cases and CACHED_WRONGLY in cases[0][0] else 25  # it takes the square of a suite's length
+    found: list[Judged] = []
+    for first in range(0, len(cases), size):
+        part = judge_frame(table.to_pandas(), suite_of(cases[first : first + size]))
+        found += [replace(item, position=first + item.position) for item in part]
+    return found
+
+
+def assert_same(ours: dict[int, Judged], theirs: Sequence[Judged]) -> None:
+    """Verdict, error and every figure that Great Expectations has; what is not compiled is left to it anyway."""
+    for item in theirs:
+        if item.position not in ours:
+            continue
+        found = ours[item.position]
+        words = f"{item.type} {item.kwargs}: {found.holds} {dict(found.numbers)}, not {item.holds} {dict(item.numbers)}"
+        assert found.holds is item.holds, f"{words} {item.error}"
+        for name, value in item.numbers.items():
+            # pandas adds floats of 32 bits up in 32 bits.
+            close = 1e-6 if item.kwargs.get("column") == "g" else 1e-12
+            assert _near(value, found.numbers.get(name), close), words
+
+
+def _near(value: Any, other: Any, close: float) -> bool:
+    if isinstance(value, float) and isinstance(other, int | float):
+        return math.isclose(value, other, rel_tol=close, abs_tol=1e-12)
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(_near(value[key], other[key], close) for key in value)
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(_near(*pair, close) for pair in zip(value, other, strict=True))
+    return bool(value == other) or (value == "NaT" and other is None)  # no time at all, in pandas' words
+
+
+@pytest.mark.parametrize("kind", sorted(CASES))
+def test_same_on_rows_of_every_kind(kind: str, tmp_path: Path) -> None:
+    """Nulls, NaN, ties, ``mostly`` exactly at the share, a column without a value, texts of many scripts."""
+    ours = in_duckdb(rows(), CASES[kind], tmp_path)
+    assert_same(ours, in_pandas(rows(), CASES[kind]))
+    assert len(ours) >= len(CASES[kind]) / 2
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_same_on_no_row_and_on_one(n: int, tmp_path: Path) -> None:
+    """The smallest tables there are."""
+    cases = [case for kind in sorted(CASES) if CACHED_WRONGLY not in kind for case in CASES[kind][::9]]
+    assert_same(in_duckdb(rows(n), cases, tmp_path), in_pandas(rows(n), cases))
+
+
+def test_every_compiled_type_is_compared() -> None:
+    """A type that is compiled and not compared could answer anything; there are more than 30."""
+    assert set(CASES) | ONLY_SQL == COMPILED
+    assert len(COMPILED) > 45
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns_are_translated(pattern: str) -> None:
+    """What the two engines find alike runs in the scan."""
+    assert re2(pattern)
+
+
+@pytest.mark.parametrize("pattern", [*LEFT_TO_PYTHON, "(", None])
+def test_patterns_left_to_python(pattern: str | None) -> None:
+    """What RE2 lacks, or means otherwise, is never guessed."""
+    with pytest.raises(NotCompiled):
+        re2(pattern)
+
+
+VALUES = st.one_of(st.none(), st.floats(-4, 4, width=16), st.just(math.nan))
+TEXT = st.one_of(st.none(), st.text("ab1 ÄZ\n日'", max_size=4))
+LIMITS = st.tuples(st.integers(-3, 0), st.integers(1, 3), st.booleans())
+
+
+@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    drawn=st.lists(st.tuples(VALUES, st.one_of(st.none(), st.integers(-3, 3)), TEXT), min_size=1, max_size=12),
+    limits=LIMITS,
+    mostly=st.sampled_from([0.25, 1 / 3, 0.5, 2 / 3, 0.9, 1.0]),
+    pattern=st.sampled_from(PATTERNS),
+)
+def test_same_on_drawn_rows(
+    drawn: list[Any],
+    limits: tuple[int, int, bool],
+    mostly: float,
+    pattern: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Whatever the rows are."""
+    low, high, strict = limits
+    x, k, t = zip(*drawn, strict=True)
+    table = pa.table({"x": pa.array(x, pa.float64()), "k": pa.array(k, pa.int64()), "t": pa.array(t, pa.string())})
+    edges = {"min_value": low, "max_value": high, "strict_min": strict}
+    cases: list[Case] = []
+    for column in ("x", "k"):
+        cases += [("expect_column_values_to_be_between", {"column": column, **edges, "mostly": mostly})]
+        cases += [
+            (f"expect_column_{name}_to_be_between", {"column": column, **edges}) for name in ("mean", "max", "sum")
+        ]
+        cases += [("expect_column_values_to_be_unique", {"column": column, "mostly": mostly})]
+        cases += [
+            ("expect_column_values_to_be_in_set", {"column": column, "value_set": [low, high, 0.5], "mostly": mostly})
+        ]
+    cases += [("expect_column_values_to_match_regex", {"column": "t", "regex": pattern, "mostly": mostly})]
+    cases += [("expect_column_value_lengths_to_be_between", {"column": "t", "max_value": high, "mostly": mostly})]
+    cases += [
+        ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "x", "column_B": "k", "mostly": mostly})
+    ]
+    cases += [("expect_compound_columns_to_be_unique", {"column_list": ["x", "k", "t"], "mostly": mostly})]
+    assert_same(in_duckdb(table, cases, tmp_path_factory.mktemp("drawn")), in_pandas(table, cases))
