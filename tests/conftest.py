@@ -57,6 +57,25 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Postg
         yield server
 
 
+@pytest.fixture(scope="session")
+def local_spark() -> Iterator[None]:
+    """A small Spark in this process, for the whole session."""
+    from pyspark.sql import SparkSession
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        session = (
+            SparkSession.builder.master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "2")
+            .config("spark.driver.memory", "1g")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .getOrCreate()
+        )
+        yield
+        session.stop()
+
+
 @pytest.fixture
 def served_lab(make_lab: MakeLab, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """A lab with three accepted partitions whose MLflow is the real server; its model's name is its own."""

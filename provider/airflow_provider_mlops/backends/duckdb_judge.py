@@ -51,14 +51,14 @@ def judge_compiled(scan: Scan, suite: Mapping[str, Any]) -> dict[int, Judged]:
         try:
             plans[position] = plan(scan.columns, item)
         except NoColumn as err:
-            found[position] = _judged(position, item, None, error=str(err))
+            found[position] = judged(position, item, None, error=str(err))
         except NotCompiled:
             continue
     _measure(scan, plans)
     for position, one in plans.items():
         finding = _finished(scan, one)
         if finding is not None:
-            found[position] = _judged(position, suite["expectations"][position], finding)
+            found[position] = judged(position, suite["expectations"][position], finding)
     return found
 
 
@@ -93,7 +93,15 @@ def _finished(scan: Scan, one: Plan) -> Finding | None:
         return None
 
 
-def _judged(position: int, item: Mapping[str, Any], finding: Finding | None, error: str | None = None) -> Judged:
+def judged(position: int, item: Mapping[str, Any], finding: Finding | None, error: str | None = None) -> Judged:
+    """Say what was found about an expectation, bounded and JSON-safe.
+
+    :param position: its place in the suite, from 0.
+    :param item: its ``type`` and ``kwargs``.
+    :param finding: what was found; None when it could not be judged.
+    :param error: why it could not.
+    :return: the finding of the suite's report.
+    """
     return Judged(
         position=position,
         type=item["type"],

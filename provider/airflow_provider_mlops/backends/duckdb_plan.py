@@ -90,7 +90,7 @@ class Plan:
     """
 
     figures: Sequence[str]
-    finish: Callable[[Scan], Finding]
+    finish: Callable[[Any], Finding]
     rule: RowRule | None = None
     keys: Sequence[Column] = ()
 

@@ -179,6 +179,10 @@ RULES: Mapping[str, Callable[[Columns, Kwargs], RowRule]] = {
 """What compiles each type of expectation about single rows."""
 
 
+RECORD_RULES = frozenset(kind for kind in RULES if not kind.startswith("expect_column_value"))
+"""Those of them that look at several columns of a row."""
+
+
 def member(one: Column, values: Any) -> str:
     """Write that a value is in a set.
 

@@ -37,6 +37,18 @@ def judge_frame(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Judged]:
     return [_judged(index, suite["expectations"][index], item) for index, item in enumerate(found)]
 
 
+def judge_spark(frame: Any, suite: Mapping[str, Any]) -> list[Judged]:
+    """Judge rows on Spark by a suite, expectation by expectation.
+
+    :param frame: a Spark data frame of all rows.
+    :param suite: mapping as `load_suite` returns it.
+    :return: what was found, in the suite's order.
+    :raises BadInput: as `validate` does.
+    """
+    found = _run(frame, suite, source="spark")["results"]
+    return [_judged(index, suite["expectations"][index], item) for index, item in enumerate(found)]
+
+
 def broken_rows(frame: pd.DataFrame, suite: Mapping[str, Any], position: int) -> list[int]:
     """Find the rows that break a row-level expectation.
 
@@ -72,15 +84,19 @@ def _judged(position: int, expectation: Mapping[str, Any], item: Mapping[str, An
     )
 
 
-def _run(frame: pd.DataFrame, suite: Mapping[str, Any], result_format: str = "SUMMARY") -> dict[str, Any]:
+def _run(
+    frame: Any, suite: Mapping[str, Any], result_format: str = "SUMMARY", source: str = "pandas"
+) -> dict[str, Any]:
     gx = load("great_expectations", "great-expectations")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     definition = gx.ExpectationSuite(name=suite["name"])
     for index, item in enumerate(suite["expectations"]):
         definition.add_expectation(_expectation(gx, item, index))
+    # Rows that are cached already stay what they are; Great Expectations would cache each batch once more.
+    options = {"persist": False} if source == "spark" else {}
     batch = (
-        context.data_sources.add_pandas("snapshot")
+        getattr(context.data_sources, f"add_{source}")("snapshot", **options)
         .add_dataframe_asset("rows")
         .add_batch_definition_whole_dataframe("all")
     )

@@ -15,6 +15,7 @@ from airflow_provider_mlops.backends.duckdb_plan import Plan, Scan
 from airflow_provider_mlops.backends.duckdb_session import session
 from airflow_provider_mlops.backends.duckdb_split import broken_rows
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.spark_judge import judge_on_spark
 from airflow_provider_mlops.backends.validation_whole import Whole, judge_by_parts, judge_sample
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.expectation import ROW_BY_ROW, Judged, is_row_level
@@ -46,8 +47,6 @@ def judge(files: Sequence[Path], suite: Mapping[str, Any], *, seed: str, engine:
         raise BadInput(f"Engine {engine!r} is not known; it must be one of: {', '.join(ENGINES)}.")
     _check_twice(suite)
     if engine == SPARK:
-        from airflow_provider_mlops.backends.spark_judge import judge_on_spark
-
         return judge_on_spark(files, suite)
     with session(files) as opened:
         scan = Scan(opened, columns_of(files))

@@ -89,7 +89,7 @@ def as_frame(table: pa.Table, with_missing: Sequence[str]) -> pd.DataFrame:
     :return: the frame, with a fresh index.
     """
     types = load("pyarrow.types", "parquet")
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     for field in table.schema:
         if field.name in with_missing and types.is_integer(field.type):
             frame[field.name] = frame[field.name].astype("float64")

@@ -1,0 +1,63 @@
+"""Spark, where rows outgrow one machine: a session, and Parquet files read as the other engines read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_mlops.backends.optional import load
+
+EXTRA = "spark"
+_CONFIG = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.session.timeZone": "UTC",
+    # Spark has no nanoseconds; they are read as numbers, and cut to microseconds below.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+}
+
+
+def spark_session() -> Any:
+    """Return the session of this process, or start one; where it runs, ``spark.master`` of its configuration says.
+
+    :return: a ``pyspark.sql.SparkSession``.
+    """
+    builder = load("pyspark.sql", EXTRA).SparkSession.builder.appName("airflow-provider-mlops")
+    for key, value in _CONFIG.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    for key in ("spark.sql.session.timeZone", "spark.sql.legacy.parquet.nanosAsLong"):
+        session.conf.set(key, _CONFIG[key])
+    return session
+
+
+def read_files(session: Any, files: Sequence[Path]) -> Any:
+    """Read Parquet files: NaN is missing, as it is to pandas, and times have microseconds.
+
+    :param session: the Spark session.
+    :param files: the files, of one schema.
+    :return: a Spark data frame.
+    """
+    functions, types = load("pyspark.sql.functions", EXTRA), load("pyarrow.types", "parquet")
+    schema = load("pyarrow.parquet", "parquet").read_schema(files[0])
+    frame = session.read.parquet(*[_uri(file) for file in files])
+    columns = []
+    for field in schema:
+        column = functions.col(_quoted(field.name))
+        if types.is_timestamp(field.type) and field.type.unit == "ns":
+            micros = functions.timestamp_micros(functions.expr(f"{_quoted(field.name)} div 1000"))
+            column = micros if field.type.tz else micros.cast("timestamp_ntz")
+        elif types.is_floating(field.type):
+            column = functions.when(~functions.isnan(column), column)
+        columns.append(column.alias(field.name))
+    return frame.select(columns)
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+def _uri(file: Path) -> str:
+    """A path with ``*`` or ``{`` would be a pattern to Spark."""
+    return "".join(f"\\{sign}" if sign in "*?[]{}\\" else sign for sign in file.resolve().as_posix())
