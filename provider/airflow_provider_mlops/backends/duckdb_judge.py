@@ -42,7 +42,7 @@ def judge_compiled(scan: Scan, suite: Mapping[str, Any]) -> dict[int, Judged]:
     """Judge what is compiled; what is not is left out.
 
     :param scan: the rows.
-    :param suite: mapping as `great_expectations.load_suite` returns it.
+    :param suite: as `core.suite.read_suite` returns it.
     :return: what was found, by the expectation's position.
     """
     plans: dict[int, Plan] = {}

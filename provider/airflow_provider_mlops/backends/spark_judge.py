@@ -25,7 +25,7 @@ def judge_on_spark(files: Sequence[Path], suite: Mapping[str, Any]) -> list[Judg
     Names and types of columns are those of the files, not Spark's: a suite means the same on every engine.
 
     :param files: the Parquet files, of one schema.
-    :param suite: mapping as `great_expectations.load_suite` returns it.
+    :param suite: as `core.suite.read_suite` returns it.
     :return: what was found, one for each expectation, in the suite's order.
     :raises BadInput: when Great Expectations does not know an expectation or refuses its arguments.
     """

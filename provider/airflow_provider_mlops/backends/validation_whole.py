@@ -62,7 +62,7 @@ def judge_by_parts(whole: Whole, suite: Mapping[str, Any], positions: Sequence[i
     """Judge expectations that judge each row alone, part by part: all rows, in bounded memory.
 
     :param whole: the rows.
-    :param suite: mapping as `great_expectations.load_suite` returns it.
+    :param suite: as `core.suite.read_suite` returns it.
     :param positions: places of the expectations.
     :return: what was found, by position.
     """
@@ -79,7 +79,7 @@ def judge_sample(whole: Whole, suite: Mapping[str, Any], positions: Sequence[int
     """Judge expectations on all rows where they are few, else on a sample that decides only what a bound proves.
 
     :param whole: the rows.
-    :param suite: mapping as `great_expectations.load_suite` returns it.
+    :param suite: as `core.suite.read_suite` returns it.
     :param positions: places of the expectations.
     :param seed: text that decides which rows are drawn.
     :return: what was found, by position.
