@@ -50,7 +50,7 @@ def rows(n: int = 20) -> pa.Table:
         "d": pa.array([(_AT + dt.timedelta(days=value % 4)).date() for value in spread], pa.date32()),
         "m": pa.array([Decimal(value) / 10 for value in spread], pa.decimal128(10, 1)),
         "e": pa.array([None] * n, pa.float64()),
-        "te": pa.array([None] * n, pa.string()),
+        "blank": pa.array([None] * n, pa.string()),
         "same": pa.array([7] * n, pa.int64()),
         "down": pa.array([n - value // 2 for value in spread], pa.int64()),
     })  # fmt: skip
@@ -100,7 +100,7 @@ def _any_column() -> Iterator[Case]:
         for kind in types:
             yield "expect_column_values_to_be_of_type", {"column": column, "type_": kind}
         yield "expect_column_values_to_be_in_type_list", {"column": column, "type_list": ["int64", "float64"]}
-    for column in ("t", "code", "i", "te"):
+    for column in ("t", "code", "i", "blank"):
         yield "expect_column_values_to_be_of_type", {"column": column, "type_": "str"}
 
 
@@ -143,7 +143,7 @@ def _times() -> Iterator[Case]:
 
 
 def _texts() -> Iterator[Case]:
-    for column in ("t", "code", "te"):
+    for column in ("t", "code", "blank"):
         yield from _map("expect_column_values_to_be_in_set", column, value_set=["ab", "A0", "B1", "Zürich", 3, None])
         yield from _map("expect_column_values_to_not_be_in_set", column, value_set=["ab", "A0", "o'clock"])
         yield from _map("expect_column_value_lengths_to_equal", column, value=2)
@@ -161,7 +161,7 @@ def _texts() -> Iterator[Case]:
 def _sets() -> Iterator[Case]:
     listed: dict[str, list[Any]] = {
         "small": [0, 1, 2, 3, 4], "n": [0, 1, 2, 3, 4, 5, 6], "code": ["A0", "A1", "A2", "B0"], "t": ["ab"],
-        "b": [True], "bn": [True, False], "f": [0.0, 0.25, "x"], "te": ["x"],
+        "b": [True], "bn": [True, False], "f": [0.0, 0.25, "x"], "blank": ["x"],
         "same": [7], "m": [0, 1], "e": [1],
     }  # fmt: skip
     for column, values in listed.items():
@@ -189,7 +189,7 @@ def _pairs() -> Iterator[Case]:
             pair = {"column_A": first, "column_B": second, "value_pairs_set": pairs, "ignore_row_if": ignore}
             yield "expect_column_pair_values_to_be_in_set", pair
             yield "expect_column_pair_values_to_be_in_set", {**pair, "mostly": 0.1}
-    for first, second in (("t", "code"), ("code", "code"), ("te", "te")):
+    for first, second in (("t", "code"), ("code", "code"), ("blank", "blank")):
         yield "expect_column_pair_values_to_be_equal", {"column_A": first, "column_B": second}
 
 
@@ -202,7 +202,7 @@ def _records() -> Iterator[Case]:
             yield "expect_multicolumn_values_to_be_equal", kwargs
             yield "expect_select_column_values_to_be_unique_within_record", kwargs
             yield "expect_compound_columns_to_be_unique", kwargs
-        for several in (["code", "n"], ["t", "te"], ["small", "bn", "d"]):
+        for several in (["code", "n"], ["t", "blank"], ["small", "bn", "d"]):
             kwargs = {"column_list": several, "ignore_row_if": ignore, "mostly": 0.3}
             yield "expect_compound_columns_to_be_unique", kwargs
 
