@@ -22,7 +22,7 @@ _INT64 = 1 << 63
 _EXACT = Context(prec=60)
 
 
-class NotCompiled(Exception):
+class NotCompiled(BadInput):
     """Raised when an expectation, on these columns, has no SQL that gives Great Expectations' verdict."""
 
 
