@@ -100,14 +100,16 @@ def test_everything_is_in_it(promoted: Lab, tmp_path: Path) -> None:
         "ledger",
         "policies",
         "snapshots",
+        "suites",
         "verify.py",
-        *({"suites"} if (folder / "suites").exists() else ()),
     }
     for record in ledger.records():
         name = f"{ledger.chain}/{record.seq:08d}.json"
         assert (folder / "ledger" / name).read_bytes() == (promoted.storage / "ledger" / name).read_bytes()
     assert sha256_bytes((folder / "policies" / f"{policy}.json").read_bytes()) == f"sha256:{policy}"
     assert (folder / f"cards/{len(ledger.records()):08d}/card.md").read_text() == "# A model"
+    suite = dataset_ledger("events").records("validation")[0].body["suite_hash"].removeprefix("sha256:")
+    assert sha256_bytes((folder / "suites" / f"{suite}.json").read_bytes()) == f"sha256:{suite}"
     cited = {sid.removeprefix("sha256:") for sid in promoted.facts["snapshots"].values()}
     assert {path.stem for path in (folder / "snapshots/events").iterdir()} == cited
     assert set(index["chains"]) == {ledger.chain, "dataset/events"}

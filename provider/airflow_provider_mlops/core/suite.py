@@ -53,13 +53,22 @@ def read_suite(data: Any, where: str) -> dict[str, Any]:
 
 
 def suite_hash(suite: Mapping[str, Any]) -> str:
-    """Hash what a suite judges by: its name, types, arguments, severities and the share that may be set aside.
+    """Hash what a suite judges by.
 
     :param suite: as `read_suite` returns it.
     :return: content hash; notes for people do not change it.
     """
+    return sha256_of(judged_by(suite))
+
+
+def judged_by(suite: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a suite judges by: its name, types, arguments, severities and the share that may be set aside.
+
+    :param suite: as `read_suite` returns it.
+    :return: the suite without notes for people, JSON-safe.
+    """
     judged = [{name: item[name] for name in ("type", "kwargs", "severity")} for item in suite["expectations"]]
-    return sha256_of({**suite, "expectations": judged})
+    return {**suite, "expectations": judged}
 
 
 def quarantine_positions(suite: Mapping[str, Any]) -> list[int]:

@@ -14,7 +14,7 @@ from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.core.suite import suite_hash
+from airflow_provider_mlops.core.suite import judged_by, suite_hash
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.contract import LAST, ContractInForce, contract_in_force
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
@@ -119,7 +119,7 @@ class ValidateDatasetOperator(MLOpsOperator):
             judge_columns=contract.judge if contract else None,
         )
         self._log(found)
-        body = self._body(found, key)
+        body = self._body(found, key) | {"suite_content": judged_by(suite)}
         if run.mode is Mode.AUDIT:
             body["recorded"] = self._compared(ledger.records(), body, run)
         else:

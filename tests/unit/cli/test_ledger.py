@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_mlops.cli.ledger import list_chains, show, verify
+from airflow_provider_mlops.cli.ledger_keys import rotate_key
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.ledger import model_ledger
+from tests.support.keys import keys, private_pem, signing_key
 
 CHAIN = "model/flight_delays"
 
@@ -279,3 +282,112 @@ def test_an_empty_ledger_says_so(
     verify(namespace(ledger_root=None, chain=None, json=False))
 
     assert capsys.readouterr().out == f"No chain in {tmp_path}/ledger yet.\n"
+
+
+# --- keys
+
+
+@pytest.fixture
+def signed(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """The chain goes on signed, and a second one begins; the connection holds the key."""
+    connect(monkeypatch, "one")
+    Ledger(ledger.root, CHAIN, keys("one")).append(kind="gate", key="d", body={})
+    Ledger(ledger.root, "dataset/flights", keys("one")).append(kind="snapshot", key="k", body={})
+    return ledger
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, signer: str | None, *public: str) -> None:
+    """Set the ledger's connection."""
+    extra = {"public_keys": [signing_key(name).public.pem for name in public]}
+    value = {"conn_type": "mlops_ledger", "password": private_pem(signer) if signer else "", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT", json.dumps(value))
+
+
+def test_verify_says_who_signed(
+    signed: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some, all, or not checked."""
+    short = signing_key("one").public.id[:19]
+    verify(arguments(signed))
+    out = capsys.readouterr().out
+    assert re.search(rf"dataset/flights: intact, 1 records, last hash sha256:\w+, signed by {short}\n", out)
+    assert f", 1 signed by {short}\n" in out
+
+    connect(monkeypatch, None)
+    verify(arguments(signed, "dataset/flights"))
+    assert capsys.readouterr().out.endswith(", signed, signatures not checked (no public key)\n")
+
+
+def test_a_public_key_in_a_file_is_enough(
+    signed: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those in the files count and no others; --signed fails where one record has no signature."""
+    connect(monkeypatch, None)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.pem").write_text(signing_key(name).public.pem)
+
+    def check(chain: str, *names: str) -> int:
+        files = [str(tmp_path / f"{name}.pem") for name in names]
+        try:
+            verify(namespace(ledger_root=str(signed.root), chain=chain, public_key=files or None, signed=True))
+        except SystemExit as exit_:
+            return int(str(exit_.code))
+        return 0
+
+    assert check("dataset/flights", "one", "two") == 0
+    assert check("dataset/flights", "two") == 1
+    assert "unknown key" in capsys.readouterr().out
+    assert check("dataset/flights") == 1
+    assert "signatures not checked: no public key is known" in capsys.readouterr().out
+    assert check(CHAIN, "one") == 1
+    assert f"{CHAIN}: not signed: 3 of 4 records are not" in capsys.readouterr().out
+    assert check(CHAIN, "none") == 2
+    assert "none.pem' cannot be read" in capsys.readouterr().err
+
+
+def test_a_key_is_rotated_in_every_chain(
+    signed: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Safe to repeat; afterwards the new key signs, and the first public key still verifies all."""
+    (tmp_path / "new.pem").write_text(signing_key("two").public.pem)
+    call = Namespace(public_key=str(tmp_path / "new.pem"), reason="yearly", ledger_root=str(signed.root))
+    for _ in range(2):
+        rotate_key(call)
+    out = capsys.readouterr().out
+    assert out.count(f"{CHAIN}: record 5 replaces the key.") == 2
+    assert f"put the new signing key {signing_key('two').public.id} into the ledger's connection" in out
+
+    connect(monkeypatch, "two", "one")
+    model_ledger("flight_delays", str(signed.root)).append(kind="gate", key="e", body={})
+    for chain, count in ((CHAIN, 6), ("dataset/flights", 2)):
+        report = Ledger(signed.root, chain, keys(None, "one")).examine()
+        assert (report.problems, len(report.hashes)) == ([], count)
+
+
+@pytest.mark.parametrize(
+    ("signer", "text", "words"),
+    [
+        (None, "two", "has no signing key"),
+        ("one", "one", "a rotation needs another one"),
+        ("one", "", "must be one public key"),
+        ("one", None, "cannot be read"),
+    ],
+)
+def test_a_rotation_that_cannot_be_changes_nothing(
+    signed: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    signer: str | None,
+    text: str | None,
+    words: str,
+) -> None:
+    """The message says what is wrong; the exit code is that of a wrong call."""
+    connect(monkeypatch, signer)
+    if text is not None:
+        (tmp_path / "new.pem").write_text(signing_key(text).public.pem if text else "")
+    with pytest.raises(SystemExit) as caught:
+        rotate_key(Namespace(public_key=str(tmp_path / "new.pem"), reason="x", ledger_root=str(signed.root)))
+
+    assert (caught.value.code, len(signed.records())) == (2, 4)
+    assert words in capsys.readouterr().err
