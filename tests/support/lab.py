@@ -15,6 +15,7 @@ from airflow.sdk import DAG
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
@@ -68,6 +69,23 @@ columns:
   noise: {type: double}
   group: {type: string, categories: [a, b]}
   late: {type: double}
+"""
+CHECKS = """\
+schema: 1
+name: events
+checks:
+  - {name: usual_rows, kind: row_count, first: pass}
+  - {name: no_duplicates, kind: duplicates}
+  - {name: no_overlap, kind: overlap, key: [row_id]}
+  - {name: in_order, kind: time_order, column: time}
+  - name: labelled
+    kind: labels
+    column: late
+    classes: [0, 1]
+    min_rows: 50
+    min_coverage: 0.8
+    annotation_id: row_id
+  - {name: groups, kind: groups, column: group, max_difference: 0.15}
 """
 POLICY = """\
 schema: 1
@@ -241,6 +259,7 @@ class Lab:
                 },
             ),
             "validate": (ValidateDatasetOperator, {**dataset, "suite": "suite.yaml"}),
+            "check": (CheckTrainingDataOperator, {**dataset, "checks": "checks.yaml"}),
             "quarantine": (
                 ValidateDatasetOperator,
                 {
@@ -369,6 +388,7 @@ def _empty(root: Path) -> Lab:
         "suite.yaml": SUITE,
         "quarantine.yaml": QUARANTINE,
         "contract.yaml": CONTRACT,
+        "checks.yaml": CHECKS,
         "policy.yaml": POLICY,
         "drift.yaml": DRIFT_POLICY,
     }

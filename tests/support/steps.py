@@ -29,6 +29,7 @@ STEPS = {
             *("record", "record"),
         ),
     ),
+    "check": Step("accepted", ("record",)),
     "train": Step(
         "accepted",
         (
@@ -81,7 +82,7 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"], "suite": "other.yaml"}
         case "quarantine":
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"]}
-        case "train":
+        case "check" | "train":
             return {"partition_key": "2020-02"}
         case "register" | "evaluate":
             return {"manifest_hash": facts["train"]["manifest_hash"]}

@@ -46,6 +46,22 @@ def accepted_snapshots(records: Iterable[Record]) -> dict[str, str]:
     return accepted
 
 
+def accepted_rows(records: Iterable[Record]) -> dict[str, int | None]:
+    """Look up how many rows the accepted snapshot of each partition has.
+
+    :param records: records of a dataset's ledger, oldest first.
+    :return: partition key to number of rows, ordered by key; None where no record says it.
+    """
+    records = list(records)
+    rows: dict[str, int | None] = {}
+    for record in records:
+        if record.kind == "snapshot":
+            rows[record.body["snapshot_id"]] = record.body.get("rows")
+        elif record.kind == "validation" and record.body.get("accepted_rows") is not None:
+            rows[record.body["accepted_snapshot_id"]] = record.body["accepted_rows"]
+    return {key: rows.get(snapshot_id) for key, snapshot_id in accepted_snapshots(records).items()}
+
+
 def training_window(
     accepted: Mapping[str, str], partition_key: str, *, window: WindowSpec, include_current: bool
 ) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.backends.optional import load
@@ -72,4 +73,22 @@ def last_time(storage: Storage, dataset: str, snapshot_id: str) -> str:
     return str(found[1])
 
 
-__all__ = ["last_time", "read_rows", "snapshot_path"]
+def holdout_start(storage: Storage, dataset: str, snapshot_id: str, days: int, time_column: str | None) -> str:
+    """Return the midnight from which on a snapshot's last days are held out.
+
+    :param storage: where the snapshots lie.
+    :param dataset: name of the dataset.
+    :param snapshot_id: the snapshot.
+    :param days: how many of its last days are held out.
+    :param time_column: column with the row's time.
+    :return: ISO 8601 text.
+    :raises BadInput: when there is no day to hold out, no time column, or no time range in the manifest.
+    """
+    if days < 1 or time_column is None:
+        raise BadInput(f"holdout_days={days} needs at least one day, and a time_column.")
+    newest = datetime.fromisoformat(last_time(storage, dataset, snapshot_id))
+    midnight = newest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (midnight - timedelta(days=days)).isoformat()
+
+
+__all__ = ["holdout_start", "last_time", "read_rows", "snapshot_path"]

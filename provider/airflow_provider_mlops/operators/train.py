@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops.core.code_identity import code_files, import_callable
-from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run, training_window
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.manifest import BINARY, manifest_hash, training_manifest
@@ -24,7 +23,7 @@ from airflow_provider_mlops.hooks.change import last_change
 from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
-from airflow_provider_mlops.hooks.rows import last_time
+from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
@@ -202,11 +201,8 @@ class TrainModelOperator(MLOpsOperator):
     def _cutoff(self, test_id: str) -> str | None:
         if self.holdout_days is None:
             return None
-        if self.holdout_days < 1 or self.time_column is None:
-            raise BadInput(f"holdout_days={self.holdout_days} needs at least one day, and a time_column.")
-        newest = datetime.fromisoformat(last_time(Storage(self.storage_root, self.ledger_root), self.dataset, test_id))
-        midnight = newest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        return (midnight - timedelta(days=self.holdout_days)).isoformat()
+        storage = Storage(self.storage_root, self.ledger_root)
+        return holdout_start(storage, self.dataset, test_id, self.holdout_days, self.time_column)
 
     def _nothing_to_train_on(self, partition: Partition, run: RunFacts) -> None:
         reason = f"Dataset {self.dataset!r} has no accepted partition before {partition.key}: nothing to train on."

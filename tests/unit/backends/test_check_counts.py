@@ -1,0 +1,90 @@
+"""Counts of DuckDB are those of pandas, on awkward rows and names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_provider_mlops.backends.check_counts import RowSet, open_rows, spans_of
+from airflow_provider_mlops.core.errors import BadInput
+
+ODD = 'a "b"; DROP {rows} ?'
+
+
+def frame(start: str, rows: int) -> pd.DataFrame:
+    """Make rows with an odd column, a missing key and a label that is not a number."""
+    return pd.DataFrame(
+        {
+            ODD: [f"ä{number % 7}" for number in range(rows)],
+            "id": [None, *range(1, rows)],
+            "time": pd.date_range(start, periods=rows, freq="D", unit="us", tz="UTC"),
+            "y": [np.nan, *([0.0, 1.0] * rows)][:rows],
+        }
+    )
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> Iterator[tuple[RowSet, RowSet]]:
+    """Open training rows of January and test rows, the same file, cut at the 21st."""
+    path = tmp_path / "x.parquet"
+    frame("2020-01-01", 30).to_parquet(path)
+    cut = ("time", int(pd.Timestamp("2020-01-21", tz="UTC").value // 1_000))
+    with open_rows([path], [path], tmp_path, cut=cut) as found:
+        yield found
+
+
+def test_rows_are_cut_by_time(sides: tuple[RowSet, RowSet]) -> None:
+    """Training rows are before the moment, test rows from it on."""
+    train, test = sides
+    assert (train.rows(), test.rows()) == (20, 10)
+    assert test.span("time", "test").first == int(pd.Timestamp("2020-01-21", tz="UTC").value // 1_000)
+
+
+def test_counts(sides: tuple[RowSet, RowSet]) -> None:
+    """Different rows, groups, missing and shared keys, labels."""
+    train, test = sides
+
+    assert (train.distinct(None), train.distinct([ODD])) == (20, 7)
+    assert test.shared_with(train, [ODD]) == 10
+    assert test.shared_with(train, ["id"]) == 0
+    assert train.without(["id", ODD]) == 1
+    assert sum(train.groups(ODD).values()) == 20
+    labels = train.labels("y", "id", classes=True)
+    assert (labels.rows, labels.missing, labels.counts) == (20, 1, {0.0: 10, 1.0: 9})
+    assert (labels.repeated_ids, labels.missing_ids) == (0, 0)
+
+
+def test_missing_columns_are_named(sides: tuple[RowSet, RowSet]) -> None:
+    """With the columns that are there."""
+    with pytest.raises(BadInput, match="Column 'z' is not among the columns: a"):
+        sides[0].distinct(["z"])
+
+
+def test_a_text_is_no_time(sides: tuple[RowSet, RowSet]) -> None:
+    """What cannot be counted is an error that can be mended, not one of DuckDB."""
+    with pytest.raises(BadInput, match="The train rows cannot be counted"):
+        sides[0].span(ODD, "train")
+
+
+def test_a_key_is_no_group(tmp_path: Path) -> None:
+    """More than 1,000 values are no groups."""
+    path = tmp_path / "x.parquet"
+    frame("2020-01-01", 1_100).to_parquet(path)
+    with open_rows([path], [path], tmp_path) as (train, _), pytest.raises(BadInput, match="more than 1,000 values"):
+        train.groups("id")
+
+
+def test_spans_of_partitions(tmp_path: Path) -> None:
+    """In order, and only what comes before the cut."""
+    for key in ("2020-01", "2020-02"):
+        frame(f"{key}-01", 10).to_parquet(tmp_path / f"{key}.parquet")
+    partitions = {key: [tmp_path / f"{key}.parquet"] for key in ("2020-01", "2020-02")}
+    whole, cut = (
+        spans_of(partitions, "time", before)
+        for before in (None, int(pd.Timestamp("2020-02-03", tz="UTC").value // 1_000))
+    )
+
+    assert [span.name for span in whole] == ["2020-01", "2020-02"]
+    assert cut[1].last == int(pd.Timestamp("2020-02-02", tz="UTC").value // 1_000)
