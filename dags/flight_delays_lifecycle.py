@@ -32,6 +32,8 @@ with DAG(
         dataset=spec.DATASET,
         source="include.flights.source:read_partition",
         suite="include/flights/suites/flights.yaml",
+        contract="include/flights/contract.yaml",
+        checks="include/flights/checks.yaml",
         train_function="include.flights.training:train_delay_model",
         policy="include/flights/policy.yaml",
         features=spec.FEATURES,

@@ -25,6 +25,7 @@ with DAG(
         dataset=spec.DATASET,
         train_function="include.flights.training:train_delay_model",
         policy="include/flights/policy.yaml",
+        checks="include/flights/checks.yaml",
         features=spec.FEATURES,
         label_column=spec.LABEL,
         time_column=spec.TIME_COLUMN,

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
+from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
@@ -48,8 +49,19 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         dataset="flights",
         snapshot_id="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}",
         suite="include/flights/suites/flights.yaml",
+        contract="include/flights/contract.yaml",
+        mlflow_conn_id="mlflow_default",
     )
     # [END example_validate]
+    # [START example_check]
+    check = CheckTrainingDataOperator(
+        task_id="check",
+        dataset="flights",
+        checks="include/flights/checks.yaml",
+        test_snapshot_id="{{ ti.xcom_pull(task_ids='validate')['snapshot_id'] }}",
+        window=2,
+    )
+    # [END example_check]
     # [START example_train]
     train = TrainModelOperator(
         task_id="train",
@@ -125,7 +137,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
         trigger_rule=TriggerRule.ALL_DONE,
     )
     # [END example_notify]
-    snapshot >> validate >> train >> register >> evaluate >> gate >> approve >> promote >> card >> notify
+    snapshot >> validate >> check >> train >> register >> evaluate >> gate >> approve >> promote >> card >> notify
 
 with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=False, max_active_runs=1):
     # [START example_wait]

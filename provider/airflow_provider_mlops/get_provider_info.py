@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators",
                 "approve",
                 "card",
+                "check",
                 "drift",
                 "erase",
                 "evaluate",

@@ -49,7 +49,7 @@ def test_a_killed_training_is_finished_by_the_retry(audit: Audit) -> None:
     kinds = [r.kind for r in records]
     assert kinds.count("training") == kinds.count("registration") == kinds.count("evaluation") == 1
     assert kinds.count("gate") == 1
-    tags = f"tags.`airflow.run_id` = '{run_id}'"
+    tags = f"tags.`airflow.run_id` = '{run_id}' and tags.`airflow.task_id` = 'lifecycle.train'"
     experiments = [e.experiment_id for e in world.mlflow.search_experiments()]
     assert len(world.mlflow.search_runs(experiments, tags)) == 1
     assert len(world.mlflow.search_model_versions(f"name = 'flight_delays' and tag.`airflow.run_id` = '{run_id}'")) == 1

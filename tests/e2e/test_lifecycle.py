@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from tests.e2e.conftest import LIFECYCLE, MONTHS, RELEASE_NOTE, World
 
-PLACES = ["snapshot", "validate", "train", "register", "evaluate", "gate", "promote"]
+PLACES = ["snapshot", "validate", "check", "train", "register", "evaluate", "gate", "promote"]
 
 
 def test_every_month_ran_once_in_order(lifecycle: World) -> None:

@@ -46,9 +46,25 @@ def snapshot(body: Mapping[str, Any]) -> str:
 
 
 def validation(body: Mapping[str, Any]) -> str:
-    """Return how many rules hold, or the first reason against the snapshot."""
+    """Return how many rules hold, and how many rows were set aside, or the first reason against the snapshot."""
     verdict = _verdict(body)
-    return _hold(verdict) if verdict.passed else first_reason(body)
+    aside = body.get("quarantine") or {}
+    told = f"; {count(aside['rows'], 'row')} set aside" if aside else ""
+    return f"{_hold(verdict)}{told}" if verdict.passed else first_reason(body)
+
+
+def contract(body: Mapping[str, Any]) -> str:
+    """Return the first difference between the columns and their contract."""
+    diff = body["diff"]
+    more = f" and {count(len(diff) - 1, 'more difference')}" if len(diff) > 1 else ""
+    return f"{diff[0]}{more}" if diff else "the columns are those of the contract"
+
+
+def data_check(body: Mapping[str, Any]) -> str:
+    """Return which rows were checked, or the first reason against them."""
+    verdict = _verdict(body)
+    keys = [item["partition_key"] for item in body["train"]]
+    return f"{_hold(verdict)} for {_partitions(keys)}" if verdict.passed else first_reason(body)
 
 
 def training(body: Mapping[str, Any]) -> str:
@@ -196,7 +212,9 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     describer.__name__: describer
     for describer in (
         snapshot,
+        contract,
         validation,
+        data_check,
         training,
         registration,
         evaluation,

@@ -9,8 +9,10 @@ from airflow.sdk import TaskGroup
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.window import WindowSpec
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
+from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -36,19 +38,23 @@ def model_lifecycle(
     window: WindowSpec = None,
     slices: Sequence[str] = (),
     metrics: Sequence[str] | None = None,
+    contract: str | None = None,
+    checks: str | None = None,
     evaluation: Mapping[str, Any] | None = None,
     approval: Mapping[str, Any] | None = None,
     governance: Mapping[str, str] | None = None,
     card: bool = True,
     **train: Any,
 ) -> TaskGroup:
-    """Wire snapshot, validate, train, register, evaluate, gate and promote for the partition of the run.
+    """Wire snapshot, validate, check, train, register, evaluate, gate and promote for the partition of the run.
 
     :param model_name: name of the registered model.
     :param dataset: name of the dataset.
     :param source: what a partition's rows are taken from: a mapping that `airflow_provider_mlops.sources` builds, or
         the import path of a function that yields them.
     :param suite: suite file, relative to the Dag bundle's root.
+    :param source: import path of the function that yields a partition's rows.
+    :param suite: suite file, relative to the Dag bundle's root, or import path of a function that returns one.
     :param train_function: import path of the training function.
     :param policy: gate policy file, relative to the Dag bundle's root.
     :param features: feature columns, in order.
@@ -59,6 +65,8 @@ def model_lifecycle(
         ``{"since": "2013-01"}``.
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
+    :param contract: contract file, relative to the Dag bundle's root, or ``last``; None for no contract.
+    :param checks: file of the checks of training data, likewise; None for no such task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
     :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
@@ -77,7 +85,12 @@ def model_lifecycle(
             outlets=[assets.snapshot_alias(dataset)],
         )
         validate = ValidateDatasetOperator(
-            task_id="validate", dataset=dataset, snapshot_id=_of(snapshot, "snapshot_id"), suite=suite
+            task_id="validate",
+            dataset=dataset,
+            snapshot_id=_of(snapshot, "snapshot_id"),
+            suite=suite,
+            contract=contract,
+            mlflow_conn_id=MlflowHook.default_conn_name,
         )
         training = TrainModelOperator(
             task_id="train",
@@ -91,7 +104,18 @@ def model_lifecycle(
             window=window,
             **train,
         )
-        snapshot >> validate >> training
+        snapshot >> validate
+        if checks is None:
+            validate >> training
+        else:
+            check = CheckTrainingDataOperator(
+                task_id="check",
+                dataset=dataset,
+                checks=checks,
+                test_snapshot_id=_of(validate, "snapshot_id"),
+                window=window,
+            )
+            validate >> check >> training
         _judge_and_promote(
             training,
             model_name=model_name,
@@ -118,13 +142,14 @@ def model_retraining(
     window: WindowSpec = None,
     slices: Sequence[str] = (),
     metrics: Sequence[str] | None = None,
+    checks: str | None = None,
     evaluation: Mapping[str, Any] | None = None,
     approval: Mapping[str, Any] | None = None,
     governance: Mapping[str, str] | None = None,
     card: bool = True,
     **train: Any,
 ) -> TaskGroup:
-    """Wire claim, train, register, evaluate, gate and promote for the partition of a drift verdict.
+    """Wire claim, check, train, register, evaluate, gate and promote for the partition of a drift verdict.
 
     The newest days of the partition are held out for the test; the rest of it is trained on with the window before.
 
@@ -141,6 +166,7 @@ def model_retraining(
         ``{"since": "2013-01"}``.
     :param slices: columns that the policy slices by.
     :param metrics: metrics to measure; default: those of the task.
+    :param checks: file of the checks of training data, relative to the Dag bundle's root; None for no such task.
     :param evaluation: further arguments of `EvaluateModelOperator` (``columns``, ``stress``, ``counterfactuals``, ...).
     :param approval: arguments of `ModelApprovalOperator` (``response_timeout``, ``notifiers``, ...), or ``{}``: what
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
@@ -164,7 +190,18 @@ def model_retraining(
             window=window,
             **train,
         )
-        claim >> training
+        if checks is None:
+            claim >> training
+        else:
+            check = CheckTrainingDataOperator(
+                task_id="check",
+                dataset=dataset,
+                checks=checks,
+                window=window,
+                holdout_days=holdout_days,
+                time_column=time_column,
+            )
+            claim >> check >> training
         _judge_and_promote(
             training,
             model_name=model_name,

@@ -58,6 +58,11 @@ MOVED: dict[str, Any] = {"alias": "champion", "version": "2", "previous_version"
         ("snapshot", {"rows": 1}, "1 row"),
         ("validation", judged("PASS", "PASS"), "2 rules hold"),
         ("validation", judged("PASS", "FAIL"), "reason 1"),
+        ("validation", {**judged("PASS", "PASS"), "quarantine": {"rows": 32}}, "2 rules hold; 32 rows set aside"),
+        ("contract", {"diff": []}, "the columns are those of the contract"),
+        ("contract", {"diff": ["+ added: x (double)", "- removed: y"]}, "+ added: x (double) and 1 more difference"),
+        ("data_check", {**judged("PASS"), "train": [{"partition_key": "2013-01"}]}, "1 rule holds for 2013-01"),
+        ("data_check", {**judged("FAIL"), "train": []}, "reason 0"),
         ("training", trained("2013-01", "2013-02"), "49,855 rows of 2013-01, 2013-02"),
         ("training", trained("01", "02", "03", "04"), "49,855 rows of 01 to 04"),
         ("training", judged("INCONCLUSIVE"), "reason 0"),
@@ -123,7 +128,9 @@ def test_an_unknown_kind_says_its_first_reason() -> None:
 
 KINDS = (
     "snapshot",
+    "contract",
     "validation",
+    "data_check",
     "training",
     "registration",
     "evaluation",
