@@ -17,7 +17,15 @@ from tests.support.server import free_port
 from tests.support.steps import STEPS, arguments_of
 
 # Kept apart from the arguments: a task that names no partition takes the run's.
-KEYS = {"snapshot": "2020-05", "validate": "2020-02", "train": "2020-02", "drift": "2020-04", "claim": "2020-04"}
+KEYS = {
+    "snapshot": "2020-05",
+    "validate": "2020-02",
+    "quarantine": "2020-02",
+    "check": "2020-02",
+    "train": "2020-02",
+    "drift": "2020-04",
+    "claim": "2020-04",
+}
 
 
 def run(lab: Lab, step: str, api: ExecutionApi, **arguments: Any) -> tuple[str, BaseException | None]:
