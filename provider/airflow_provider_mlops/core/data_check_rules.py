@@ -119,7 +119,8 @@ def judge_time_order(check: TimeOrderCheck, partitions: Sequence[Span], train: S
     if missing or train.last is None or test.first is None:
         return _result(check, Outcome.INCONCLUSIVE, f"{missing:,} rows have no {check.column}", **numbers)
     ends = f"training ends at {_moment(train.last)}, the test begins at {_moment(test.first)}"
-    return _result(check, Outcome.PASS, f"{ends}; {len(partitions)} partitions in order", **numbers)
+    order = f"; {len(partitions)} partitions in order" if len(partitions) > 1 else ""
+    return _result(check, Outcome.PASS, f"{ends}{order}", **numbers)
 
 
 def judge_labels(check: LabelsCheck, sides: Mapping[str, LabelCounts]) -> RuleResult:

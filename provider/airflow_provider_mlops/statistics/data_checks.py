@@ -43,7 +43,7 @@ def judge_row_count(check: RowCountCheck, rows: int, before: Sequence[tuple[str,
     seen = list(before)[-check.partitions :]
     numbers = {"kind": check.kind, "rows": rows, "n": len(seen), "partitions": [key for key, _ in seen]}
     if len(seen) < check.at_least:
-        reason = f"not judged: {len(seen)} accepted partitions before, {check.at_least} are needed"
+        reason = f"not judged: of {check.at_least} accepted partitions that are needed before it there are {len(seen)}"
         outcome = Outcome.PASS if check.first == "pass" else Outcome.INCONCLUSIVE
         return RuleResult(rule=check.name, outcome=outcome, reason=reason, numbers=numbers), True
     low, high = robust_interval([count for _, count in seen], alpha=check.alpha, spread=check.spread)

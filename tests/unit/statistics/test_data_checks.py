@@ -55,7 +55,7 @@ def test_too_few_partitions(first: str, outcome: Outcome) -> None:
     result, few = judge_row_count(RowCountCheck(name="r", first=first), 10, [("a", 1), ("b", 2)])
 
     assert (result.outcome, few) == (outcome, True)
-    assert "2 accepted partitions before, 3 are needed" in result.reason
+    assert "of 3 accepted partitions that are needed before it there are 2" in result.reason
 
 
 def test_known_shares_are_tested_exactly() -> None:
