@@ -252,3 +252,30 @@ def test_verify_names_what_was_changed(lab: Lab, capsys: pytest.CaptureFixture[s
     assert str(file.name) in capsys.readouterr().out
     assert run_command("snapshots", "verify", "--all", "--json") == 1
     assert [item["intact"] for item in json.loads(capsys.readouterr().out)].count(False) == 1
+
+
+def test_what_was_set_aside_goes_with_what_it_was_set_aside_from(lab: Lab) -> None:
+    """And stays with it: an accepted snapshot cannot be explained without its other half."""
+    (lab.root / "quarantine.yaml").write_text(
+        "name: events\n"
+        "expectations:\n"
+        "  - type: expect_column_values_to_be_between\n"
+        "    kwargs: {column: signal, min_value: -1, max_value: 9}\n"
+        "    severity: quarantine\n"
+        "quarantine: {max_share: 0.5}\n"
+    )
+    taken = lab.run("snapshot", partition_key="2019-11")
+    lab.run("validate", partition_key="2019-11", snapshot_id=taken["snapshot_id"], suite="quarantine.yaml")
+
+    def left() -> int:
+        return len(list(lab.storage.glob("quarantine/*/*/manifest.json")))
+
+    assert left() == 1
+    assert run_command("snapshots", "prune", DATASET, "--older-than", "1", "--yes") == 0
+    assert left() == 1
+    assert prune("--yes") == 0
+    assert left() == 0
+    assert {item["folder"] for item in lab.records("pruning", CHAIN)[-1].body["snapshots"]} == {
+        "snapshots",
+        "quarantine",
+    }

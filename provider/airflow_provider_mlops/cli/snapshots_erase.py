@@ -2,10 +2,10 @@
 
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.cli.datasets import chosen_datasets, open_storage, short
-from airflow_provider_mlops.cli.describe import count
+from airflow_provider_mlops.cli.datasets import SHORT, chosen_datasets, open_storage, short
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.erasure import Subject, read_keys
@@ -37,12 +37,11 @@ def erase(args: Namespace) -> None:
     )
     # Nobody connects to MLflow unless a validation page was logged there.
     eraser = Eraser(storage, request, MlflowHook(args.mlflow_conn_id))
-    found = eraser.find()
-    records = eraser.erase() if args.yes else []
+    facts = _erased(dataset, eraser.erase()) if args.yes else _planned(eraser.find())
     if args.json:
-        write_json({**_facts(found), "records": [record.hash for record in records]})
+        write_json(facts)
     else:
-        _say(args, found, records)
+        _say(facts, done=args.yes)
 
 
 def _keys(args: Namespace) -> tuple[str, ...]:
@@ -55,37 +54,73 @@ def _keys(args: Namespace) -> tuple[str, ...]:
     return keys if args.keys_file is None else keys + keys_of_file(args.keys_file)
 
 
-def _facts(found: "Found") -> dict[str, Any]:
+def _planned(found: "Found") -> dict[str, Any]:
     return {
         "dataset": found.rows.dataset,
-        "searched": found.searched,
         "rewrite": [
-            {"folder": place.folder, "name": place.name, "id": place.id, "rows_erased": place.rows}
+            {
+                "folder": place.folder,
+                "name": place.name,
+                "id": place.id,
+                "partition_key": found.partitions.get(place.id),
+                "rows_erased": place.rows,
+            }
             for place in found.places
         ],
         "reports": found.reports,
         "pages": found.pages,
         "others": [{"folder": holder.folder, **item} for holder, item in found.others],
-        "without_column": found.without_column,
-        "without_rows": found.without_rows,
+        "records": [],
     }
 
 
-def _say(args: Namespace, found: "Found", records: "list[Record]") -> None:
-    rows: list[list[str | int | None]] = [
-        [place.folder, found.partitions.get(place.id), short(place.id), place.rows] for place in found.places
+def _erased(dataset: str, records: "list[Record]") -> dict[str, Any]:
+    """Say the same of what was erased, from the records: rounds of one call are told as one."""
+    bodies = [record.body for record in records]
+    rewrite = [
+        {
+            "folder": item["folder"],
+            "name": dataset,
+            "id": item["snapshot_id"],
+            "partition_key": item["partition_key"],
+            "rows_erased": item["rows_erased"],
+        }
+        for body in bodies
+        for item in body["snapshots"]
     ]
-    rows += [["reports", None, path.rpartition("/")[2][:12], None] for path in found.reports]
-    rows += [["mlflow", None, run_id[:12], None] for run_id in found.pages]
-    rows += [[holder.folder, None, None, item.get("rows_erased")] for holder, item in found.others]
-    if rows:
-        print_table(("where", "partition", "id", "rows"), rows)
-    if found.is_empty and not records:
-        say(f"None of {count(found.searched, 'snapshot')} of {found.rows.dataset} holds such a row.")
+    rewrite += [
+        {
+            "folder": "evaluations",
+            "name": item["model"],
+            "id": item["scores_id"],
+            "partition_key": None,
+            "rows_erased": item["rows_erased"],
+        }
+        for body in bodies
+        for item in body["scores"]
+    ]
+    return {
+        "dataset": dataset,
+        "rewrite": rewrite,
+        **{name: [item for body in bodies for item in body[name]] for name in ("reports", "pages", "others")},
+        "records": [record.hash for record in records],
+    }
+
+
+def _say(facts: Mapping[str, Any], *, done: bool) -> None:
+    rows: list[list[str | int | None]] = [
+        [item["folder"], item["partition_key"], short(item["id"]), item["rows_erased"]] for item in facts["rewrite"]
+    ]
+    rows += [["reports", None, path.rpartition("/")[2][:SHORT], None] for path in facts["reports"]]
+    rows += [["mlflow", None, run_id[:SHORT], None] for run_id in facts["pages"]]
+    rows += [[item["folder"], None, None, item.get("rows_erased")] for item in facts["others"]]
+    if not rows:
+        say(f"Nothing of {facts['dataset']} holds such a row.")
         return
-    for record in records:
-        say(f"Record {record.hash}")
-    if args.yes:
+    print_table(("where", "partition", "id", "rows"), rows)
+    for record in facts["records"]:
+        say(f"Record {record}")
+    if done:
         say(
             "Erased. Tasks that were at work on these rows may have stored them since: call this again when they "
             "have ended. Erase the rows at the source too, or the next snapshot is refused or holds them again."

@@ -1,0 +1,92 @@
+"""Finding rows by key in a snapshot, and writing it again without them."""
+
+import datetime as dt
+import decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_mlops.backends.erasing import by_key, count_rows, rewrite
+from airflow_provider_mlops.backends.parquet import SnapshotReader, read_manifest, read_snapshot, write_snapshot
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+
+
+def stored(folder: Path, table: pa.Table, **facts: Any) -> SnapshotReader:
+    """Write a snapshot and open it."""
+    folder.mkdir(exist_ok=True)
+    return SnapshotReader(folder, write_snapshot([table], folder, facts)["snapshot_id"])
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        (pa.array(["a", "b", None, "a"]), "a"),
+        (pa.array(["", "b", None, ""]), ""),
+        (pa.array(["ä", "a", None, "ä"]), "ä"),
+        (pa.array([7, 8, None, 7]), "7"),
+        (pa.array([7, 8, None, 7], pa.uint8()), "7"),
+        (pa.array([decimal.Decimal("7.50"), decimal.Decimal("8.00"), None, decimal.Decimal("7.50")]), "7.5"),
+        (pa.array([dt.date(2013, 1, 7), dt.date(2013, 1, 8), None, dt.date(2013, 1, 7)]), "2013-01-07"),
+        (pa.array(["a", "b", None, "a"]).dictionary_encode(), "a"),
+        (pa.array(["a", "b", None, "a"], pa.large_string()), "a"),
+    ],
+)
+def test_rows_are_found_by_the_value_of_their_key(tmp_path: Path, values: pa.Array, key: str) -> None:
+    """Of each type a key may have; nulls are nobody's."""
+    reader = stored(tmp_path / "s", pa.table({"key": values, "n": [1, 2, 3, 4]}))
+    found, told = count_rows(reader, ["key", "n"], by_key("key", [key, "no such"]))
+
+    assert found == 2
+    assert told["n"] == {"1", "4", "1.0", "4.0"}
+
+
+@pytest.mark.parametrize("values", [[1.5, 2.5], [True, False], [[1], [2]]])
+def test_other_types_are_no_keys(tmp_path: Path, values: list[Any]) -> None:
+    """Numbers with a point are not compared for being equal."""
+    reader = stored(tmp_path / "s", pa.table({"key": values}))
+    with pytest.raises(BadInput, match="a key column holds text, whole numbers or times"):
+        count_rows(reader, ["key"], by_key("key", ["1"]))
+
+
+@pytest.mark.parametrize("key", ["x", "7.5", "99999999999999999999", ""])
+def test_what_is_no_value_of_the_column_matches_nothing(tmp_path: Path, key: str) -> None:
+    """It is no error either: another snapshot may have the column as text."""
+    reader = stored(tmp_path / "s", pa.table({"key": [7, 8]}))
+
+    assert count_rows(reader, ["key"], by_key("key", [key]))[0] == 0
+
+
+def test_the_rest_stays_in_order(tmp_path: Path) -> None:
+    """With the facts of the old manifest; the id is that of the rest; the erased rows are told by every value."""
+    table = pa.table({"key": ["a", "b", "a", "c"], "n": [1, None, 3, 4]})
+    reader = stored(tmp_path / "old", table, dataset="d", partition_keys=["2013-01"])
+    (tmp_path / "new").mkdir()
+    new, left, erased = rewrite(reader, tmp_path / "new", by_key("key", ["a"]), facts={"rewritten_from": "x"})
+    manifest = read_manifest(tmp_path / "new")
+
+    assert (manifest["snapshot_id"], left) == (new, 2)
+    assert read_snapshot(tmp_path / "new", str(new)).to_pydict() == {"key": ["b", "c"], "n": [None, 4]}
+    assert (manifest["dataset"], manifest["rewritten_from"]) == ("d", "x")
+    assert erased == ['[["key","a"],["n","1"]]', '[["key","a"],["n","3"]]']
+    assert new == stored(tmp_path / "same", pa.table({"key": ["b", "c"], "n": pa.array([None, 4])})).snapshot_id
+
+
+def test_no_row_left_is_no_snapshot(tmp_path: Path) -> None:
+    """Nothing is written."""
+    reader = stored(tmp_path / "old", pa.table({"key": ["a", "a"]}))
+    (tmp_path / "new").mkdir()
+
+    assert rewrite(reader, tmp_path / "new", by_key("key", ["a"]), facts={})[:2] == (None, 0)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_changed_rows_are_not_rewritten(tmp_path: Path) -> None:
+    """A snapshot that is not the recorded one must be looked at, not laundered."""
+    reader = stored(tmp_path / "old", pa.table({"key": ["a", "b"]}))
+    path = next(tmp_path.glob("old/*.parquet"))
+    path.write_bytes(path.read_bytes()[:-1])
+    (tmp_path / "new").mkdir()
+    with pytest.raises(EvidenceBroken, match="was changed"):
+        rewrite(reader, tmp_path / "new", by_key("key", ["a"]), facts={})
