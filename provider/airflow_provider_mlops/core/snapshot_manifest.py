@@ -77,7 +77,7 @@ def parse_manifest(text: str, where: str) -> dict[str, Any]:
     if not isinstance(files, list) or not all(_is_file_entry(item) for item in files):
         raise EvidenceBroken(f"{where} is not the manifest of a snapshot: it lists no files.")
     if manifest.get("schema") == 1:
-        return dict(manifest)
+        return {**manifest, OWN_HASH: sha256_of(manifest)}
     if manifest.get("schema") != SCHEMA:
         raise EvidenceBroken(f"{where} has the schema {manifest.get('schema')!r}; this version reads 1 and {SCHEMA}.")
     body = {name: value for name, value in manifest.items() if name != OWN_HASH}
