@@ -210,7 +210,7 @@ def artifact_location(client: MlflowClient, model_id: str) -> str:
     :param client: an open client.
     :param model_id: id of the logged model; or the address itself, of a version that an older MLflow registered.
     """
-    return model_id if ":/" in model_id else str(client.get_logged_model(model_id).artifact_location)
+    return model_id if "/" in model_id else str(client.get_logged_model(model_id).artifact_location)
 
 
 def download_model_file(client: MlflowClient, model_id: str, folder: Path, sha256: str) -> Path:

@@ -89,3 +89,25 @@ def model_tags(client: MlflowClient, model: str) -> dict[str, str]:
         if err.error_code != _MISSING:
             raise
         return {}
+
+
+def origin_of(client: MlflowClient, model: str, version: str) -> dict[str, str | None]:
+    """Return where a version comes from.
+
+    :param client: an open client.
+    :param model: name of the registered model.
+    :param version: the version.
+    :return: ``logged_model_id`` (where an older MLflow registered it, the address of its artifacts), ``mlflow_run_id``
+        and ``mlflow_experiment_id``, None where they are not known.
+    """
+    exceptions = load("mlflow.exceptions", "mlflow")
+    found = client.get_model_version(model, version)
+    experiment = None
+    if found.run_id:
+        try:
+            experiment = str(client.get_run(found.run_id).info.experiment_id)
+        except exceptions.MlflowException as err:
+            if err.error_code != _MISSING:
+                raise
+    model_id = getattr(found, "model_id", None) or client.get_model_version_download_uri(model, version)
+    return {"logged_model_id": model_id, "mlflow_run_id": found.run_id or None, "mlflow_experiment_id": experiment}

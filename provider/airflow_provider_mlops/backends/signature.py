@@ -35,6 +35,31 @@ def input_schema(path: Path, features: Sequence[str]) -> Any:
     return schema
 
 
+def signature_of(path: Path) -> dict[str, Any] | None:
+    """Read the names and types of a signature's inputs and outputs, whatever they are.
+
+    :param path: the file ``MLmodel``.
+    :return: ``inputs`` and ``outputs``, type by name; None when the file has no signature with named inputs.
+    :raises EvidenceBroken: when the file cannot be read.
+    """
+    models = load("mlflow.models", "mlflow")
+    try:
+        signature = models.Model.load(str(path)).signature
+    except Exception as err:
+        raise EvidenceBroken(f"{path.name} cannot be read: {type(err).__name__}: {str(err)[:200]}") from err
+    if signature is None or signature.inputs is None or not signature.inputs.has_input_names():
+        return None
+    outputs = signature.outputs
+    return {
+        "inputs": dict(zip(signature.inputs.input_names(), _types(signature.inputs), strict=True)),
+        "outputs": _types(outputs) if outputs is not None else None,
+    }
+
+
+def _types(schema: Any) -> list[str]:
+    return [getattr(kind, "name", str(kind)) for kind in schema.input_types()]
+
+
 def refusal(schema: Any, frame: pd.DataFrame) -> str | None:
     """Enforce a signature on rows as an MLflow model server does.
 

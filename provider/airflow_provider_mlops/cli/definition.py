@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from airflow_provider_mlops.cli.definition_adopt import ADOPT
 from airflow_provider_mlops.cli.definition_approvers import APPROVERS
 from airflow_provider_mlops.cli.definition_card import CARD
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
@@ -76,6 +77,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 GroupCommand(
                     name="policy", help="Explain and back-test the policy of a gate", subcommands=_POLICY_COMMANDS
                 ),
+                ADOPT,
                 SNAPSHOTS,
                 APPROVERS,
                 CARD,

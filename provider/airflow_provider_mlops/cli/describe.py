@@ -226,6 +226,8 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         promotion,
         describe_moves.rollback,
         describe_moves.retirement,
+        describe_moves.adoption,
+        describe_moves.transfer,
         describe_moves.reconciliation,
         drift,
         retrain_claim,

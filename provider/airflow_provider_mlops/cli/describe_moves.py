@@ -9,6 +9,16 @@ def rollback(body: Mapping[str, Any]) -> str:
     return f"{_moved(body)}: {body['reason']}"
 
 
+def adoption(body: Mapping[str, Any]) -> str:
+    """Return which version was taken in, and in which form."""
+    return f"version {body['version']} adopted as {body['alias']} ({body['format']}): {body['reason']}"
+
+
+def transfer(body: Mapping[str, Any]) -> str:
+    """Return which version came from where."""
+    return f"version {body['version']} from {body['source']['chain']} version {body['source']['version']}"
+
+
 def retirement(body: Mapping[str, Any]) -> str:
     """Return which version was retired, or lost which alias, and until when it is kept."""
     what = "retired" if body["alias"] is None else f"loses the alias {body['alias']}"

@@ -85,6 +85,7 @@ class Asked:
     :param entity: column that says whom or what a row is about.
     :param variants: altered rows by name, as `core.variants.read_variants` gives them.
     :param dependence: rows that belong together; their column is kept.
+    :param allow_pickle: whether adopted models that are no skops archives may be loaded.
     """
 
     metrics: tuple[str, ...]
@@ -94,6 +95,7 @@ class Asked:
     entity: str | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     dependence: Dependence | None = None
+    allow_pickle: bool = False
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -111,6 +113,7 @@ class Asked:
         asked: dict[str, Any] = {"columns": list(self.columns), "weight": self.weight, "entity": self.entity}
         asked["variants"] = {name: dict(spec) for name, spec in self.variants.items()}
         asked["dependence"] = self.dependence.to_dict() if self.dependence else None
+        asked["allow_pickle"] = self.allow_pickle
         given = {name: value for name, value in asked.items() if value}
         return {"slices": list(self.slices), "metrics": list(self.metrics), **given}
 

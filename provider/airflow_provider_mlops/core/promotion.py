@@ -68,12 +68,12 @@ def decide_promotion(
         gated,
         _training_data_validated(validations),
         _champion_unchanged(alias, candidate_version, current_champion, evaluated_champion),
-        _not_older(alias, partition_key, current_champion, champion_partition_key),
-        _not_withdrawn(candidate_version, withdrawn),
+        not_older(alias, partition_key, current_champion, champion_partition_key),
+        not_withdrawn(candidate_version, withdrawn),
         governance_rule(required_tags, governance or {}, candidate_version),
     ]
     retired = withdrawn is not None and withdrawn.for_good
-    rules = [_forced(rule, force_reason, retired=retired) for rule in rules]
+    rules = [forced(rule, force_reason, retired=retired) for rule in rules]
     marks = {
         "champion_without_record": unrecorded,
         "approved_by_human": approved,
@@ -160,7 +160,15 @@ def _champion_unchanged(alias: str, candidate: str, current: str | None, evaluat
     )
 
 
-def _not_older(alias: str, partition_key: str, current: str | None, champion_partition_key: str | None) -> RuleResult:
+def not_older(alias: str, partition_key: str, current: str | None, champion_partition_key: str | None) -> RuleResult:
+    """Judge whether a model would replace one of a newer partition.
+
+    :param alias: the alias, for the reason.
+    :param partition_key: partition that the model is promoted for.
+    :param current: version that holds the alias now; None for none.
+    :param champion_partition_key: partition that it was promoted for; None when no record says so.
+    :return: PASS or FAIL.
+    """
     rule = "not_older"
     numbers = {"partition_key": partition_key, "champion_partition_key": champion_partition_key}
     asked = Partition.parse(partition_key)
@@ -177,7 +185,13 @@ def _not_older(alias: str, partition_key: str, current: str | None, champion_par
     return _pass(rule, f"{partition_key} is not older than the champion's {champion_partition_key}.", numbers)
 
 
-def _not_withdrawn(version: str, withdrawn: Withdrawn | None) -> RuleResult:
+def not_withdrawn(version: str, withdrawn: Withdrawn | None) -> RuleResult:
+    """Judge whether something speaks against using a version again.
+
+    :param version: the version.
+    :param withdrawn: what does; None for nothing.
+    :return: PASS or FAIL.
+    """
     rule = "not_withdrawn"
     if withdrawn is None:
         return _pass(rule, f"Version {version} was neither retired nor rolled back from.", {})
@@ -186,8 +200,14 @@ def _not_withdrawn(version: str, withdrawn: Withdrawn | None) -> RuleResult:
     return _fail(rule, f"Version {version} {withdrawn.why}; {way}.", numbers)
 
 
-def _forced(rule: RuleResult, reason: str | None, *, retired: bool) -> RuleResult:
-    """Let a stated reason override the two rules that are about prudence, and nothing else."""
+def forced(rule: RuleResult, reason: str | None, *, retired: bool) -> RuleResult:
+    """Let a stated reason override the two rules that are about prudence, and nothing else.
+
+    :param rule: what a rule said.
+    :param reason: why it is overridden; None or empty to override nothing.
+    :param retired: whether the version was retired, which nothing overrides.
+    :return: the same, or a PASS that says so.
+    """
     forcible = rule.rule == "not_older" or (rule.rule == "not_withdrawn" and not retired)
     if rule.outcome is Outcome.PASS or not forcible or not reason:
         return rule

@@ -78,7 +78,7 @@ def score_test_rows(storage: Storage, hook: MlflowHook, contenders: Contenders, 
         "row_id": labelled[candidate.manifest["row_id"]].astype(str).to_numpy(),
         "label": labels.to_numpy(),
     }
-    estimators, scores = _score_models(hook, contenders, labelled, log)
+    estimators, scores = _score_models(hook, contenders, labelled, log, allow_pickle=asked.allow_pickle)
     for role, found in scores.items():
         columns |= score_columns(role, found, candidate.classes)
     if asked.weight is not None:
@@ -96,18 +96,24 @@ def score_test_rows(storage: Storage, hook: MlflowHook, contenders: Contenders, 
     return Scoring(scored, rows, labelled, labels, estimators, altered)
 
 
-def load_model(hook: MlflowHook, training: Record) -> Any:
+def load_model(hook: MlflowHook, training: Record, *, allow_pickle: bool = False) -> Any:
     """Load the model of a training after its bytes were checked against the record.
 
     :param hook: the MLflow connection.
-    :param training: the training record.
+    :param training: the record of its training, adoption or transfer.
+    :param allow_pickle: whether an adopted model that is no skops archive may be loaded: the policy names it.
     :return: the estimator.
     :raises EvidenceBroken: when the bytes are not the recorded ones.
+    :raises Refused: when the model is no skops archive, and nobody has allowed it.
     """
     from airflow_provider_mlops.backends import mlflow as ml
     from airflow_provider_mlops.backends import scikit_learn as sk
 
     body = training.body
+    if "archive_sha256" not in body:
+        from airflow_provider_mlops.hooks.adopted_model import load_trusted
+
+        return load_trusted(hook, training, allow_pickle=allow_pickle)
     with tempfile.TemporaryDirectory(prefix="mlops-model-") as folder, hook.session() as client:
         path = ml.download_model_file(client, body["logged_model_id"], Path(folder), body["archive_sha256"])
         return sk.read_model(path, sha256=body["archive_sha256"], trusted_types=body["manifest"]["trusted_types"])
@@ -137,7 +143,7 @@ def _split(rows: pd.DataFrame, candidate: Contender) -> tuple[pd.DataFrame, pd.S
 
 
 def _score_models(
-    hook: MlflowHook, contenders: Contenders, labelled: pd.DataFrame, log: Any
+    hook: MlflowHook, contenders: Contenders, labelled: pd.DataFrame, log: Any, *, allow_pickle: bool
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Load and score each model once, also where it has two roles."""
     estimators: dict[str, Any] = {}
@@ -157,7 +163,7 @@ def _score_models(
                 f"{', '.join(map(str, labelled.columns[:40]))}."
             )
         started = time.monotonic()
-        estimators[role] = load_model(hook, contender.training)
+        estimators[role] = load_model(hook, contender.training, allow_pickle=allow_pickle)
         scores[role] = _score(estimators[role], labelled[features], contender.task, who)
         log.info("Scored %s on %s rows in %.1f s.", who, f"{len(labelled):,}", time.monotonic() - started)
     return estimators, scores

@@ -33,6 +33,7 @@ from airflow_provider_mlops.core.evidence import (
 from airflow_provider_mlops.core.manifest import BINARY
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.rules import ArtifactScan
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.variants import read_variants
 from airflow_provider_mlops.core.verdict import Outcome
@@ -40,7 +41,7 @@ from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.mlflow import MlflowRunLink, ModelVersionLink, push_links
-from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.base import MLOpsOperator, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,6 +80,8 @@ class EvaluateModelOperator(MLOpsOperator):
     :param golden_alias: alias of the golden version; where it is not set, the first champion is golden. None for no
         golden version. (templated)
     :param as_of: when the evaluation is made, ISO 8601; the age of the labels is counted up to it. (templated)
+    :param policy: gate policy, relative to the Dag bundle's root: where its rule of the kind ``artifact_scan`` says
+        ``allow_pickle``, an adopted champion that is no skops archive is loaded. None: it is refused. (templated)
     :param leakage: whether the training rows are read again and compared with the test rows.
     :param infrastructure: whether the model is loaded, checked and timed in a process of its own.
     :param artifact_scan: whether the model's files are looked at, for pickles and untrusted types.
@@ -104,6 +107,7 @@ class EvaluateModelOperator(MLOpsOperator):
         "dependence",
         "golden_alias",
         "as_of",
+        "policy",
         "mlflow_conn_id",
         "storage_root",
         "ledger_root",
@@ -126,6 +130,7 @@ class EvaluateModelOperator(MLOpsOperator):
         dependence: Mapping[str, Any] | None = None,
         golden_alias: str | None = GOLDEN,
         as_of: str = AS_OF,
+        policy: str | None = None,
         leakage: bool = True,
         infrastructure: bool = True,
         artifact_scan: bool = True,
@@ -148,6 +153,7 @@ class EvaluateModelOperator(MLOpsOperator):
         self.dependence = dependence
         self.golden_alias = golden_alias
         self.as_of = as_of
+        self.policy = policy
         self.leakage = leakage
         self.infrastructure = infrastructure
         self.artifact_scan = artifact_scan
@@ -167,7 +173,7 @@ class EvaluateModelOperator(MLOpsOperator):
             recorded = latest_of_run(records, kind="evaluation", partition_key=partition, run=run)
         contenders = self._contenders(records, training, run, recorded)
         self._push_links(context, contenders[CANDIDATE])
-        asked = self._asked(contenders[CANDIDATE])
+        asked = self._asked(contenders[CANDIDATE], allow_pickle=self._allow_pickle(context))
         as_of = self._as_of(recorded)
         key = self.decision_key(run, self._decision(contenders, asked, as_of))
         record = ledger.find(kind="evaluation", key=key, mode=run.mode)
@@ -221,7 +227,13 @@ class EvaluateModelOperator(MLOpsOperator):
         golden = golden_of(records, named, candidate) if self.golden_alias else None
         return {CHAMPION: champion, GOLDEN: golden}
 
-    def _asked(self, candidate: Contender) -> Asked:
+    def _allow_pickle(self, context: Context) -> bool:
+        from airflow_provider_mlops.backends.policy_file import load_policy
+
+        rules = load_policy(bundle_file(context, self.policy)).rules if self.policy else ()
+        return any(isinstance(rule, ArtifactScan) and rule.allow_pickle for rule in rules)
+
+    def _asked(self, candidate: Contender, *, allow_pickle: bool) -> Asked:
         metrics = METRICS_OF[candidate.task] if self.metrics is None else names_of(self.metrics, "metrics")
         return Asked(
             metrics=metrics,
@@ -231,6 +243,7 @@ class EvaluateModelOperator(MLOpsOperator):
             entity=self.entity_column or None,
             variants=read_variants(self.stress, self.counterfactuals),
             dependence=read_dependence(self.dependence, "dependence") if self.dependence else None,
+            allow_pickle=allow_pickle,
         )
 
     def _as_of(self, recorded: Record | None) -> str:
