@@ -13,6 +13,7 @@ from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
+from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
@@ -192,6 +193,14 @@ with DAG(
         reason="{{ params.reason }}",
     )
     # [END example_rollback]
+    # [START example_environment]
+    to_production = PromoteToEnvironmentOperator(
+        task_id="to_production",
+        model_name="flight_delays",
+        target_mlflow_conn_id="mlflow_production",
+        target_ledger_root="/var/lib/mlops/production/ledger",
+    )
+    # [END example_environment]
     # [START example_retire]
     retire = RetireModelOperator(
         task_id="retire",

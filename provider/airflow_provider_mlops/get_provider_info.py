@@ -26,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
                 "card",
                 "check",
                 "drift",
+                "environment",
                 "erase",
                 "evaluate",
                 "gate",

@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
+from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
@@ -290,6 +291,7 @@ class Lab:
             "promote": (PromoteModelOperator, model),
             "rollback": (RollbackModelOperator, {**model, "reason": "too many false alarms"}),
             "retire": (RetireModelOperator, {**model, "reason": "superseded", "retain_until": "2030-12-31"}),
+            "environment": (PromoteToEnvironmentOperator, model),
             "reconcile": (ReconcileRegistryOperator, {**model, "grace_seconds": 0}),
             "drift": (
                 DetectDriftOperator,

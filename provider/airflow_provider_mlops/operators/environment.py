@@ -143,7 +143,7 @@ class PromoteToEnvironmentOperator(MLOpsOperator):
             hooks = MlflowHook(self.mlflow_conn_id), MlflowHook(self.target_mlflow_conn_id)
             version, place = copy_version(*hooks, made, self.there, tags)
             body = transfer_body(evidence, version, place)
-            found = ledger.append(kind=TRANSFER, key=key, body=body, run=run.to_record(), mode=run.mode)
+            found = ledger.append(kind="transfer", key=key, body=body, run=run.to_record(), mode=run.mode)
         for copy in found.body["records"]:
             check_copy(copy)
         return found
