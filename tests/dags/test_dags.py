@@ -158,7 +158,7 @@ def test_the_files_that_the_dags_name_are_in_the_bundle(bag: BundleDagBag) -> No
         getattr(task, name)
         for task in tasks
         for name in ("suite", "contract", "checks", "policy")
-        if hasattr(task, name)
+        if getattr(task, name, None)
     }
     functions = {getattr(task, name) for task in tasks for name in ("source", "train_function") if hasattr(task, name)}
 
