@@ -1,5 +1,6 @@
 """Finding the dataset or the snapshot that is meant on the command line."""
 
+import getpass
 from argparse import Namespace
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -94,3 +95,16 @@ def short(snapshot_id: str | None) -> str:
     :param snapshot_id: the id.
     """
     return (snapshot_id or "").removeprefix(PREFIX)[:SHORT]
+
+
+def who(command: str) -> dict[str, str]:
+    """Say who runs a command, for the record of what it does.
+
+    :param command: the command.
+    :return: JSON-safe mapping for a record's ``run``.
+    """
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        user = ""
+    return {"command": f"airflow mlops {command}", "user": user}

@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.cli.datasets import SHORT, chosen_datasets, open_storage, short
+from airflow_provider_mlops.cli.datasets import SHORT, chosen_datasets, open_storage, short, who
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.erasure import Subject, read_keys
@@ -36,7 +36,7 @@ def erase(args: Namespace) -> None:
         ignore_unsearchable=args.ignore_unsearchable,
     )
     # Nobody connects to MLflow unless a validation page was logged there.
-    eraser = Eraser(storage, request, MlflowHook(args.mlflow_conn_id))
+    eraser = Eraser(storage, request, MlflowHook(args.mlflow_conn_id), run=who("snapshots erase"))
     facts = _erased(dataset, eraser.erase()) if args.yes else _planned(eraser.find())
     if args.json:
         write_json(facts)

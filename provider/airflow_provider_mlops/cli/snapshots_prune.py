@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.cli.datasets import chosen_datasets, open_storage, short
+from airflow_provider_mlops.cli.datasets import chosen_datasets, open_storage, short, who
 from airflow_provider_mlops.cli.describe import count
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
@@ -24,7 +24,7 @@ def prune(args: Namespace) -> None:
         ``without_registry``, ``mlflow_conn_id``, ``yes``, ``json``, ``storage_root`` and ``ledger_root``.
     """
     from airflow_provider_mlops.core.retention import Rule
-    from airflow_provider_mlops.hooks.pruning import Pruner
+    from airflow_provider_mlops.hooks.pruning import Pruner, finish_prunings
 
     if (args.keep is None) == (args.older_than is None):
         raise BadInput("Say what may go: --keep N (the newest partitions stay) or --older-than DAYS, one of the two.")
@@ -36,10 +36,13 @@ def prune(args: Namespace) -> None:
     ]
     if args.yes:
         for pruner in pruners:
-            pruner.finish()
+            finish_prunings(storage, pruner.dataset)
     # All plans are made before anything is removed: an error in the last one leaves everything as it was.
     plans = [(pruner, pruner.plan()) for pruner in pruners]
-    shown = [_facts(pruner.dataset, plan, pruner.prune(plan) if args.yes else None) for pruner, plan in plans]
+    shown = [
+        _facts(pruner.dataset, plan, pruner.prune(plan, who("snapshots prune")) if args.yes else None)
+        for pruner, plan in plans
+    ]
     if args.json:
         write_json(shown)
         return

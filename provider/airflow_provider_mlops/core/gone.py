@@ -65,18 +65,14 @@ def gone_snapshots(records: Iterable[Record]) -> dict[str, Gone]:
         if record.mode != "live":
             continue
         if record.kind == "erasure":
-            if not any(item["snapshot_id"] in found for item in record.body["snapshots"]):
-                found |= {gone.snapshot_id: gone for gone in _erased(record)}
+            _erase(record, found)
         elif record.kind == "pruning":
             since = places.get(record.body["planned_on"], 0)
-            for item in record.body["snapshots"]:
-                snapshot_id = item["snapshot_id"]
-                if snapshot_id not in found and named.get(snapshot_id, 0) <= since:
-                    found[snapshot_id] = Gone(snapshot_id, PRUNED, record.hash, record.time, seq=record.seq)
+            _prune(record, found, {one for one, seq in named.items() if seq > since})
         else:
-            for snapshot_id in ids_in(record.body):
-                named[snapshot_id] = record.seq
-            _taken_again(record, found)
+            named |= dict.fromkeys(ids_in(record.body), record.seq)
+            if record.kind == "snapshot":
+                _stored_again(record.body["snapshot_id"], found)
     return found
 
 
@@ -164,9 +160,12 @@ def ids_in(value: Any) -> Iterator[str]:
             yield from ids_in(item)
 
 
-def _erased(record: Record) -> Iterator[Gone]:
-    for item in record.body["snapshots"]:
-        yield Gone(
+def _erase(record: Record, found: dict[str, Gone]) -> None:
+    items = record.body["snapshots"]
+    if any(item["snapshot_id"] in found for item in items):
+        return
+    for item in items:
+        found[item["snapshot_id"]] = Gone(
             snapshot_id=item["snapshot_id"],
             how=ERASED,
             record=record.hash,
@@ -175,12 +174,19 @@ def _erased(record: Record) -> Iterator[Gone]:
             rows=int(item["rows_erased"]),
             seq=record.seq,
         )
+    for item in items:
+        _stored_again(item["replaced_by"], found)
 
 
-def _taken_again(record: Record, found: dict[str, Gone]) -> None:
-    """A pruned snapshot is there again once a task took the same rows; an erased one must not come back."""
-    if record.kind != "snapshot":
-        return
-    lost = found.get(record.body["snapshot_id"])
+def _prune(record: Record, found: dict[str, Gone], named_since: set[str]) -> None:
+    for item in record.body["snapshots"]:
+        snapshot_id = item["snapshot_id"]
+        if snapshot_id not in found and snapshot_id not in named_since:
+            found[snapshot_id] = Gone(snapshot_id, PRUNED, record.hash, record.time, seq=record.seq)
+
+
+def _stored_again(snapshot_id: str | None, found: dict[str, Gone]) -> None:
+    """A pruned snapshot is there again once somebody stored the same rows; an erased one must not come back."""
+    lost = found.get(snapshot_id or "")
     if lost is not None and lost.how == PRUNED:
         del found[lost.snapshot_id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +20,20 @@ from airflow_provider_mlops.core.erasure import (
     tombstone,
 )
 from airflow_provider_mlops.core.errors import BadInput, Refused, TransientError
-from airflow_provider_mlops.core.gone import gone_snapshots, is_void
+from airflow_provider_mlops.core.gone import gone_snapshots, ids_in, is_void
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.erasing_finish import Finisher, tombstone_path
 from airflow_provider_mlops.hooks.erasing_lock import one_at_a_time
 from airflow_provider_mlops.hooks.erasing_search import Found, Search
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.pruning import finish_prunings
 from airflow_provider_mlops.hooks.removal import remove
 from airflow_provider_mlops.hooks.row_holders import holders
+from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS, path_of
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,21 +99,20 @@ class Eraser:
         Each round rewrites, records and removes. A call that was killed is finished by the next one, whatever it is
         asked to erase. What a second call rewrote at the same time is found in the next round.
 
-        :return: the records, one a round; empty when nothing was found.
+        :return: the records, one a round that found something; empty when nothing was found.
         :raises TransientError: when others keep changing the dataset.
         """
         done: list[Record] = []
         with one_at_a_time(self.storage, self.request.dataset):
             for _ in range(MOST_ATTEMPTS):
+                # What others began and did not end would be found again and again.
+                finish_prunings(self.storage, self.request.dataset)
                 self.finisher.finish()
                 found = self.find()
                 if found.is_empty:
                     return done
                 if (record := self._record(found)) is not None:
                     done.append(record)
-            self.finisher.finish()
-            if self.find().is_empty:
-                return done
         raise TransientError(f"Dataset {self.request.dataset!r} keeps changing while rows are erased; try again.")
 
     def _record(self, found: Found) -> Record | None:
@@ -144,9 +145,23 @@ class Eraser:
         )
         record = self.ledger.append(kind="erasure", key=sha256_of(body), body=body, run=self.run)
         if is_void(record, gone_snapshots(self.ledger.records())):
-            remove(self.storage, tombstone_path(request.dataset, erasure_id))
+            self._drop(erasure_id, rewritten)
             return None
         return record
+
+    def _drop(self, erasure_id: str, rewritten: Sequence[Rewritten]) -> None:
+        """Remove what was stored for nothing: it may hold rows that the other erasure was about."""
+        remove(self.storage, tombstone_path(self.request.dataset, erasure_id))
+        void = {one.new for one in rewritten if one.new is not None}
+        named = {
+            found
+            for record in self.ledger.records()
+            if record.body.get("erasure_id") != erasure_id
+            for found in ids_in(record.body)
+        }
+        for one in rewritten:
+            if one.folder in ROW_FOLDERS and one.new in void - named:
+                remove(self.storage, path_of(one.folder, one.name, one.new))
 
     def _rewritten(self, found: Found) -> Iterator[Rewritten]:
         from airflow_provider_mlops.backends.erasing import rewrite

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from airflow_provider_mlops.hooks.storage import Storage
@@ -22,14 +23,21 @@ def one_at_a_time(storage: Storage, dataset: str) -> Iterator[None]:
     :param dataset: name of the dataset.
     :return: context manager.
     """
-    if not storage.is_local:
+    with ExitStack() as stack:
+        if storage.is_local:
+            with suppress(OSError):  # no rights, or no locks here: see above
+                stack.callback(os.close, _locked(Path(storage.root) / LOCKS / f"{dataset}.erasure"))
         yield
-        return
+
+
+def _locked(path: Path) -> int:
     import fcntl
 
-    folder = Path(storage.root) / LOCKS
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{dataset}.erasure").open("a") as file:
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -228,9 +228,10 @@ class Search:
         for record in self.records:
             if record.kind != "validation" or affected.isdisjoint(ids_in(record.body)):
                 continue
-            address = str(record.body.get("report_uri") or "")
-            if address.startswith(f"{self.storage.root}/reports/"):
-                found.reports.append(address.removeprefix(f"{self.storage.root}/"))
+            # The storage may have moved since: what counts is the end of the address.
+            _, there, name = str(record.body.get("report_uri") or "").rpartition(f"/reports/{self.dataset}/")
+            if there and name and "/" not in name:
+                found.reports.append(f"reports/{self.dataset}/{name}")
             if record.body.get("mlflow_run_id"):
                 found.pages.append(record.body["mlflow_run_id"])
         found.reports, found.pages = sorted(set(found.reports)), sorted(set(found.pages))

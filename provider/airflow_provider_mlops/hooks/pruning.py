@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -72,10 +72,11 @@ class Pruner:
         scores = self._scores(models, going, needs.scores) if self.with_scores else []
         return Pruning(plan, scores, records[-1].hash)
 
-    def prune(self, found: Pruning) -> Record | None:
+    def prune(self, found: Pruning, run: Mapping[str, Any] | None = None) -> Record | None:
         """Record a plan, then remove what it names; what somebody named anew since is left alone.
 
         :param found: the plan.
+        :param run: who prunes, for the record.
         :return: the record, None where there was nothing to remove.
         :raises TransientError: when the ledger's disk is full or failing.
         """
@@ -97,31 +98,9 @@ class Pruner:
             "scores": found.scores,
             "kept": len(found.plan.kept),
         }
-        record = self.ledger.append(kind="pruning", key=sha256_of(body), body=body)
-        self.finish()
+        record = self.ledger.append(kind="pruning", key=sha256_of(body), body=body, run=run or {})
+        finish_prunings(self.storage, self.dataset)
         return record
-
-    def finish(self) -> int:
-        """Remove what recorded prunings named and a killed call has left.
-
-        :return: how many folders are gone by all prunings so far.
-        """
-        # What is not there any more is looked at too: a killed call may have left it out of sight.
-        return sum(remove(self.storage, path, is_gone) for path, is_gone in self._recorded())
-
-    def _recorded(self) -> list[tuple[str, Callable[[], bool]]]:
-        gone = gone_snapshots(self.ledger.records())
-        found: list[tuple[str, Callable[[], bool]]] = []
-        for record in self.ledger.records("pruning"):
-            for item in record.body["snapshots"]:
-                lost = gone.get(item["snapshot_id"])
-                if lost is not None and lost.record == record.hash:
-                    path = path_of(item["folder"], self.dataset, item["snapshot_id"])
-                    found.append((path, partial(_is_pruned, self.ledger, item["snapshot_id"])))
-            for item in record.body["scores"]:
-                path = scores_path(item["model"], item["scores_id"])
-                found.append((path, partial(_scored_before, item, record, self.storage)))
-        return found
 
     def _scores(
         self, models: Mapping[str, list[Record]], going: set[str], needed: Mapping[str, Any]
@@ -136,6 +115,30 @@ class Pruner:
             elsewhere = {r.body["scores_id"] for r in records if r.kind == "evaluation" and _tested_on(r) not in gone}
             found += [{"model": model, "scores_id": one} for one in sorted(there & of - elsewhere) if one not in needed]
         return found
+
+
+def finish_prunings(storage: Storage, dataset: str) -> int:
+    """Remove what recorded prunings named and a killed call has left.
+
+    :param storage: where snapshots and scores lie.
+    :param dataset: name of the dataset.
+    :return: how many folders are gone by all prunings so far.
+    """
+    # What is not there any more is looked at too: a killed call may have left it out of sight.
+    ledger = dataset_ledger(dataset, storage.ledger_root)
+    return sum(remove(storage, path, is_gone) for path, is_gone in _recorded(storage, dataset, ledger))
+
+
+def _recorded(storage: Storage, dataset: str, ledger: Ledger) -> Iterator[tuple[str, Callable[[], bool]]]:
+    gone = gone_snapshots(ledger.records())
+    for record in ledger.records("pruning"):
+        for item in record.body["snapshots"]:
+            lost = gone.get(item["snapshot_id"])
+            if lost is not None and lost.record == record.hash:
+                path = path_of(item["folder"], dataset, item["snapshot_id"])
+                yield path, partial(_is_pruned, ledger, item["snapshot_id"])
+        for item in record.body["scores"]:
+            yield scores_path(item["model"], item["scores_id"]), partial(_scored_before, item, record, storage)
 
 
 def _tested_on(record: Record) -> str | None:

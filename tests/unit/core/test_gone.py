@@ -129,3 +129,14 @@ def test_a_verdict_on_rows_that_were_erased_meanwhile_accepts_nothing(ledger: Le
     add(ledger, "validation", "PASS", partition_key="2013-01", snapshot_id=A, accepted_snapshot_id=C)
 
     assert accepted_snapshots(ledger.records()) == {"2013-01": B}
+
+
+def test_a_pruned_snapshot_is_there_again_once_a_rewriting_gives_it(ledger: Ledger) -> None:
+    """The source had given the rest alone before, and that was pruned."""
+    take(ledger, "2013-01", B)
+    prune(ledger, ledger.records()[-1].hash, B)
+    take(ledger, "2013-01", A)
+    erase(ledger, A, B)
+
+    assert set(gone.gone_snapshots(ledger.records())) == {A}
+    assert accepted_snapshots(ledger.records()) == {"2013-01": B}
