@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.parquet_reader import decoded_batches
 from airflow_provider_mlops.backends.policy_file import load_checked
 from airflow_provider_mlops.core.contract import Contract
 
@@ -33,13 +34,12 @@ def distinct_values(files: Sequence[Path], columns: Collection[str]) -> dict[str
     pq = load("pyarrow.parquet", "parquet")
     found: dict[str, set[Any]] = {}
     for file in files:
-        with pq.ParquetFile(file) as parquet:
-            wanted = [name for name in parquet.schema_arrow.names if name in columns]
-            for batch in parquet.iter_batches(columns=wanted) if wanted else ():
-                for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                    known = found.setdefault(name, set())
-                    if len(known) <= MOST_VALUES:
-                        known.update(_plain(value) for value in column.unique().drop_null().to_pylist())
+        wanted = [name for name in pq.read_schema(file).names if name in columns]
+        for batch in decoded_batches(file, wanted) if wanted else ():
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                known = found.setdefault(name, set())
+                if len(known) <= MOST_VALUES:
+                    known.update(_plain(value) for value in column.unique().drop_null().to_pylist())
     return {name: (frozenset(list(known)[:MOST_VALUES]), len(known) > MOST_VALUES) for name, known in found.items()}
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.great_expectations import library
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.expectation import MAX_SHOWN_TEXT
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
@@ -66,7 +66,7 @@ def _is_finding(reason: str) -> bool:
 
 def _rendered(report: Mapping[str, Any]) -> str:
     """Let the renderers of Great Expectations write the results, and keep of it what is a plain document."""
-    load("great_expectations", "great-expectations")
+    version = library().__version__
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
@@ -77,7 +77,7 @@ def _rendered(report: Mapping[str, Any]) -> str:
         results=results,
         suite_name=_plain(report["suite_name"]),
         statistics=dict(report["statistics"]),
-        meta={"great_expectations_version": load("great_expectations", "great-expectations").__version__},
+        meta={"great_expectations_version": version},
     )
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
     html = DefaultJinjaPageView().render(document, template="page_minimal.j2")

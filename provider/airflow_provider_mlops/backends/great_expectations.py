@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -23,6 +25,16 @@ NUMBERS = (
     "observed_value",
 )
 """Figures of a result that are kept."""
+
+
+def library() -> ModuleType:
+    """Import Great Expectations, which then tells nobody that it is used.
+
+    :return: the module.
+    :raises MissingBackend: when it is not installed.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when a context is made
+    return load("great_expectations", "great-expectations")
 
 
 def judge_frame(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Judged]:
@@ -87,7 +99,7 @@ def _judged(position: int, expectation: Mapping[str, Any], item: Mapping[str, An
 def _run(
     frame: Any, suite: Mapping[str, Any], result_format: str = "SUMMARY", source: str = "pandas"
 ) -> dict[str, Any]:
-    gx = load("great_expectations", "great-expectations")
+    gx = library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     definition = gx.ExpectationSuite(name=suite["name"])

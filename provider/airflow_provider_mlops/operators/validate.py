@@ -47,7 +47,8 @@ class ValidateDatasetOperator(MLOpsOperator):
         ``package.module:function`` of a function without arguments that returns a suite. (templated)
     :param contract: contract file, YAML, likewise; ``last`` to compare the columns with those of the last accepted
         partition; None for no contract. (templated)
-    :param engine: ``auto``: DuckDB where that is exact, else Great Expectations.
+    :param engine: ``auto``: one DuckDB scan of what compiles, Great Expectations for the rest; ``spark``: Great
+        Expectations on Spark.
     :param partition_key: partition that the snapshot stands for; default: that of the run. (templated)
     :param mlflow_conn_id: MLflow connection to log the Data Docs to; None logs them nowhere. (templated)
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)

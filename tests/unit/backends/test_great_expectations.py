@@ -1,12 +1,13 @@
 """Suites and their verdicts, with the real Great Expectations."""
 
+import os
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_provider_mlops.backends.great_expectations import judge_frame
+from airflow_provider_mlops.backends.great_expectations import judge_frame, library
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.suite_verdict import judge_suite
 from airflow_provider_mlops.core.verdict import Outcome
@@ -97,3 +98,10 @@ def test_wrong_kwargs() -> None:
     """Arguments that it refuses are told."""
     with pytest.raises(BadInput, match="Expectation 'expect_column_values_to_be_unique' refuses its kwargs"):
         judge({"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "x"}})
+
+
+def test_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations is imported with its analytics switched off, whatever the environment says."""
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
+    library()
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
