@@ -161,6 +161,18 @@ def test_lifecycle_on_s3(s3_lab: Lab) -> None:
     assert not list(lab.storage.rglob("*.parquet"))
 
 
+def test_rows_are_set_aside_on_s3(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
+    """Quarantine, report and accepted snapshot lie on S3; training data is checked from there."""
+    taken = {key: s3_lab.run("snapshot", partition_key=key)["snapshot_id"] for key in ("2020-01", "2020-02")}
+    found = [s3_lab.run("quarantine", partition_key=key, snapshot_id=taken[key]) for key in taken]
+    folders = {item.key.split("/")[1] for item in bucket.objects.all()}
+
+    assert {"quarantine", "reports", "snapshots"} <= folders
+    assert found[1]["quarantine"]["uri"].startswith(f"s3://minio@{BUCKET}/prefix/quarantine/")
+    assert s3_lab.run("check", partition_key="2020-02")["verdict"]["outcome"] == "PASS"
+    assert not list(s3_lab.storage.rglob("*.parquet"))
+
+
 def test_tampered_object_is_found(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
     """A changed object fails the validation for good."""
     taken = s3_lab.run("snapshot", partition_key="2020-01")
