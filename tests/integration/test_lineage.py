@@ -97,10 +97,14 @@ def test_hook_lineage(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> Non
     collector = HookLineageCollector()
     monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", lambda: collector)
     lab = make_lab("empty")
-    taken = lab.run("snapshot", partition_key="2020-01")
+    (lab.root / "a.csv").write_text("id\n1\n")
+    source = sources.files(f"file://{lab.root}/*.csv", "csv")
+    taken = lab.run("snapshot", partition_key="2020-01", source=source, time_column=None)
     (output,) = collector.collected_assets.outputs
+    (read,) = collector.collected_assets.inputs
 
     assert output.asset.uri == f"file://{taken['uri']}"
+    assert read.asset.uri == f"file://{lab.root}"
 
 
 def test_mlflow_names_the_snapshots_of_a_training(make_lab: MakeLab) -> None:

@@ -32,19 +32,23 @@ def snapshot_lineage(
     return OperatorLineage(inputs=_inputs(source, manifest, storage, bundle), outputs=[_output(manifest, storage)])
 
 
-def report_hook_lineage(hook: Any, source: Source, uri: str) -> None:
+def report_hook_lineage(operator: Any, source: Source, uri: str, bundle: Path) -> None:
     """Tell Airflow's hook lineage collector, for the tools that read it; nothing happens where none does.
 
-    :param hook: what reports, the operator.
+    :param operator: what reports.
     :param source: what was read.
     :param uri: where the snapshot lies.
+    :param bundle: the Dag bundle's root, which relative paths start from.
     """
     from airflow.sdk.lineage import get_hook_lineage_collector
 
     collector = get_hook_lineage_collector()
-    if isinstance(source, FilesSource) and "://" in source.url:
-        collector.add_input_asset(context=hook, uri=plain_address(source.url))
-    collector.add_output_asset(context=hook, uri=plain_address(uri) if "://" in uri else f"file://{uri}")
+    try:
+        if isinstance(source, FilesSource):
+            collector.add_input_asset(context=operator, uri=_with_scheme(_folder_of(source.url, bundle)))
+        collector.add_output_asset(context=operator, uri=_with_scheme(uri))
+    except Exception as err:  # noqa: BLE001 - an address that another provider does not like is no reason to fail
+        operator.log.warning("The lineage of %s is not reported: %s", uri, err)
 
 
 def address(uri: str) -> tuple[str, str]:
@@ -66,6 +70,16 @@ def plain_address(url: str) -> str:
     :param url: local path or URL.
     """
     return re.sub(r"(?<=://)[^/@]*@", "", url)
+
+
+def _with_scheme(uri: str) -> str:
+    return plain_address(uri) if "://" in uri else f"file://{uri}"
+
+
+def _folder_of(url: str, bundle: Path) -> str:
+    """Return the folder that a glob begins in."""
+    fixed = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0]
+    return fixed if "://" in fixed or fixed.startswith("/") else str(bundle / fixed)
 
 
 def _dataset(uri: str, version: str = "", **facets: Any) -> Dataset:
@@ -100,9 +114,7 @@ def _inputs(source: Source, manifest: Mapping[str, Any], storage: Storage, bundl
         case SqlSource():
             return _tables(source)
         case FilesSource():
-            fixed = re.split(r"[*?\[]", source.url, maxsplit=1)[0].rpartition("/")[0] or source.url
-            uri = fixed if "://" in fixed or fixed.startswith("/") else str(bundle / fixed)
-            return [_dataset(uri, manifest["source_files"]["listing_hash"])]
+            return [_dataset(_folder_of(source.url, bundle), manifest["source_files"]["listing_hash"])]
         case DvcSource():
             return [_dataset(str((bundle / source.path).with_suffix("")), manifest["dvc"]["md5"])]
         case SnapshotsSource():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -16,10 +16,11 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.source import Source, parse_source
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.lineage import report_hook_lineage, snapshot_lineage
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.sources.reading import Where
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.hooks.take import FACTS, take_snapshot
+from airflow_provider_mlops.hooks.take_snapshot import FACTS, take_snapshot
 from airflow_provider_mlops.hooks.taking import check_still_there, was_pruned_since
 from airflow_provider_mlops.links.storage import SnapshotLink, push_snapshot_link
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts, bundle_root
@@ -49,6 +50,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
     """
 
     template_fields: Sequence[str] = ("dataset", "source", "partition_key", "storage_root", "ledger_root")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"source": "json"}
     operator_extra_links = (SnapshotLink(),)
     ui_color = "#d6eaf8"
 
@@ -100,16 +102,12 @@ class SnapshotDatasetOperator(MLOpsOperator):
         :param task_instance: Airflow's task instance.
         :return: inputs and the snapshot; None when this run took none.
         """
-        from airflow_provider_mlops.hooks.lineage import snapshot_lineage
-
         taken = getattr(self, "_taken", None)
         return None if taken is None else snapshot_lineage(*taken)
 
     def _take(
         self, context: Context, run: RunFacts, source: Source, partition: Partition, ledger: Ledger
     ) -> dict[str, Any]:
-        from airflow_provider_mlops.hooks.lineage import report_hook_lineage
-
         storage = Storage(self.storage_root, self.ledger_root)
         where = Where(
             partition=partition,
@@ -123,7 +121,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         made = {"made_by": {**run.to_record(), "user": user}, "bundle": bundle_facts(context)}
         manifest = take_snapshot(source, where, dataset=self.dataset, ledger=ledger, made=made)
         self._taken = (source, manifest, storage, where.bundle)
-        report_hook_lineage(self, source, manifest["uri"])
+        report_hook_lineage(self, source, manifest["uri"], where.bundle)
         low, high = manifest.get("time_range") or (None, None)
         stated = {name: manifest.get(name) for name in ("source", "source_kind", "source_hash", *FACTS)}
         return {
