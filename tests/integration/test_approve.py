@@ -14,10 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from tests.conftest import MakeLab
 from tests.support.airflow import fake_context
+from tests.support.approval import UNDECIDED
 from tests.support.lab import Lab
 
-# More rows than there are: the gate cannot decide.
-UNDECIDED = "schema: 1\nname: strict\nrules: [{name: rows, kind: min_rows, rows: 1000000}]\n"
 REFUSED = "schema: 1\nname: strict\nrules: [{name: auc, kind: minimum, metric: roc_auc, value: 0.999}]\n"
 
 

@@ -15,7 +15,8 @@ from airflow.triggers.base import TriggerEvent
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.triggers.approval import ApprovalTrigger
 from tests.conftest import MakeLab
-from tests.integration.test_approve import UNDECIDED, answer, asked, complete, context, judged
+from tests.integration.test_approve import answer, asked, complete, context, judged
+from tests.support.approval import UNDECIDED
 from tests.support.lab import POLICY, Lab
 
 GROUPS = {"owners": [{"id": "4", "name": "ann", "also": ["ann@example.com"]}, "bob"]}

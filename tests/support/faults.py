@@ -40,6 +40,7 @@ EFFECTS: dict[str, tuple[Any, str]] = {
             "set_registered_model_alias",
             "delete_registered_model_alias",
             "set_model_version_tag",
+            "update_model_version",
         )
     },
 }

@@ -15,6 +15,7 @@ from airflow.sdk import DAG
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOperator
@@ -31,6 +32,7 @@ from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
 from tests.support.airflow import fake_context
+from tests.support.approval import AnsweredApproval
 
 if TYPE_CHECKING:
     import pytest
@@ -289,6 +291,8 @@ class Lab:
             ),
             "gate": (GateModelOperator, {**model, "policy": "policy.yaml"}),
             "promote": (PromoteModelOperator, model),
+            "answer": (AnsweredApproval, model),
+            "card": (ModelCardOperator, model),
             "rollback": (RollbackModelOperator, {**model, "reason": "too many false alarms"}),
             "retire": (RetireModelOperator, {**model, "reason": "superseded", "retain_until": "2030-12-31"}),
             "environment": (PromoteToEnvironmentOperator, model),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.approval import UNDECIDED
 from tests.support.lab import Lab
 
 
@@ -49,6 +50,8 @@ STEPS = {
     ),
     "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
     "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
+    "answer": Step("evaluated", ("record", "record")),
+    "card": Step("promoted", ("log_artifacts", "record", "set_model_version_tag", "update_model_version")),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "rollback": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "retire": Step(
@@ -88,6 +91,12 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             return {"manifest_hash": facts["train"]["manifest_hash"]}
         case "gate":
             return {"evaluation_id": facts["evaluate"]["evaluation_id"]}
+        case "answer":
+            (lab.root / "undecided.yaml").write_text(UNDECIDED)
+            gate = lab.run("gate", evaluation_id=facts["evaluate"]["evaluation_id"], policy="undecided.yaml")
+            return {"gate_record": gate["record"]}
+        case "card":
+            return {"version": facts["promote"]["version"]}
         case "promote":
             return {"gate_record": facts["gate"]["record"]}
     return _of_move(step, lab)
