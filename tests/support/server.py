@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class MlflowServer:
@@ -23,10 +23,12 @@ class MlflowServer:
 
     :param folder: where it keeps everything.
     :param database: an empty, initialised database to start from.
+    :param password: password of the user ``admin``; without it nobody is asked for one.
     """
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(self, folder: Path, database: Path, password: str = "") -> None:
         self.folder = folder
+        self.password = password
         shutil.copy(database, folder / "mlflow.db")
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
@@ -37,9 +39,13 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        environment = os.environ.copy()
+        if self.password:
+            command += ["--app-name", "basic-auth"]
+            environment |= {"MLFLOW_AUTH_ADMIN_PASSWORD": self.password, "MLFLOW_FLASK_SERVER_SECRET_KEY": "loopback"}
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, env=os.environ.copy(), start_new_session=True
+                command, stdout=log, stderr=log, cwd=self.folder, env=environment, start_new_session=True
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

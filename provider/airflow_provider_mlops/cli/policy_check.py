@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import say, write_json
 from airflow_provider_mlops.cli.policy import model_records, open_policy
+from airflow_provider_mlops.core.approval_policy import demand_text
 from airflow_provider_mlops.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def _explain(policy: "Policy", assumed: "Assumptions", rows: int | None) -> dict
         "rows": rows,
         "dependence": policy_words.dependence_text(policy) or None,
         "outcomes": policy_words.outcomes_text(policy),
+        "approval": demand_text(policy.approval),
         "assumptions": {key: value for key, value in asdict(assumed).items() if key != "measured"},
         "rules": rules,
         "notes": power_notes(policy, needs, rows),
@@ -104,6 +106,7 @@ def _print(found: Mapping[str, Any]) -> None:
         f"Each is judged at the one-sided error rate {found['alpha']:g}, on the {found['level']} bound. "
         f"{found['outcomes']}"
     )
+    say(found["approval"])
     if found["dependence"]:
         say(found["dependence"])
     for rule in found["rules"]:

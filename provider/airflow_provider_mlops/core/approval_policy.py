@@ -71,6 +71,26 @@ def read_approval(mapping: Any, where: str) -> ApprovalPolicy:
     return ApprovalPolicy(**{name: read[name](value, f"{where}: {name}") for name, value in mapping.items()})
 
 
+def demand_text(demand: ApprovalPolicy | None) -> str:
+    """Say in words what a policy demands of humans.
+
+    :param demand: the policy's section ``approval``, None without one.
+    :return: sentences.
+    """
+    if demand is None:
+        return "A PASS needs no human, what is INCONCLUSIVE needs one."
+    free = f" of the risk tiers {', '.join(demand.without_human)}" if demand.without_human else ""
+    said = [f"A PASS{free} needs no human, every other one does." if free else "Every PASS needs a human."]
+    if demand.risk_tier:
+        said.append(f"The risk tier is {demand.risk_tier}.")
+    said.append("INCONCLUSIVE needs one, too." if demand.inconclusive == HUMAN else "INCONCLUSIVE is refused.")
+    if demand.groups:
+        said.append(f"A member of {' or '.join(demand.groups)} must answer.")
+    if demand.timeout_hours:
+        said.append(f"No answer within {demand.timeout_hours:g} hours is a rejection.")
+    return " ".join(said)
+
+
 def demand_of(gate_body: Mapping[str, Any]) -> ApprovalPolicy | None:
     """Return what the policy of a recorded verdict demands of humans.
 

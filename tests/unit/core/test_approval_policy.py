@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlops.core.approval_policy import ApprovalPolicy, approval_need, demand_of, read_approval
+from airflow_provider_mlops.core.approval_policy import (
+    ApprovalPolicy,
+    approval_need,
+    demand_of,
+    demand_text,
+    read_approval,
+)
 from airflow_provider_mlops.core.errors import BadInput, Refused
 
 LOW = read_approval({"without_human": ["Low ", "minimal"]}, "approval")
@@ -35,6 +41,20 @@ def test_a_section_is_read_and_survives_its_record() -> None:
     assert demand_of({"approval": section.to_dict()}) == section
     assert demand_of({"approval": read_approval({}, "approval").to_dict()}) == ApprovalPolicy()
     assert demand_of({}) is None
+
+
+def test_a_section_is_told_in_words() -> None:
+    """As `airflow mlops policy check` shows it."""
+    section = {"without_human": ["low"], "risk_tier": "high", "groups": ["a", "b"], "timeout_hours": 2}
+
+    assert demand_text(read_approval(section, "approval")) == (
+        "A PASS of the risk tiers low needs no human, every other one does. The risk tier is high. "
+        "INCONCLUSIVE needs one, too. A member of a or b must answer. No answer within 2 hours is a rejection."
+    )
+    assert demand_text(read_approval({"inconclusive": "refuse"}, "approval")) == (
+        "Every PASS needs a human. INCONCLUSIVE is refused."
+    )
+    assert demand_text(None).startswith("A PASS needs no human")
 
 
 @pytest.mark.parametrize(
