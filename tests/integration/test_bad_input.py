@@ -182,6 +182,7 @@ def test_error_of_the_users_code_is_passed_on(make_lab: MakeLab) -> None:
         ({"holdout_days": 400}, r"No row of dataset 'events' is left"),
         ({"window": 0}, r"window=0"),
         ({"window": -1}, r"window=-1"),
+        ({"window": {"since": "soon"}}, r"since must be a month"),
     ],
 )
 def test_arguments_of_the_training(make_lab: MakeLab, arguments: dict[str, Any], words: str) -> None:

@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
 from moto.server import ThreadedMotoServer
 
-from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.backends.parquet import write_snapshot_files
+from airflow_provider_mlops.backends.source_file import SteadyFile
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.hooks import storage_remote
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
@@ -135,6 +141,23 @@ def test_folder_of_the_first_version(storage: Storage, bucket: "boto3.resources.
         bucket.Object(f"deep/er/old/{name}").put(Body=text.encode())
     with storage.open("old") as folder:
         assert {path.name: path.read_text() for path in folder.iterdir()} == {"rows": "1 2 3", MARKER: "{}"}
+
+
+def test_parquet_objects_are_copied_as_they_are(
+    storage: Storage, bucket: "boto3.resources.base.ServiceResource", tmp_path: Path
+) -> None:
+    """A Parquet file of a bucket keeps its bytes; one that is exchanged while it is copied is an error."""
+    rows = BytesIO()
+    pq.write_table(pa.table({"x": [1, 2, 3]}), rows)
+    bucket.Object("raw/rows.parquet").put(Body=rows.getvalue())
+    source = ObjectStoragePath(f"s3://minio@{BUCKET}/raw/rows.parquet")
+    manifest = write_snapshot_files([source], tmp_path, {})
+    assert (tmp_path / manifest["files"][0]["name"]).read_bytes() == rows.getvalue()
+
+    steady = SteadyFile(source)
+    bucket.Object("raw/rows.parquet").put(Body=rows.getvalue()[::-1])
+    with pytest.raises(BadInput, match=r"rows\.parquet was changed while it was read"):
+        steady.copy(tmp_path / "copy")
 
 
 @pytest.fixture

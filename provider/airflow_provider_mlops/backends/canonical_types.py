@@ -84,6 +84,22 @@ def is_binary(arrow_type: pa.DataType) -> bool:
     return bool(types.is_binary(arrow_type) or types.is_large_binary(arrow_type) or types.is_binary_view(arrow_type))
 
 
+def plain_array(chunk: pa.Array) -> pa.Array:
+    """Return the values of a chunk without dictionary, run ends or extension type.
+
+    :param chunk: the chunk.
+    """
+    pa, types = load("pyarrow", "parquet"), load("pyarrow.types", "parquet")
+    if isinstance(chunk.type, pa.BaseExtensionType):
+        chunk = chunk.storage
+    if types.is_run_end_encoded(chunk.type):
+        chunk = load("pyarrow.compute", "parquet").run_end_decode(chunk)
+    if types.is_dictionary(chunk.type):
+        chunk = chunk.dictionary_decode()
+    target = stored_type(chunk.type)
+    return chunk if chunk.type.equals(target) else chunk.cast(target)
+
+
 def _is_dictionary_of_others(arrow_type: pa.DataType) -> bool:
     """Whether a type is a dictionary of anything but text, which Parquet gives back as plain values."""
     types = load("pyarrow.types", "parquet")

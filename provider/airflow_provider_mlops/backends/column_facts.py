@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.canonical_types import is_binary, is_text
-from airflow_provider_mlops.backends.content_digest import ColumnDigest, check_names, plain_array, shown
+from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, plain_array
+from airflow_provider_mlops.backends.content_digest import ColumnDigest, check_names, shown
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import content_id

@@ -212,18 +212,18 @@ def batch_rows(metadata: Any) -> int:
 
 
 def _repeating_texts(metadata: Any) -> list[str]:
-    """Name the columns of bytes whose values take so little room that most must be repeats."""
+    """Name the columns of text whose values take so little room that most must be repeats."""
     if metadata.num_row_groups == 0:
         return []
     group = metadata.row_group(0)
-    columns = [group.column(position) for position in range(group.num_columns)]
-    return [
-        column.path_in_schema
-        for column in columns
-        if column.physical_type == "BYTE_ARRAY"
-        and column.has_dictionary_page
-        and column.total_uncompressed_size <= _BYTES_OF_A_REPEAT * group.num_rows
-    ]
+    found = []
+    for position in range(group.num_columns):
+        column, kind = group.column(position), metadata.schema.column(position)
+        plain_text = kind.logical_type.type == "STRING" and kind.max_repetition_level == 0
+        small = column.total_uncompressed_size <= _BYTES_OF_A_REPEAT * group.num_rows
+        if plain_text and small and column.has_dictionary_page:
+            found.append(column.path_in_schema)
+    return found
 
 
 def _decoded(

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.canonical_types import is_text, stored_type
-from airflow_provider_mlops.backends.content_digest import check_names, plain_array, shown
+from airflow_provider_mlops.backends.canonical_types import is_text, plain_array, stored_type
+from airflow_provider_mlops.backends.content_digest import check_names, shown
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
 

@@ -80,6 +80,8 @@ class SteadyFile:
 
 
 def _look(file: SourceFile) -> tuple[int, dict[str, Any]]:
+    if (store := getattr(file, "fs", None)) is not None:
+        store.invalidate_cache()  # what it knew before may have changed
     try:
         found = file.stat()
     except FileNotFoundError:
