@@ -469,3 +469,21 @@ def test_a_window_reads_the_rows_that_are_left(lab: Lab) -> None:
     assert len(rows) == before - 1
     assert KEY not in set(rows["row_id"])
     assert run_command("snapshots", "verify", "--all") == 0
+
+
+def test_scores_that_were_stored_afterwards_are_found(lab: Lab, tmp_path: Path) -> None:
+    """An evaluation was at work meanwhile: no snapshot tells whose its rows are any more; the test rows lack them."""
+    lab.run("evaluate", manifest_hash=lab.facts["train"]["manifest_hash"], slices=[], run_id="late")
+    scores = lab.records("evaluation")[-1].body["scores_id"]
+    folder = lab.storage / "evaluations" / lab.model / scores.removeprefix("sha256:")
+    folder.rename(tmp_path / "late")
+    words = ["snapshots", "erase", "--dataset", DATASET, "--key-column", "group", "--key", "a", "--reason", "DSR"]
+    assert run_command(*words, "--yes") == 0
+    (tmp_path / "late").rename(folder)
+
+    assert run_command(*words, "--yes") == 0
+
+    assert not folder.exists()
+    first, second = (record.body["scores"] for record in lab.records("erasure", CHAIN))
+    assert [item["scores_id"] for item in second] == [scores]
+    assert second[0]["rows_erased"] == first[0]["rows_erased"] > 100

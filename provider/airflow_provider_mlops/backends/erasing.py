@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,36 @@ def by_key(column: str, keys: Sequence[str]) -> Chosen:
         return pc.fill_null(pc.is_in(values, value_set=wanted[values.type]), False)
 
     return chosen
+
+
+def not_among(column: str, left: Iterable[str]) -> Chosen:
+    """Choose the rows whose text is not among those that are left.
+
+    :param column: the column, of text.
+    :param left: the texts that stay.
+    :return: a function of record batches.
+    """
+    arrow, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
+    stays = arrow.array(sorted(left), arrow.string())
+
+    def chosen(batch: pa.RecordBatch) -> pa.BooleanArray:
+        values = _plain(batch.column(batch.schema.names.index(column))).cast(arrow.string())
+        return pc.invert(pc.is_in(values, value_set=stays))
+
+    return chosen
+
+
+def texts_of(reader: SnapshotReader, column: str) -> set[str]:
+    """Return the different values of a column, as scores write them.
+
+    :param reader: the snapshot.
+    :param column: the column.
+    :raises EvidenceBroken: when the snapshot was changed.
+    """
+    found: set[str] = set()
+    for batch in reader.batches([column]):
+        found |= _spellings(batch.column(0))
+    return found
 
 
 def count_rows(reader: SnapshotReader, columns: Sequence[str], chosen: Chosen) -> tuple[int, dict[str, set[str]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.erasure import Subject
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, Refused
-from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots, ids_in
+from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots, ids_in, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.snapshot_manifest import is_window
 from airflow_provider_mlops.hooks.gone import scores_there_now
@@ -171,24 +171,42 @@ class Search:
 
     def _scores(self, found: Found) -> Iterator[Place]:
         """Find the scores of such rows, of every evaluation on this dataset."""
-        from airflow_provider_mlops.backends.erasing import by_key, count_rows
+        from airflow_provider_mlops.backends.erasing import count_rows
         from airflow_provider_mlops.backends.parquet import SnapshotReader
 
         for model, records in self.models.items():
             for scores_id, (column, tested_on) in self._scored(model, records).items():
-                ids = found.rows.row_ids.get(column, frozenset())
                 path = path_of(SCORES, model, scores_id)
                 if not self.storage.exists(path):
                     continue
                 if column != self.subject.column and self._was_pruned(tested_on):
                     found.without_rows.append(scores_id)
-                if not ids:
+                chosen = self._chosen_scores(found, column, tested_on)
+                if chosen is None:
                     continue
-                chosen = by_key("row_id", sorted(ids))
                 with self.storage.open(path) as folder:
                     count, _ = count_rows(SnapshotReader(folder, scores_id), ["row_id"], chosen)
                 if count:
                     yield Place(folder=SCORES, name=model, id=scores_id, rows=count, chosen=chosen)
+
+    def _chosen_scores(self, found: Found, column: str, tested_on: str) -> Chosen | None:
+        """Say which scores are of erased rows: by their ids, or because the test rows lack them since an erasure.
+
+        An evaluation that was at work on rows while they were erased stores their scores afterwards, when no snapshot
+        tells any more whose they are.
+        """
+        from airflow_provider_mlops.backends.erasing import by_key, not_among, texts_of
+        from airflow_provider_mlops.backends.parquet import SnapshotReader
+
+        lost = self.gone.get(tested_on)
+        if lost is None or lost.how == PRUNED or self._was_pruned(tested_on):
+            ids = found.rows.row_ids.get(column, frozenset())
+            return by_key("row_id", sorted(ids)) if ids else None
+        if (now := successor(self.gone, tested_on)) is None:
+            return not_among("row_id", ())
+        with self.storage.open(path_of(ROW_FOLDERS[0], self.dataset, now)) as folder:
+            left = texts_of(SnapshotReader(folder, now), column)
+        return not_among("row_id", left - found.rows.row_ids.get(column, frozenset()))
 
     def _was_pruned(self, snapshot_id: str) -> bool:
         while (lost := self.gone.get(snapshot_id)) is not None:
