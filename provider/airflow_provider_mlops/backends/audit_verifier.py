@@ -124,12 +124,16 @@ def read_keys(texts: Iterable[str]) -> dict[str, bytes]:
 
 def is_signed(der: bytes, message: bytes, signature: bytes) -> bool:
     """Tell whether a key made a signature."""
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
-        load_der_public_key(der).verify(signature, message)
-    except InvalidSignature:
+        key = load_der_public_key(der)
+        if not isinstance(key, Ed25519PublicKey):
+            return False
+        key.verify(signature, message)
+    except (InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 

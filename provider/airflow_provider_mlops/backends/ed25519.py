@@ -96,9 +96,11 @@ def read_signing_key(text: str, where: str) -> SigningKey:
     kinds = load("cryptography.hazmat.primitives.asymmetric.ed25519", _EXTRA)
     blocks = _blocks(text)
     if [label for label, _ in blocks] == ["PRIVATE KEY"]:
+        from cryptography.exceptions import UnsupportedAlgorithm
+
         try:
             key = forms.load_der_private_key(blocks[0][1], password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             key = None
         if isinstance(key, kinds.Ed25519PrivateKey):
             return SigningKey(key)
@@ -137,9 +139,11 @@ def read_public_key(text: str) -> VerifyingKey:
 def _public_key(label: str, der: bytes, where: str) -> VerifyingKey:
     forms = load("cryptography.hazmat.primitives.serialization", _EXTRA)
     kinds = load("cryptography.hazmat.primitives.asymmetric.ed25519", _EXTRA)
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
         key = forms.load_der_public_key(der) if label == "PUBLIC KEY" else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, kinds.Ed25519PublicKey):
         found = "a private key" if "PRIVATE" in label else "something else"

@@ -13,7 +13,7 @@ from airflow_provider_mlops.core.chain import ChainReport, record_name
 from airflow_provider_mlops.core.checkpoint import Checkpoint
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
-from airflow_provider_mlops.core.signing import short
+from airflow_provider_mlops.core.signing import PublicKey, short
 from airflow_provider_mlops.core.store import Store
 from airflow_provider_mlops.core.trust import Keys
 from airflow_provider_mlops.hooks.ledger import LedgerHook
@@ -136,7 +136,7 @@ def _span(keys: Sequence[str]) -> str:
 def _trusted(files: Sequence[str]) -> Keys:
     from airflow_provider_mlops.backends.ed25519 import read_public_key, read_public_keys
 
-    trusted = {}
+    trusted: dict[str, PublicKey] = {}
     for file in files:
         try:
             text = Path(file).read_text(encoding="ascii")

@@ -29,7 +29,7 @@ def cited_snapshots(records: Iterable[Record], dataset: Sequence[Record]) -> lis
     :return: ids, sorted.
     """
     own = {record.body.get("snapshot_id") for record in dataset}
-    return sorted(own & {value for record in records for value in _members(record.body, _SNAPSHOTS)})
+    return sorted({value for record in records for value in _members(record.body, _SNAPSHOTS) if value in own})
 
 
 def rules(records: Iterable[Record], what: str) -> tuple[dict[str, Any], list[str]]:

@@ -144,7 +144,7 @@ def short(key_id: str) -> str:
 
 def _says(statement: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
     """The further subjects follow from the record's body, which its hash covers; a later release may name more."""
-    return (
+    return bool(
         statement["_type"] == STATEMENT_TYPE
         and statement["predicateType"] == PREDICATE_TYPE
         and statement["subject"][0] == _own_subject(data)
