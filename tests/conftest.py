@@ -1,6 +1,7 @@
 """Fixtures of all tests: a lab with storage, ledger and MLflow of its own, at any stage of the lifecycle."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,7 @@ def local_spark() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
         session = (
             SparkSession.builder.master("local[2]")
             .config("spark.ui.enabled", "false")

@@ -19,6 +19,7 @@ from airflow.triggers.base import BaseEventTrigger
 
 import airflow_provider_mlops
 from airflow_provider_mlops import assets
+from airflow_provider_mlops.backends.duckdb_judge import COMPILED
 from airflow_provider_mlops.backends.suite_file import load_suite
 from airflow_provider_mlops.cli.definition import get_mlops_cli_commands
 from airflow_provider_mlops.core.alias_moves import KINDS as MOVES
@@ -294,6 +295,13 @@ def test_every_extra_is_documented() -> None:
     assert extras <= code_words(REFERENCE / "extras.md")
     assert "Business Source Licence 1.1" in text_of(ROOT / "README.md")
     assert "Business Source Licence 1.1" in text_of(DOCS / "policy" / "licences.md")
+
+
+def test_compiled_expectations_are_documented() -> None:
+    """The table of the suite's page names each expectation that is judged in one scan, and no other."""
+    table = text_of(REFERENCE / "suite.md").split("## Compiled expectations")[1].split("```")[0]
+
+    assert set(re.findall(r"`(expect_\w+)`", table)) == COMPILED
 
 
 def commands(group: Iterable[ActionCommand | GroupCommand], prefix: str) -> Iterator[tuple[str, ActionCommand]]:

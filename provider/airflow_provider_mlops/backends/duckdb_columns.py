@@ -51,10 +51,15 @@ class Column:
 
     @property
     def value(self) -> str:
-        """SQL of the value; NaN is missing, as it is to pandas."""
+        """SQL of the value; no value is NaN."""
+        return f"c{self.position}"
+
+    @property
+    def read(self) -> str:
+        """SQL that reads the value: NaN is missing, as it is to pandas."""
         if self.kind != FLOAT:
-            return f"c{self.position}"
-        return f"nullif(c{self.position}, CAST('NaN' AS {'FLOAT' if self.type == 'float' else 'DOUBLE'}))"
+            return self.value
+        return f"nullif({self.value}, CAST('NaN' AS {'FLOAT' if self.type == 'float' else 'DOUBLE'}))"
 
     @property
     def number(self) -> str:

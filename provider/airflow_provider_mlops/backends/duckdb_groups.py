@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops.backends.duckdb_aggregates import number_finding, number_limits
-from airflow_provider_mlops.backends.duckdb_columns import BOOL, NUMBERS, TEXT, Column, NotCompiled, column, literals
-from airflow_provider_mlops.backends.duckdb_plan import ROWS, Finding, Plan, RowRule, Scan, mostly_of, only
+from airflow_provider_mlops.backends.duckdb_columns import BOOL, NUMBERS, TEXT, Column, NotCompiled, column
+from airflow_provider_mlops.backends.duckdb_plan import ROWS, Finding, Plan, RowRule, Scan, counted, mostly_of, only
 from airflow_provider_mlops.backends.duckdb_rows import member, several_columns
 from airflow_provider_mlops.core.expectation import MAX_SHOWN
 from airflow_provider_mlops.core.expectation_figures import holds_mostly, map_numbers
@@ -60,7 +60,7 @@ def _compound_unique(columns: Columns, kwargs: Kwargs) -> Plan:
 
 
 def _keys_plan(keys: Sequence[Column], considered: str, mostly: float) -> Plan:
-    count = ROWS if considered == "true" else f"count(*) FILTER (WHERE {considered})"
+    count = counted(considered)
 
     def finish(scan: Scan) -> Finding:
         _, repeated = _counts(scan, keys, considered)
@@ -113,8 +113,6 @@ def _distinct(*, inside: bool, complete: bool) -> Callable[[Columns, Kwargs], Pl
             shown: Sequence[Any] = ()
             if inside:
                 outside = f"SELECT DISTINCT {one.value} AS v FROM {scan.rows} WHERE NOT ({isin})"  # noqa: S608
-                if not literals(one, list(expected)):
-                    outside = f"SELECT DISTINCT {one.value} AS v FROM {scan.rows} WHERE {one.value} IS NOT NULL"  # noqa: S608
                 count, shown = scan.ask(f"SELECT count(v), min(v, {MAX_SHOWN}) FROM ({outside})")[0]  # noqa: S608
                 numbers["unexpected_count"] = count
             if complete:

@@ -35,7 +35,7 @@ def _broken(scan: Scan, plans: Mapping[int, Plan], link: str) -> Iterator[tuple[
     flags = [f"coalesce({_breaks(position, plans[position])}, false) AS b{position}" for position in positions]
     named = ", ".join(f"b{position}" for position in positions)
     any_of = " OR ".join(f"b{position}" for position in positions)
-    rows = scan.session.source(len(scan.columns), [link])
+    rows = scan.rows_of(link)
     cursor = scan.session.connection.cursor()
     cursor.execute(
         f"SELECT rn, {named} FROM (SELECT rn, {', '.join(flags)} FROM {rows}) WHERE {any_of} ORDER BY rn"  # noqa: S608

@@ -39,7 +39,7 @@ def write_snapshot(
 
     Memory holds one frame of the source and a few blocks, however many rows there are.
 
-    :param frames: pandas frames, Arrow tables or record batches of one schema, in row order.
+    :param frames: pandas frames, Arrow tables or record batches of one schema, in row order; or sorted Spark frames.
     :param folder: an existing, empty folder that nobody reads yet.
     :param facts: JSON-safe facts to keep in the manifest (dataset, partition keys, source, code hash, run, ...).
     :param time_column: timestamp column whose range the manifest states.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.canonical_types import is_text, plain_array, stored_type
 from airflow_provider_mlops.backends.content_digest import check_names, shown
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.spark_rows import is_spark_frame, spark_batches
 from airflow_provider_mlops.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def blocks(frames: Iterable[Frame], limits: Limits) -> Iterator[pa.Table]:
     A column that holds nothing but nulls takes the type of the first frame that has one; from there on the blocks
     have another schema than those before.
 
-    :param frames: pandas frames, Arrow tables or record batches of one schema, in row order.
+    :param frames: pandas frames, Arrow tables or record batches of one schema, in row order; or sorted Spark frames.
     :param limits: how large a block may be.
     :return: tables of at most ``block_rows`` rows and about ``block_bytes`` bytes; empty ones only when all is empty.
     :raises BadInput: when a frame does not fit the first one's schema, or a type cannot be kept.
@@ -120,12 +121,20 @@ def _pieces(table: pa.Table, limits: Limits) -> Iterator[pa.Table]:
 
 def _tables(frames: Iterable[Frame]) -> Iterator[pa.Table]:
     schema: pa.Schema | None = None
-    for number, frame in enumerate(frames, start=1):
+    for number, frame in enumerate(_without_spark(frames), start=1):
         table = _stored(_to_table(frame, number), number)
         if schema is not None:
             table = _fitted(table, schema, number)
         schema = table.schema
         yield table
+
+
+def _without_spark(frames: Iterable[Any]) -> Iterator[Any]:
+    for frame in frames:
+        if is_spark_frame(frame):
+            yield from spark_batches(frame)
+        else:
+            yield frame
 
 
 def _to_table(frame: Any, number: int) -> pa.Table:

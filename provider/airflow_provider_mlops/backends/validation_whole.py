@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends import great_expectations as gx
 from airflow_provider_mlops.backends import validation_rows
+from airflow_provider_mlops.backends.duckdb_columns import BOOL, INT
 from airflow_provider_mlops.backends.duckdb_plan import ROWS, Scan
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.expectation import MAX_SHOWN, ROW_BY_ROW, Judged
 from airflow_provider_mlops.core.expectation_figures import holds_mostly, map_numbers
 from airflow_provider_mlops.core.expectation_sample import LEVEL, SAMPLE_ROWS, decided
-from airflow_provider_mlops.statistics.intervals import clopper_pearson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,8 @@ class Whole:
     :param files: the Parquet files.
     :param names: names of the columns.
     :param rows: number of all rows.
-    :param with_missing: names of the columns that miss a value somewhere.
+    :param with_missing: names of the columns of whole numbers or truth values that miss a value somewhere: pandas gives
+        these another type.
     """
 
     files: Sequence[Path]
@@ -44,9 +45,10 @@ class Whole:
         :param scan: the same rows in DuckDB.
         :return: what is known of them.
         """
-        counts = ", ".join([ROWS, *(f"count(c{item.position})" for item in scan.columns.values())])
+        typed = [item for item in scan.columns.values() if item.kind in {INT, BOOL}]
+        counts = ", ".join([ROWS, *(f"count({item.value})" for item in typed)])
         rows, *present = scan.session.row(f"SELECT {counts} FROM {scan.rows}")  # noqa: S608
-        missing = [name for name, count in zip(scan.columns, present, strict=True) if count < rows]
+        missing = [item.name for item, count in zip(typed, present, strict=True) if count < rows]
         return cls(files, list(scan.columns), rows, missing)
 
     def frame(self, table: pa.Table) -> pd.DataFrame:
@@ -139,6 +141,8 @@ def _proved(item: Judged) -> Judged:
     considered = item.numbers["element_count"] - (item.numbers.get("missing_count") or 0)
     if considered < 1:
         return replace(item, holds=None)
+    from airflow_provider_mlops.statistics.intervals import clopper_pearson  # SciPy, which few suites need
+
     bounds = clopper_pearson(unexpected, considered, LEVEL)
     mostly = float(item.kwargs.get("mostly", 1))
     return replace(item, holds=decided(mostly, unexpected, bounds.low, bounds.high))
