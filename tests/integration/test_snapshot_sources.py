@@ -85,6 +85,23 @@ def test_each_kind_gives_the_same_rows(lab: Lab) -> None:
     assert len(lab.records("snapshot", CHAIN)) == 1
 
 
+def test_the_record_says_what_was_read_now(lab: Lab) -> None:
+    """Rows that were stored before from elsewhere, also by the first release: the record names this run's source."""
+    first = take(lab, sources.files("data/*.csv", "csv"))
+    path = Path(first["uri"]) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    old = {name: manifest[name] for name in ("dataset", "partition_keys", "rows", "columns", "files", "snapshot_id")}
+    path.chmod(0o644)
+    path.write_text(json.dumps({"schema": 1, **old, "source": "a:b", "time_range": None}))
+    second = take(lab, sources.files("data/*.parquet", "parquet"), "2020-02")
+    record = lab.records("snapshot", CHAIN)[-1]
+
+    assert second["snapshot_id"] == first["snapshot_id"]
+    assert record.body["source"] == "data/*.parquet"
+    assert record.body["source_files"]["names"] == ["2020-01.parquet"]
+    assert record.body["manifest_sha256"].startswith("sha256:")
+
+
 def test_source_is_templated_and_serialised(lab: Lab) -> None:
     """Templates render inside the mapping; the Dag that holds it can be stored."""
     from airflow.sdk import DAG

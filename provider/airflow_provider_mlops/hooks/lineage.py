@@ -17,19 +17,21 @@ if TYPE_CHECKING:
 
 
 def snapshot_lineage(
-    source: Source, manifest: Mapping[str, Any], storage: Storage, bundle: Path
+    source: Source, manifest: Mapping[str, Any], facts: Mapping[str, Any], storage: Storage, bundle: Path
 ) -> OperatorLineage[Any, Any]:
     """Return the OpenLineage datasets of a snapshot that was taken.
 
     :param source: what it was taken from.
-    :param manifest: its manifest, with ``uri``.
+    :param manifest: its manifest.
+    :param facts: what was read.
     :param storage: where it lies.
     :param bundle: the Dag bundle's root, which relative paths start from.
     :return: inputs and one output; the snapshot's id is the output's version.
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    return OperatorLineage(inputs=_inputs(source, manifest, storage, bundle), outputs=[_output(manifest, storage)])
+    inputs = _inputs(source, {**manifest, **facts}, storage, bundle)
+    return OperatorLineage(inputs=inputs, outputs=[_output(manifest, storage)])
 
 
 def report_hook_lineage(operator: Any, source: Source, uri: str, bundle: Path) -> None:
@@ -109,17 +111,17 @@ def _output(manifest: Mapping[str, Any], storage: Storage) -> Dataset:
     )
 
 
-def _inputs(source: Source, manifest: Mapping[str, Any], storage: Storage, bundle: Path) -> list[Dataset]:
+def _inputs(source: Source, facts: Mapping[str, Any], storage: Storage, bundle: Path) -> list[Dataset]:
     match source:
         case SqlSource():
             return _tables(source)
         case FilesSource():
-            return [_dataset(_folder_of(source.url, bundle), manifest["source_files"]["listing_hash"])]
+            return [_dataset(_folder_of(source.url, bundle), facts["source_files"]["listing_hash"])]
         case DvcSource():
-            return [_dataset(str((bundle / source.path).with_suffix("")), manifest["dvc"]["md5"])]
+            return [_dataset(str((bundle / source.path).with_suffix("")), facts["dvc"]["md5"])]
         case SnapshotsSource():
             uri = storage.uri(f"snapshots/{source.dataset}")
-            return [_dataset(uri, manifest["members"][-1]["snapshot_id"])]
+            return [_dataset(uri, facts["members"][-1]["snapshot_id"])]
         case _:
             return []
 

@@ -14,12 +14,12 @@ from airflow_provider_mlops.hooks.sources.opened import open_source
 from airflow_provider_mlops.hooks.sources.reading import Reading, Where
 from airflow_provider_mlops.hooks.taking import publish_snapshot
 
-FACTS = ("query_hash", "source_code_hash", "source_files", "dvc")
+_FACTS = ("query_hash", "source_code_hash", "source_files", "dvc")
 
 
 def take_snapshot(
     source: Source, where: Where, *, dataset: str, ledger: Ledger, made: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read a source and publish what it gave; content that is there already is found.
 
     :param source: the source.
@@ -27,7 +27,8 @@ def take_snapshot(
     :param dataset: name of the dataset.
     :param ledger: its ledger.
     :param made: who makes it: ``made_by`` and ``bundle``.
-    :return: the manifest as it is published, with its ``uri``.
+    :return: the manifest as it is published, with its ``uri``; and what was read now, which is not what that manifest
+        states where the same rows were taken before from elsewhere.
     :raises BadInput: when the source is not what it must be, or gives no rows.
     :raises Refused: when it still gives rows that were erased.
     :raises TransientError: when the source cannot be read now, or has changed while it was read.
@@ -39,17 +40,16 @@ def take_snapshot(
     )
     with open_source(source, where) as reading:
         facts = {
-            "dataset": dataset,
-            "partition_keys": [where.partition.key],
             "source": source.title,
             "source_kind": source.kind,
             "source_hash": hashed,
-            **dict.fromkeys(FACTS),
+            **dict.fromkeys(_FACTS),
             **reading.facts,
             **made,
         }
         with where.storage.staging() as folder:
-            written = _written(reading, folder, facts, where)
+            named = {"dataset": dataset, "partition_keys": [where.partition.key], **facts}
+            written = _written(reading, folder, named, where)
             uri = publish_snapshot(where.storage, folder, dataset, written["snapshot_id"], ledger)
     # Of two tasks at once the first one's manifest stays, and it is the one to be recorded.
     manifest = published_manifest(where.storage, dataset, written["snapshot_id"])
@@ -61,7 +61,7 @@ def take_snapshot(
         size / 1e6,
         time.monotonic() - started,
     )
-    return {**manifest, "uri": uri}
+    return {**manifest, "uri": uri}, facts
 
 
 def _written(reading: Reading, folder: Path, facts: dict[str, Any], where: Where) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from airflow_provider_mlops.hooks.lineage import report_hook_lineage, snapshot_l
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.sources.reading import Where
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.hooks.take_snapshot import FACTS, take_snapshot
+from airflow_provider_mlops.hooks.take_snapshot import take_snapshot
 from airflow_provider_mlops.hooks.taking import check_still_there, was_pruned_since
 from airflow_provider_mlops.links.storage import SnapshotLink, push_snapshot_link
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts, bundle_root
@@ -119,11 +119,10 @@ class SnapshotDatasetOperator(MLOpsOperator):
         )
         user = getattr(context["dag_run"], "triggering_user_name", None)
         made = {"made_by": {**run.to_record(), "user": user}, "bundle": bundle_facts(context)}
-        manifest = take_snapshot(source, where, dataset=self.dataset, ledger=ledger, made=made)
-        self._taken = (source, manifest, storage, where.bundle)
+        manifest, facts = take_snapshot(source, where, dataset=self.dataset, ledger=ledger, made=made)
+        self._taken = (source, manifest, facts, storage, where.bundle)
         report_hook_lineage(self, source, manifest["uri"], where.bundle)
         low, high = manifest.get("time_range") or (None, None)
-        stated = {name: manifest.get(name) for name in ("source", "source_kind", "source_hash", *FACTS)}
         return {
             "partition_key": partition.key,
             "partition_keys": [member["partition_key"] for member in manifest.get("members", ())] or [partition.key],
@@ -132,8 +131,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
             "uri": manifest["uri"],
             "time_min": low,
             "time_max": high,
-            **stated,
-            **made,
+            **facts,
             "manifest_sha256": manifest["manifest_sha256"],
         }
 

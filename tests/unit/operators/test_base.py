@@ -3,6 +3,7 @@
 import enum
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,15 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MissingBackend, Refused, TransientError
 from airflow_provider_mlops.core.modes import Mode
-from airflow_provider_mlops.operators.base import MAX_RESULT_BYTES, MLOpsOperator, bounded, bundle_file, run_facts
+from airflow_provider_mlops.operators.base import (
+    MAX_RESULT_BYTES,
+    MLOpsOperator,
+    bounded,
+    bundle_facts,
+    bundle_file,
+    bundle_root,
+    run_facts,
+)
 from tests.support.airflow import fake_context
 
 
@@ -158,3 +167,14 @@ def test_event_needs_its_outlet(tmp_path: Path, caplog: pytest.LogCaptureFixture
         assert [name for name, _ in given["outlet_events"].emitted] == emitted
     extra = {"schema": 1, "partition_key": "2020-01", "mode": "live", "rows": 3}
     assert given["outlet_events"].emitted == [("s", extra)]
+
+
+def test_the_bundle_is_named_with_its_version(tmp_path: Path) -> None:
+    """Git bundles have a version, local ones have none; without a bundle the working directory is the root."""
+    found = {"ti": SimpleNamespace(bundle_instance=SimpleNamespace(path=tmp_path, name="dags", version="4f2a"))}
+    local = {"ti": SimpleNamespace(bundle_instance=SimpleNamespace(path=tmp_path, name="dags", version=None))}
+
+    assert bundle_facts(found) == {"name": "dags", "version": "4f2a"}
+    assert bundle_facts(local) == {"name": "dags", "version": None}
+    assert bundle_root(found) == tmp_path
+    assert bundle_root({"ti": SimpleNamespace()}) == Path.cwd()
