@@ -197,7 +197,9 @@ def test_page_and_link(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> No
     page = Path(result["report_uri"]) / "data_docs.html"
     link = lab.xcoms["mlops_links"]["data_docs"]
 
-    assert page.read_text().startswith("<!doctype html>")
+    text = page.read_text()
+    assert text.startswith("<!doctype html>")
+    assert "Of the values that were set aside" in text
     assert link == f"https://reports.example/mlops/{page.relative_to(lab.storage)}"
     run_id = lab.records("validation", CHAIN)[-1].body["mlflow_run_id"]
     assert "validation/data_docs.html" in [item.path for item in lab.client.list_artifacts(run_id, "validation")]
@@ -290,3 +292,4 @@ def test_result_is_bounded(make_lab: MakeLab) -> None:
     assert max(len(item["result"]["partial_unexpected_list"]) for item in report["results"]) <= 20
     assert len(json.dumps(result)) < 5_000
     assert len(report["before_quarantine"]) == len(report["results"])
+    assert [reason.partition(" ")[0] for reason in result["findings"]] == ["quarantine:", "warning:"]

@@ -11,7 +11,9 @@ from typing import Any
 from airflow_provider_mlops.backends.great_expectations import library
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.expectation import MAX_SHOWN_TEXT
-from airflow_provider_mlops.core.verdict import Outcome, Verdict
+from airflow_provider_mlops.core.suite import QUARANTINE
+from airflow_provider_mlops.core.suite_verdict import findings
+from airflow_provider_mlops.core.verdict import Verdict
 
 # The renderers escape some values and not others, and substitute `$`: what could be markup travels as these signs of
 # Unicode's private use, and becomes HTML again when everything is rendered.
@@ -22,6 +24,7 @@ _KEPT_TAGS = frozenset(
     {*("div", "span", "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "small")}
     | {*("table", "thead", "tbody", "tr", "th", "td", "strong", "em", "b", "i", "code", "pre")}
 )
+_EXAMPLES = 5
 _VOID_TAGS = frozenset({"br", "hr"})
 _DROPPED_WITH_CONTENT = frozenset({"script", "style", "head", "title", "template", "svg", "iframe", "object", "button"})
 _CLASS = re.compile(r"[\w\- ]*")
@@ -49,19 +52,28 @@ def write_data_docs(
     page = Page(f"{verdict.outcome.value}: {title}")
     page.text(verdict.summary(), kind=verdict.outcome.value)
     page.table(Table(("", ""), [[name, value] for name, value in facts]))
-    told = [rule for rule in verdict.rules if rule.outcome is not Outcome.PASS or _is_finding(rule.reason)]
-    if told:
+    if told := findings(verdict):
         page.heading("Findings")
         rows = [[rule.rule, rule.outcome.value, rule.reason[:500]] for rule in told]
         page.table(Table(("Rule", "Outcome", "Reason"), rows))
+    if examples := _examples(report):
+        page.heading("Of the values that were set aside")
+        page.table(Table(("Expectation", "Column", "Values"), examples))
     page.heading("Every expectation")
     page.parts.append(f"<style>{_STYLE}</style>")
     page.parts.append(_rendered(report))
     page.save(path)
 
 
-def _is_finding(reason: str) -> bool:
-    return reason.startswith(("warning:", "quarantine:"))
+def _examples(report: Mapping[str, Any]) -> list[list[Any]]:
+    """Return a few values that quarantined expectations found before their rows were set aside."""
+    rows = []
+    for item in report.get("before_quarantine", ()):
+        config, values = item["expectation_config"], item["result"]["partial_unexpected_list"][:_EXAMPLES]
+        if config["severity"] == QUARANTINE and values:
+            column = config["kwargs"].get("column", "")
+            rows.append([config["type"], column, ", ".join(str(value)[:MAX_SHOWN_TEXT] for value in values)])
+    return rows
 
 
 def _rendered(report: Mapping[str, Any]) -> str:

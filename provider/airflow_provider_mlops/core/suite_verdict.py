@@ -89,6 +89,15 @@ def judge_suite(
     return Verdict.from_rules([*rules, *more], marks=dict.fromkeys(found))
 
 
+def findings(verdict: Verdict) -> list[RuleResult]:
+    """Return what a reader must know of a verdict, also of one that passed: what did not pass, warnings, quarantine.
+
+    :param verdict: the verdict.
+    """
+    told = ("warning:", "quarantine:")
+    return [rule for rule in verdict.rules if rule.outcome is not Outcome.PASS or rule.reason.startswith(told)]
+
+
 def expectation_name(position: int, expectation: Mapping[str, Any]) -> str:
     """Return the name of an expectation in verdicts and reasons: its number, type and column.
 
@@ -99,35 +108,35 @@ def expectation_name(position: int, expectation: Mapping[str, Any]) -> str:
 
 
 def _rule(item: Judged, expectation: Mapping[str, Any], aside: Aside | None) -> RuleResult:
-    kwargs, severity = expectation["kwargs"], expectation["severity"]
-    subject, name = _subject(kwargs), expectation_name(item.position, expectation)
     numbers = {key: item.numbers[key] for key in _NUMBERS if _is_figure(item.numbers.get(key, ()))}
     if item.sample_rows is not None:
         numbers["sample_rows"] = item.sample_rows
-
-    def result(outcome: Outcome, reason: str) -> RuleResult:
-        return RuleResult(rule=name, outcome=outcome, reason=reason, numbers=numbers)
-
-    if item.error:
-        return result(Outcome.FAIL, f"{subject}: {item.type} could not be judged: {item.error}")
     apart = aside.by_position.get(item.position, 0) if aside else 0
     if apart:
         numbers["rows_set_aside"] = apart
-    if item.holds is True:
-        told = f"quarantine: {subject}: {_demand(item.type, kwargs)} is broken by {apart:,} rows, set aside; it"
-        return result(Outcome.PASS, f"{told if apart else f'{subject}: {item.type}'} holds")
+    outcome, reason = _said(item, expectation, apart)
+    if expectation["severity"] == WARNING and outcome is not Outcome.PASS and not item.error:
+        outcome, reason = Outcome.PASS, f"warning: {reason}"
+    elif expectation["severity"] == QUARANTINE and outcome is Outcome.FAIL and aside is None and not item.error:
+        reason = f"{reason}; rows could not be set aside"
+    name = expectation_name(item.position, expectation)
+    return RuleResult(rule=name, outcome=outcome, reason=reason, numbers=numbers)
+
+
+def _said(item: Judged, expectation: Mapping[str, Any], apart: int) -> tuple[Outcome, str]:
+    """Say what was found, as if it were critical."""
+    subject, demand = _subject(expectation["kwargs"]), _demand(item.type, expectation["kwargs"])
+    if item.error:
+        return Outcome.FAIL, f"{subject}: {item.type} could not be judged: {item.error}"
     if item.holds is None:
         seen = f"{item.sample_rows:,} sampled rows" if item.sample_rows is not None else "the rows that were seen"
-        reason = f"{subject}: {_demand(item.type, kwargs)} cannot be decided by {seen}{_extent(item.numbers)}"
-        if severity == WARNING:
-            return result(Outcome.PASS, f"warning: {reason}")
-        return result(Outcome.INCONCLUSIVE, reason)
-    reason = f"{subject}: {_demand(item.type, kwargs)} does not hold{_extent(item.numbers)}"
-    if severity == WARNING:
-        return result(Outcome.PASS, f"warning: {reason}")
-    if severity == QUARANTINE and aside is None:
-        return result(Outcome.FAIL, f"{reason}; rows could not be set aside")
-    return result(Outcome.FAIL, reason)
+        return Outcome.INCONCLUSIVE, f"{subject}: {demand} cannot be decided by {seen}{_extent(item.numbers)}"
+    if not item.holds:
+        return Outcome.FAIL, f"{subject}: {demand} does not hold{_extent(item.numbers)}"
+    if apart:
+        rows = "row" if apart == 1 else "rows"
+        return Outcome.PASS, f"quarantine: {subject}: {demand} is broken by {apart:,} {rows}, set aside"
+    return Outcome.PASS, f"{subject}: {item.type} holds"
 
 
 def _share_rule(aside: Aside) -> RuleResult:

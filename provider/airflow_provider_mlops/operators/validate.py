@@ -15,7 +15,8 @@ from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.suite import judged_by, suite_hash
-from airflow_provider_mlops.core.verdict import Outcome, Verdict
+from airflow_provider_mlops.core.suite_verdict import findings
+from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, MAX_REASONS, Outcome, Verdict
 from airflow_provider_mlops.hooks.contract import LAST, ContractInForce, contract_in_force
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
@@ -54,8 +55,9 @@ class ValidateDatasetOperator(MLOpsOperator):
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"dataset", "partition_key", "snapshot_id", "rows", "quarantine", "verdict", "report_uri", "record"}``;
-    ``snapshot_id`` is the accepted one, ``quarantine`` names the rows set aside, None where there are none.
+    Returns ``{"dataset", "partition_key", "snapshot_id", "rows", "quarantine", "verdict", "findings", "report_uri",
+    "record"}``; ``snapshot_id`` is the accepted one, ``quarantine`` names the rows set aside, None where there are
+    none, ``findings`` are the first reasons of warnings and quarantine.
     """
 
     template_fields: Sequence[str] = (
@@ -163,9 +165,8 @@ class ValidateDatasetOperator(MLOpsOperator):
         )
 
     def _log(self, found: Validation) -> None:
-        for rule in found.verdict.rules:
-            if rule.outcome is not Outcome.PASS or rule.reason.startswith(("warning:", "quarantine:")):
-                self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        for rule in findings(found.verdict):
+            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
         for line in diff_lines(found.contract) if found.contract else ():
             self.log.info("contract %s", line)
         if found.quarantine:
@@ -281,6 +282,7 @@ class ValidateDatasetOperator(MLOpsOperator):
             "rows": record.body.get("accepted_rows"),
             "quarantine": {name: aside[name] for name in ("snapshot_id", "uri", "rows", "share")} if aside else None,
             "verdict": verdict.to_xcom(),
+            "findings": [rule.reason[:MAX_REASON_LENGTH] for rule in findings(verdict)[:MAX_REASONS]],
             "report_uri": record.body["report_uri"],
             "record": record.hash,
         }
