@@ -49,12 +49,13 @@ class SnapshotFacts:
         self.rows += table.num_rows
 
     def retype(self, schema: pa.Schema) -> None:
-        """Give columns that held nulls only so far the type that a later frame brought.
+        """Give columns that held nulls only so far the type that a later frame brought; nullable once is nullable.
 
         :param schema: the schema, of the same names.
         """
         for position, field in enumerate(schema):
             old = self._columns[position]
+            old.nullable |= field.nullable
             if old.digest.type == "null" and not load("pyarrow.types", "parquet").is_null(field.type):
                 self._columns[position] = _ColumnFacts(field)
                 self._columns[position].add_nulls(field.type, self.rows)
@@ -86,7 +87,7 @@ class _ColumnFacts:
         self.digest = ColumnDigest(field.name, field.type)
         self.extremes: tuple[Any, Any] | None = None
         self._nulls = 0
-        self._nullable = field.nullable
+        self.nullable = field.nullable
         kind = field.type.value_type if types.is_dictionary(field.type) else field.type
         self.is_ordered_number = (
             types.is_integer(kind)
@@ -123,7 +124,7 @@ class _ColumnFacts:
         found: dict[str, Any] = {
             "name": self.digest.name,
             "type": self.digest.type,
-            "nullable": self._nullable,
+            "nullable": self.nullable,
             "nulls": self._nulls,
         }
         if self.extremes is not None:
@@ -174,7 +175,7 @@ def _used(chunk: pa.Array) -> pa.Array:
 
 
 def _python(scalar: pa.Scalar) -> Any:
-    """Return a scalar as Python's value; a time that Python cannot hold stays a scalar of NumPy."""
+    """Return a scalar as Python's value, None for NaN; a time as one that Python's calendar does not limit."""
     numpy, types = load("numpy", "parquet"), load("pyarrow.types", "parquet")
     if types.is_temporal(scalar.type) and scalar.is_valid:
         return _Moment(scalar)

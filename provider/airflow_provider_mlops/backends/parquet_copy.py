@@ -65,6 +65,7 @@ def write_snapshot_files(
                 first = first or source
                 _check_same(first, source)
                 found = found or SnapshotFacts(source.schema, time_column)
+                found.retype(source.schema)
                 before = found.rows
                 for batch in ahead(_batches(source)):
                     found.update(batch, pool)

@@ -90,7 +90,7 @@ class SnapshotSet:
         from airflow_provider_mlops.backends.batch_layout import difference_of, laid_out
 
         schema: pa.Schema | None = None
-        if not any(self._there(item) for item in self.snapshots):
+        if self.snapshots and not any(self._there(item) for item in self.snapshots):
             raise EvidenceBroken(f"All rows of these snapshots of dataset {self.dataset!r} were lawfully erased.")
         for item in self.snapshots:
             for batch in self._of(item.get("dataset") or self.dataset, item["snapshot_id"], columns, (self.cut,)):

@@ -143,6 +143,22 @@ def test_facts_of_every_type(tmp_path: Path) -> None:
     assert read_snapshot(tmp_path, manifest["snapshot_id"]).num_rows == 2
 
 
+def test_nullable_is_what_any_frame_says(tmp_path: Path, folder: Path) -> None:
+    """A column that one frame or file requires and another does not is nullable."""
+    required = pa.schema([pa.field("x", pa.int64(), nullable=False), pa.field("y", pa.int64(), nullable=False)])
+    relaxed = pa.schema([pa.field("x", pa.int64(), nullable=False), pa.field("y", pa.int64())])
+    frames = [pa.table({"x": [1], "y": [2]}, required), pa.table({"x": [3], "y": [None]}, relaxed)]
+    (tmp_path / "frames").mkdir()
+    written = write_snapshot(frames, tmp_path / "frames", {})
+    for number, frame in enumerate(frames):
+        pq.write_table(frame, tmp_path / f"{number}.parquet")
+    copied = write_snapshot_files([tmp_path / "0.parquet", tmp_path / "1.parquet"], folder, {})
+    for manifest in (written, copied):
+        assert [item["nullable"] for item in manifest["columns"]] == [False, True]
+    assert written["snapshot_id"] == copied["snapshot_id"]
+    assert read_snapshot(folder, copied["snapshot_id"])["y"].to_pylist() == [2, None]
+
+
 def test_time_column_that_is_missing(tmp_path: Path) -> None:
     """It is told before the rows are read."""
 
