@@ -1,8 +1,10 @@
-"""Declares ``airflow mlops snapshots`` and ``airflow mlops suite``; like its neighbour it imports nothing of ours."""
+"""Declares ``airflow mlops snapshots`` and ``airflow mlops suite``; like its neighbours it imports only definitions."""
 
 from collections.abc import Callable
 
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+
+from airflow_provider_mlops.cli.definition_ledger import ROOT, STORAGE
 
 _arg: Callable[..., Arg] = Arg
 _COMMANDS = "airflow_provider_mlops.cli"
@@ -71,18 +73,7 @@ _SUITES = _arg(
     help="A suite file; given twice, the two are compared",
 )
 _JSON = _arg(("--json",), action="store_true", help="Write JSON, for other programs")
-_STORAGE = _arg(
-    ("--storage-root",),
-    metavar="DIR",
-    help="Folder or address of the snapshots; default: option storage_root of the configuration section mlops",
-)
-_ROOT = _arg(
-    ("--ledger-root",),
-    metavar="DIR",
-    help="Folder of the ledger; default: option ledger_root of the configuration section mlops, "
-    "else the folder 'ledger' under its storage_root",
-)
-_EVERYWHERE = (_JSON, _STORAGE, _ROOT)
+_EVERYWHERE = (_JSON, STORAGE, ROOT)
 
 SNAPSHOTS = GroupCommand(
     name="snapshots",
@@ -165,8 +156,8 @@ SUITE = GroupCommand(
                 _NAME,
                 _REGEX,
                 _FORCE,
-                _STORAGE,
-                _ROOT,
+                STORAGE,
+                ROOT,
             ),
         ),
         ActionCommand(
