@@ -14,9 +14,10 @@ import pytest
 
 from airflow_provider_mlops.cli.ledger_export import export
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_bytes, sha256_of
+from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.hooks.export import export_model
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
-from airflow_provider_mlops.hooks.storage import MARKER, Storage
+from airflow_provider_mlops.hooks.storage import Storage
 from tests.conftest import MakeLab
 from tests.support.keys import private_pem, signing_key
 from tests.support.lab import Lab
@@ -28,12 +29,11 @@ CONNECTION = "AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT"
 def promoted(make_lab: MakeLab) -> Lab:
     """A champion for the second month, a candidate for the third, and a card."""
     lab = make_lab("challenged")
-    storage = Storage()
-    with storage.staging() as folder:
-        (folder / "card.md").write_text("# A model")
-        (folder / MARKER).write_text("{}")
-        uri = storage.publish(folder, f"cards/{lab.model}/1")
-    lab.ledger().append(kind="model_card", key="card", body={"uri": uri})
+    run_id = lab.ledger().records("training")[0].body["mlflow_run_id"]
+    lab.client.log_text(run_id, "# A model", "model_card/1/model_card.md")
+    lab.client.log_text(run_id, "{}", "model_card/1/model_card.json")
+    body = {"uri": f"runs:/{run_id}/model_card/1", "page_sha256": sha256_bytes(b"# A model").removeprefix("sha256:")}
+    lab.ledger().append(kind="model_card", key="card", body=body)
     return lab
 
 
@@ -107,7 +107,7 @@ def test_everything_is_in_it(promoted: Lab, tmp_path: Path) -> None:
         name = f"{ledger.chain}/{record.seq:08d}.json"
         assert (folder / "ledger" / name).read_bytes() == (promoted.storage / "ledger" / name).read_bytes()
     assert sha256_bytes((folder / "policies" / f"{policy}.json").read_bytes()) == f"sha256:{policy}"
-    assert (folder / f"cards/{len(ledger.records()):08d}/card.md").read_text() == "# A model"
+    assert (folder / f"cards/{len(ledger.records()):08d}/model_card.md").read_text() == "# A model"
     suite = dataset_ledger("events").records("validation")[0].body["suite_hash"].removeprefix("sha256:")
     assert sha256_bytes((folder / "suites" / f"{suite}.json").read_bytes()) == f"sha256:{suite}"
     cited = {sid.removeprefix("sha256:") for sid in promoted.facts["snapshots"].values()}
@@ -223,14 +223,24 @@ def test_what_is_not_there_any_more_is_named(promoted: Lab, tmp_path: Path) -> N
 
     shutil.rmtree(promoted.snapshot_folders()[0])
     promoted.ledger().append(kind="gate", key="old", body={"policy_hash": sha256_of("old")})
-    promoted.ledger().append(kind="model_card", key="far", body={"uri": "s3://elsewhere/card"})
+    run_id = promoted.ledger().records("training")[0].body["mlflow_run_id"]
+    for uri in ("s3://elsewhere/card", f"runs:/{run_id}/no_card", "runs:/no_run/model_card"):
+        promoted.ledger().append(kind="model_card", key=uri, body={"uri": uri})
     folder = unpacked(export_model(promoted.model, Storage()), tmp_path / "export")
     code, told = run(folder / "verify.py", cwd=tmp_path)
 
     assert code == 0, told
     assert len(re.findall(r"not in this export: manifest of snapshot sha256:", told)) == 1
     assert f"policy {sha256_of('old')}: the records hold its hash only" in told
-    assert "model card of record" in told
+    assert told.count("model card of record") == 3
+
+
+def test_a_card_that_was_changed_is_not_handed_on(promoted: Lab) -> None:
+    """The record holds the hash of its page."""
+    run_id = promoted.ledger().records("training")[0].body["mlflow_run_id"]
+    promoted.client.log_text(run_id, "# A better model", "model_card/1/model_card.md")
+    with pytest.raises(EvidenceBroken, match=r"model_card\.md is not the card that record"):
+        export_model(promoted.model, Storage())
 
 
 # --- the command
@@ -241,6 +251,7 @@ def arguments(lab: Lab, output: Path, model: str = "") -> Namespace:
     return Namespace(
         model=model or lab.model,
         output=str(output),
+        mlflow_conn_id="mlflow_default",
         storage_root=str(lab.storage),
         ledger_root=str(lab.storage / "ledger"),
     )

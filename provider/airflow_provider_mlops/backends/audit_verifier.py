@@ -32,6 +32,7 @@ EXPORT_TYPE = "urn:airflow-provider-mlops:ledger-export:v1"
 ABOUT = ("chain", "seq", "prev_hash", "kind", "key", "mode", "time", "outcome")
 RECORD = re.compile(r"ledger/((?:model|dataset)/[A-Za-z0-9_-]+)/([0-9]{8,})\.json")
 CONTENT = re.compile(r"(policies|suites)/([0-9a-f]{64})\.json")
+CARD = re.compile(r"cards/([0-9]{8,})/model_card\.md")
 MANIFEST = re.compile(r"snapshots/[A-Za-z0-9_-]+/([0-9a-f]{64})\.json")
 KEY = re.compile(r"-----BEGIN PUBLIC KEY-----(.*?)-----END PUBLIC KEY-----", re.DOTALL)
 
@@ -110,6 +111,18 @@ def check_content(files: Mapping[str, bytes]) -> Iterator[str]:
                 yield name + ": it is the manifest of another snapshot"
         except (ValueError, KeyError, TypeError):
             yield name + ": unreadable"
+
+
+def check_cards(files: Mapping[str, bytes], model: str) -> Iterator[str]:
+    """Yield model cards that are not the ones that records are about."""
+    for name in sorted(files):
+        found = CARD.fullmatch(name)
+        try:
+            record = json.loads(files[f"ledger/model/{model}/{found.group(1)}.json"]) if found else None
+            if record and sha256(files[name]) != "sha256:" + record["body"]["page_sha256"]:
+                yield name + ": it is not the card that the record is about"
+        except (ValueError, KeyError, TypeError):
+            yield name + ": no record is about it"
 
 
 def read_keys(texts: Iterable[str]) -> dict[str, bytes]:
@@ -251,6 +264,7 @@ def check(
     """Return everything that is wrong with an export."""
     problems = list(check_index(files)) + list(check_content(files))
     index = json.loads(files[INDEX])
+    problems += check_cards(files, index["model"])
     own = read_keys(files[name].decode("utf-8", "replace") for name in sorted(files) if name.startswith("keys/"))
     keys = own if trusted is None else trusted
     seen: set[str | None] = set()

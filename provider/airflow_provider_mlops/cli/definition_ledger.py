@@ -74,7 +74,7 @@ LEDGER_COMMANDS = (
         "manifests, policies, suites, public keys, and a program that checks all of it. Exits with 1 when a chain is "
         "broken; nothing is written then.",
         func=lazy_load_command("airflow_provider_mlops.cli.ledger_export.export"),
-        args=(_MODEL, _OUTPUT, STORAGE, ROOT),
+        args=(_MODEL, _OUTPUT, _MLFLOW_CONN_ID, STORAGE, ROOT),
     ),
     ActionCommand(
         name="rotate-key",

@@ -11,6 +11,7 @@ from airflow_provider_mlops.core.canonical import sha256_bytes
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.hooks.export import export_model
 from airflow_provider_mlops.hooks.ledger import LedgerHook
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -18,7 +19,7 @@ from airflow_provider_mlops.hooks.storage import Storage
 def export(args: Namespace) -> None:
     """Write the evidence of a model into a ZIP file; it appears whole, or not at all.
 
-    :param args: ``model``, ``output``, ``storage_root`` and ``ledger_root``.
+    :param args: ``model``, ``output``, ``mlflow_conn_id``, ``storage_root`` and ``ledger_root``.
     """
     output = Path(args.output)
     if output.exists():
@@ -26,7 +27,8 @@ def export(args: Namespace) -> None:
     if not output.parent.is_dir():
         raise BadInput(f"There is no folder {str(output.parent)!r} to write {output.name!r} into.")
     open_chosen(args.ledger_root, LedgerHook())
-    data = export_model(args.model, Storage(args.storage_root, args.ledger_root), args.ledger_root)
+    storage, registry = Storage(args.storage_root, args.ledger_root), MlflowHook(args.mlflow_conn_id)
+    data = export_model(args.model, storage, args.ledger_root, registry)
     partial = output.with_name(f".{output.name}.{os.getpid()}")
     try:
         partial.write_bytes(data)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlops import backends
-from airflow_provider_mlops.core.canonical import PREFIX, canonical_json
+from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes
 from airflow_provider_mlops.core.chain import record_name
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, FinalError, TransientError
 from airflow_provider_mlops.core.export import cited_datasets, cited_snapshots, hash_name, rules, write_index
 from airflow_provider_mlops.core.trust import ROTATION
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import snapshot_path
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.trust import Keys
     from airflow_provider_mlops.hooks.storage import Storage
 
-CARD = "model_card"
+CARD, CARD_PAGE = "model_card", "model_card.md"
+_RUNS = "runs:/"
 _VERIFIER = Path(backends.__file__).with_name("audit_verifier.py")
 _README = Path(backends.__file__).with_name("audit_readme.md")
 # ZIP files cannot hold earlier times; every export of the same evidence has the same bytes.
@@ -31,15 +34,19 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
 
 
-def export_model(model: str, storage: Storage, ledger_root: str | None = None) -> bytes:
+def export_model(
+    model: str, storage: Storage, ledger_root: str | None = None, registry: MlflowHook | None = None
+) -> bytes:
     """Make the ZIP file of a model's evidence.
 
     :param model: name of the registered model.
-    :param storage: where manifests and cards lie.
+    :param storage: where manifests lie.
     :param ledger_root: folder or address of all ledgers; default: as the ledger's connection or the options say.
+    :param registry: the MLflow connection, where cards lie; default: ``mlflow_default``. Asked only if there is a card.
     :return: the file's content: the same for the same evidence.
     :raises BadInput: when the model has no record.
-    :raises EvidenceBroken: when a chain is broken: nothing of it is handed on.
+    :raises EvidenceBroken: when a chain is broken, or a card is not the recorded one: nothing is handed on then.
+    :raises TransientError: when there is a card and MLflow cannot be reached.
     """
     ledger = model_ledger(model, ledger_root)
     records = ledger.records()
@@ -63,7 +70,7 @@ def export_model(model: str, storage: Storage, ledger_root: str | None = None) -
             _add_manifest(files, missing, storage, name, snapshot_id)
     for record in records:
         if record.kind == CARD:
-            _add_card(files, missing, storage, record)
+            _add_card(files, missing, registry or MlflowHook(), record)
     files |= _key_files(every, ledger.keys)
     return _zipped({**files, **write_index(model, files, chains, missing, ledger.keys.signer)})
 
@@ -86,17 +93,28 @@ def _add_manifest(
         files[f"snapshots/{dataset}/{snapshot_id.removeprefix(PREFIX)}.json"] = text.encode()
 
 
-def _add_card(files: dict[str, bytes], missing: list[str], storage: Storage, record: Record) -> None:
+def _add_card(files: dict[str, bytes], missing: list[str], registry: MlflowHook, record: Record) -> None:
+    """Add the files of a card from the artifacts of its run, after a look at what the record says of them."""
     uri = str(record.body.get("uri", ""))
     try:
-        if not uri.startswith(f"{storage.root}/"):
-            raise EvidenceBroken(f"It is not below {storage.root}.")
-        with storage.open(uri.removeprefix(f"{storage.root}/")) as folder:
-            for path in sorted(Path(folder).rglob("*")):
-                if path.is_file():
-                    files[f"cards/{record.seq:08d}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
-    except (EvidenceBroken, BadInput):
-        missing.append(f"model card of record {record.seq}: it is not in this storage")
+        found = _card_files(registry, uri) if uri.startswith(_RUNS) else {}
+    except (FinalError, TransientError):
+        raise
+    except Exception:  # noqa: BLE001 - whatever MLflow's client and its store raise for what is not there
+        found = {}
+    if not found:
+        missing.append(f"model card of record {record.seq}: it is not among the artifacts at {uri}")
+    page = found.get(CARD_PAGE)
+    if page is not None and sha256_bytes(page) != f"{PREFIX}{record.body.get('page_sha256')}":
+        raise EvidenceBroken(f"{uri}/{CARD_PAGE} is not the card that record {record.seq} is about: it was changed.")
+    files |= {f"cards/{record.seq:08d}/{name}": data for name, data in found.items()}
+
+
+def _card_files(registry: MlflowHook, uri: str) -> dict[str, bytes]:
+    run_id, _, place = uri.removeprefix(_RUNS).partition("/")
+    with tempfile.TemporaryDirectory(prefix="mlops-export-") as folder, registry.session() as client:
+        top = Path(client.download_artifacts(run_id, place, folder))
+        return {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
 
 def _key_files(records: Iterable[Record], keys: Keys) -> dict[str, bytes]:
