@@ -18,6 +18,7 @@ from tests.conftest import MakeLab
 from tests.integration.test_approve import answer, asked, complete, context, judged
 from tests.support.approval import UNDECIDED
 from tests.support.lab import POLICY, Lab
+from tests.support.runner import ExecutionApi, run_in_task_runner
 
 GROUPS = {"owners": [{"id": "4", "name": "ann", "also": ["ann@example.com"]}, "bob"]}
 DEMANDING = POLICY + "approval: {without_human: [low], groups: [owners], timeout_hours: 2}\n"
@@ -262,6 +263,23 @@ def test_reminders_and_escalations_come_before_the_end_and_the_question_stands(p
         assert list(waits.value.trigger.wake_at) == left
     assert Kept.called == [("mail", "reminder"), ("pager", "escalation")]
     assert complete(passed, answer(user="bob"), **arguments)["decision"] == "approved"
+
+
+@pytest.mark.parametrize("remind", [False, True])
+def test_airflow_is_asked_and_waits(passed: Lab, remind: bool) -> None:
+    """Through Airflow's task runner: the question and its users; with reminders a trigger that is plain JSON."""
+    arguments = {"remind_after": timedelta(minutes=30), "reminders": [Kept("mail")]} if remind else {}
+    api = ExecutionApi(run_type="manual")
+    state, error = run_in_task_runner(asked(passed, **arguments), api)
+
+    assert error is None
+    assert state in ({"deferred"} if remind else {"awaiting_input", "deferred"})
+    assert [user["id"] for user in api.asked["assigned_users"]] == ["4", "bob"]
+    assert api.asked["defaults"] == ["Reject"]
+    if remind:
+        assert api.ended["classpath"] == "airflow_provider_mlops.triggers.approval.ApprovalTrigger"
+        assert api.ended["next_method"] == "execute_complete"
+        assert "reminder" in json.dumps(api.ended["trigger_kwargs"])
 
 
 FORM: dict[str, Any] = {

@@ -34,10 +34,14 @@ def write(lab: Lab, version: str = "1", **run: Any) -> dict[str, Any]:
 
 
 def folder_of(lab: Lab, result: dict[str, Any]) -> Path:
-    """Download a card."""
-    _, _, rest = result["uri"].partition("runs:/")
+    """Download a card from MLflow; the storage has the same."""
+    _, _, rest = result["mlflow_uri"].partition("runs:/")
     run_id, _, path = rest.partition("/")
-    return Path(lab.client.download_artifacts(run_id, path))
+    folder, stored = Path(lab.client.download_artifacts(run_id, path)), Path(result["uri"])
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        file.name: file.read_bytes() for file in stored.iterdir()
+    }
+    return folder
 
 
 def test_a_card_is_kept_with_the_version_and_recorded(promoted: Lab) -> None:

@@ -35,6 +35,7 @@ class ExecutionApi:
     rendered: dict[str, Any] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     ended: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer a request, and keep what it tells."""
@@ -53,6 +54,9 @@ class ExecutionApi:
             if key in known:
                 return httpx.Response(200, json={"key": key, "value": known[key]})
             return httpx.Response(404, json={"detail": {"reason": "not_found", "message": "no such XCom"}})
+        if parts[0] == "hitlDetails":
+            self.asked = body
+            return httpx.Response(201, json=body)
         if path.endswith("/rtif"):
             self.rendered = body
         elif path.endswith("/skip-downstream"):

@@ -51,7 +51,7 @@ STEPS = {
     "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
     "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
     "answer": Step("evaluated", ("record", "record")),
-    "card": Step("promoted", ("log_artifacts", "record", "set_model_version_tag", "update_model_version")),
+    "card": Step("promoted", ("log_artifacts", "publish", "record", "set_model_version_tag", "update_model_version")),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "rollback": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "retire": Step(

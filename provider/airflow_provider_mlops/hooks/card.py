@@ -17,7 +17,7 @@ from airflow_provider_mlops.core.evidence import evaluation_by_id, registration_
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Verdict
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
-from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 PAGE, DATA = "model_card.md", "model_card.json"
 NO_FIGURES = "The scores are not stored any more: there are no figures."
@@ -40,7 +40,7 @@ def card_of(model: str, version: str, records: Sequence[Record], ledger_root: st
 
 
 def write_card(folder: Path, card: Mapping[str, Any], records: Sequence[Record], storage: Storage) -> dict[str, Any]:
-    """Write a card as JSON and Markdown, with its figures, drawn from the stored scores.
+    """Write a card as JSON and Markdown, with its figures, drawn from the stored scores, and a manifest of the hashes.
 
     :param folder: an empty folder.
     :param card: the card.
@@ -55,11 +55,13 @@ def write_card(folder: Path, card: Mapping[str, Any], records: Sequence[Record],
     page = card_markdown(shown, digest, figures)
     (folder / DATA).write_text(canonical_json(shown) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page, encoding="utf-8")
-    return {
+    written = {
         "card_hash": digest,
         "page_sha256": hashlib.sha256(page.encode()).hexdigest(),
         "figures": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in figures},
     }
+    (folder / MARKER).write_text(canonical_json(written) + "\n", encoding="utf-8")
+    return written
 
 
 def _draw(folder: Path, card: Mapping[str, Any], records: Sequence[Record], storage: Storage) -> dict[str, str]:

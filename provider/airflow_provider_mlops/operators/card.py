@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.card_page import card_summary
@@ -29,18 +27,18 @@ _SHORT = 12
 class ModelCardOperator(MLOpsOperator):
     """Write the card of a registered version from the ledgers alone, and keep it with the version.
 
-    Markdown, JSON and figures, which are drawn anew from the stored scores, go to the version's MLflow run under
-    ``model_card/``; the version gets the tag ``mlops.model_card`` and a description. What nobody looked at or knows
-    stands among the limits. The same records give the same card, and a retry finds its record. In ``audit`` and
-    ``dry_run`` nothing is written.
+    Markdown, JSON and figures, which are drawn anew from the stored scores, go to the storage under ``cards/`` and to
+    the version's MLflow run under ``model_card/``; the version gets the tag ``mlops.model_card`` and a description.
+    What nobody looked at or knows stands among the limits. The same records give the same card, and a retry finds its
+    record. In ``audit`` and ``dry_run`` nothing is written.
 
     :param model_name: name of the registered model. (templated)
     :param version: the version. (templated)
     :param mlflow_conn_id: id of the MLflow connection. (templated)
-    :param storage_root: where evaluations lie; default: the option ``[mlops] storage_root``. (templated)
+    :param storage_root: where evaluations and cards lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"model_name", "version", "card_hash", "uri", "limits", "record"}``.
+    Returns ``{"model_name", "version", "card_hash", "uri", "mlflow_uri", "limits", "record"}``.
     """
 
     template_fields: Sequence[str] = ("model_name", "version", "mlflow_conn_id", "storage_root", "ledger_root")
@@ -80,10 +78,13 @@ class ModelCardOperator(MLOpsOperator):
             records, self.model_name, registration_by_version(records, self.model_name, version).body["manifest_hash"]
         ).body
         hook, run_id = MlflowHook(self.mlflow_conn_id), training["mlflow_run_id"]
-        with tempfile.TemporaryDirectory(prefix="mlops-card-") as folder, hook.session() as client:
-            written = write_card(Path(folder), card, records, Storage(self.storage_root))
-            place = f"{FOLDER}/{written['card_hash'].removeprefix('sha256:')[:_SHORT]}"
-            client.log_artifacts(run_id, folder, place)
+        storage = Storage(self.storage_root)
+        with storage.staging() as folder, hook.session() as client:
+            written = write_card(folder, card, records, storage)
+            digits = written["card_hash"].removeprefix("sha256:")
+            place = f"{FOLDER}/{digits[:_SHORT]}"
+            client.log_artifacts(run_id, str(folder), place)
+            uri = storage.publish(folder, f"cards/{self.model_name}/{digits}")
             record = ledger.append(
                 kind="model_card",
                 key=self.decision_key(run, {"version": version, **written}),
@@ -91,7 +92,8 @@ class ModelCardOperator(MLOpsOperator):
                     "partition_key": card["partition_key"],
                     "version": version,
                     "model_digest": card["model_facts"]["digest"],
-                    "uri": f"runs:/{run_id}/{place}",
+                    "uri": uri,
+                    "mlflow_uri": f"runs:/{run_id}/{place}",
                     **written,
                 },
                 run=run.to_record(),
@@ -110,7 +112,7 @@ class ModelCardOperator(MLOpsOperator):
         return self._result(record.body, card["limits"], record.hash)
 
     def _result(self, body: dict[str, Any] | None, limits: list[str], record: str | None) -> dict[str, Any]:
-        shown = {name: body[name] if body else None for name in ("card_hash", "uri")}
+        shown = {name: body[name] if body else None for name in ("card_hash", "uri", "mlflow_uri")}
         return {
             "model_name": self.model_name,
             "version": self.version,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
-from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.errors import BadInput, TransientError
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.messages import INFO, SEVERITIES, TOLD, Message, message_key, message_of
 from airflow_provider_mlops.core.record import Record
@@ -166,7 +166,7 @@ def _send(
     try:
         # Rendering changes a notifier for good.
         copy.deepcopy(notifier)({**context, "message": message})
-    except Exception as err:
+    except Exception as err:  # noqa: BLE001 - whatever a notifier raises
         ledger.append(
             kind="notification",
             key=sha256_of({"message": claim.body["message"], "failed": claim.body["attempt"]}),
@@ -176,4 +176,5 @@ def _send(
             mode=run.mode,
             outcome=Outcome.FAIL,
         )
-        raise
+        # Airflow's notifier has logged the rest, where Airflow masks what connections hold.
+        raise TransientError(f"{type(notifier).__name__} could not send: {type(err).__name__}.") from None
