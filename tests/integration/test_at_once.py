@@ -146,6 +146,42 @@ def test_two_candidates_in_parallel(make_lab: MakeLab, task_processes: TaskProce
     assert lab.ledger().verify() == []
 
 
+def twenty_candidates(lab: Lab) -> list[str]:
+    """Make twenty versions whose gates have passed them against the same champion; return the gates' records."""
+    ledger, client = lab.ledger(), lab.client
+    training, registration, gate = (ledger.records(kind)[-1] for kind in ("training", "registration", "gate"))
+    source = client.get_model_version(lab.model, "2")
+    hashes = []
+    for number in range(20):
+        made = client.create_model_version(lab.model, source.source, run_id=source.run_id)
+        manifest_hash, version = f"sha256:{number}", str(made.version)
+        for record, changes in (
+            (training, {"manifest_hash": manifest_hash}),
+            (registration, {"manifest_hash": manifest_hash, "version": version}),
+            (gate, {"candidate_version": version}),
+        ):
+            outcome, body = record.outcome, {**record.body, **changes}
+            made_record = ledger.append(kind=record.kind, key=f"{record.kind}-{number}", body=body, outcome=outcome)
+        hashes.append(made_record.hash)
+    return hashes
+
+
+def test_twenty_candidates_in_parallel(make_lab: MakeLab, task_processes: TaskProcesses) -> None:
+    """Of twenty processes with a candidate each exactly one wins, and every other one is told who did."""
+    lab = make_lab("challenged")
+    gates = twenty_candidates(lab)
+    codes = task_processes.run_together(lab, [("promote", {"gate_record": gate}) for gate in gates])
+
+    assert sorted(codes) == [0] + 19 * [1]
+    records = [record for record in lab.records("promotion") if record.body["gate_record_hash"] in gates]
+    (winner,) = [record.body["version"] for record in records if record.outcome == "PASS"]
+    refusals = [record.body["reason"] for record in records if record.outcome == "FAIL"]
+    assert len(refusals) == 19
+    assert all(f"ersion {winner} was promoted at" in why or f"on version {winner}, but" in why for why in refusals)
+    assert lab.aliases()["champion"] == winner
+    assert lab.ledger().verify() == []
+
+
 def test_loser_is_told_what_to_do(make_lab: MakeLab) -> None:
     """The refusal of the loser says who won, and its retry says the same."""
     lab = make_lab("challenged")

@@ -116,12 +116,16 @@ class Lab:
     :param root: the folder; it is the Dag bundle too.
     :param host: tracking URI of MLflow; default: a SQLite file below the root.
     :param model: name of the registered model.
+    :param login: user of MLflow; none by default.
+    :param password: its password.
     :param facts: what the steps of earlier stages returned, by step.
     """
 
     root: Path
     host: str = ""
     model: str = MODEL
+    login: str = ""
+    password: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     xcoms: dict[str, Any] = field(default_factory=dict)
@@ -141,10 +145,15 @@ class Lab:
 
         return MlflowClient(self.host, self.host)
 
+    def mlflow_connection(self) -> dict[str, str]:
+        """Return the connection to this lab's MLflow."""
+        credentials = {"login": self.login, "password": self.password} if self.login else {}
+        return {"conn_type": "mlflow", "host": self.host, **credentials}
+
     def environment(self) -> dict[str, str]:
         """Return the environment of this lab's tasks."""
         return {
-            "AIRFLOW_CONN_MLFLOW_DEFAULT": json.dumps({"conn_type": "mlflow", "host": self.host}),
+            "AIRFLOW_CONN_MLFLOW_DEFAULT": json.dumps(self.mlflow_connection()),
             "AIRFLOW__MLOPS__STORAGE_ROOT": str(self.storage),
         }
 

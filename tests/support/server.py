@@ -26,10 +26,11 @@ class MlflowServer:
     :param password: password of the user ``admin``; without it nobody is asked for one.
     """
 
-    def __init__(self, folder: Path, database: Path, password: str = "") -> None:
+    def __init__(self, folder: Path, database: Path | None, password: str = "") -> None:
         self.folder = folder
         self.password = password
-        shutil.copy(database, folder / "mlflow.db")
+        if database is not None:
+            shutil.copy(database, folder / "mlflow.db")
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -37,7 +38,7 @@ class MlflowServer:
     def __enter__(self) -> Self:
         """Start it, and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--workers", "1"]
+        command += ["--backend-store-uri", self.store, "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = os.environ.copy()
         if self.password:
@@ -50,6 +51,7 @@ class MlflowServer:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if time.monotonic() > deadline or self._process.poll() is not None:
+                self.__exit__(None, None, None)
                 raise RuntimeError(f"mlflow server did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.1)
         return self
@@ -62,12 +64,35 @@ class MlflowServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(30)
 
+    @property
+    def store(self) -> str:
+        """Address of what it stores in."""
+        return f"sqlite:///{self.folder}/mlflow.db"
+
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+
+class PostgresMlflowServer(MlflowServer):
+    """`mlflow server` that asks for a password, on PostgreSQL.
+
+    :param folder: where it keeps artifacts and users.
+    :param database: address of an empty PostgreSQL database.
+    :param password: password of the user ``admin``.
+    """
+
+    def __init__(self, folder: Path, database: str, password: str) -> None:
+        super().__init__(folder, None, password)
+        self._database = database
+
+    @property
+    def store(self) -> str:
+        """Address of the database."""
+        return self._database
 
 
 class HttpServer:

@@ -109,5 +109,5 @@ def origin_of(client: MlflowClient, model: str, version: str) -> dict[str, str |
         except exceptions.MlflowException as err:
             if err.error_code != _MISSING:
                 raise
-    model_id = getattr(found, "model_id", None) or client.get_model_version_download_uri(model, version)
+    model_id = str(getattr(found, "model_id", None) or client.get_model_version_download_uri(model, version))
     return {"logged_model_id": model_id, "mlflow_run_id": found.run_id or None, "mlflow_experiment_id": experiment}

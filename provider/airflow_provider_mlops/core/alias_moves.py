@@ -190,7 +190,7 @@ def partition_of(record: Record | None) -> str | None:
     """
     if record is None or record.body["version"] is None:
         return None
-    return record.body.get("version_partition_key", record.body.get("partition_key"))  # type: ignore[no-any-return]
+    return record.body.get("version_partition_key", record.body.get("partition_key"))
 
 
 def record_move(

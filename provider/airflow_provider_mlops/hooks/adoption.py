@@ -129,7 +129,7 @@ def _describe(
 
     with hook.session() as client:
         origin = registry.origin_of(client, model, version)
-    place = download_model(hook, origin["logged_model_id"], folder)
+    place = download_model(hook, str(origin["logged_model_id"]), folder)
     found = scan_model(place)
     kind = format_of(found)
     _check_types(found, claims)

@@ -124,7 +124,8 @@ class RollbackModelOperator(MLOpsOperator):
             )
         records = ledger.records()
         target, tried = self._choose(records, now)
-        body = self._body(records, target, now) | {
+        body = {
+            **self._body(records, target, now),
             "reason": reason,
             "asked_by": who,
             "request": run.request,
