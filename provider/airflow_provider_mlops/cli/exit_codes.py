@@ -1,7 +1,9 @@
-"""How a command ends: 0 is well, 1 a finding about the evidence, 2 a wrong call."""
+"""What frames a command: connections it may read, and its end: 0 is well, 1 broken evidence, 2 a wrong call."""
 
+import os
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 
 from airflow_provider_mlops.cli.output import say
@@ -9,6 +11,7 @@ from airflow_provider_mlops.core.errors import EvidenceBroken, MLOpsError
 
 BROKEN = 1
 WRONG_CALL = 2
+_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
 
 def exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
@@ -21,9 +24,28 @@ def exit_codes(command: Callable[[Namespace], None]) -> Callable[[Namespace], No
     @wraps(command)
     def run(args: Namespace) -> None:
         try:
-            command(args)
+            with _connections_of_the_database():
+                command(args)
         except MLOpsError as err:
             say(str(err), error=True)
             raise SystemExit(BROKEN if isinstance(err, EvidenceBroken) else WRONG_CALL) from None
 
     return run
+
+
+@contextmanager
+def _connections_of_the_database() -> Iterator[None]:
+    """Let Airflow look connections up in its database too, as its own ``airflow connections`` does.
+
+    A command runs beside the database, like the scheduler; Airflow takes a process that does not say so for a
+    worker, which has none.
+    """
+    before = os.environ.get(_CONTEXT)
+    os.environ[_CONTEXT] = "server"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_CONTEXT]
+        else:
+            os.environ[_CONTEXT] = before

@@ -60,9 +60,8 @@ def _registry(args: Namespace) -> "MlflowHook | None":
         _ = hook.connection
     except Exception as err:
         raise BadInput(
-            f"The connection {args.mlflow_conn_id!r} cannot be read ({type(err).__name__}). A command finds it "
-            f"in a variable such as AIRFLOW_CONN_{args.mlflow_conn_id.upper()} or in a secrets backend; "
-            "--without-registry goes by the ledger alone."
+            f"The connection {args.mlflow_conn_id!r} cannot be read ({type(err).__name__}); add it, or go by "
+            "the ledger alone with --without-registry."
         ) from err
     return hook
 
