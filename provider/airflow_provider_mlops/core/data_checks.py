@@ -159,7 +159,7 @@ def _check(item: Mapping[str, Any]) -> Check:
             f"check {item['name']!r} has the unknown key {unknown[0]!r}; "
             f"a check {item['kind']} has: {', '.join(sorted(known))}."
         )
-    values = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in item.items() if name != "kind"
     }
     try:
