@@ -58,16 +58,27 @@ def judged(frame: pd.DataFrame, root: Path) -> Validation:
     )
 
 
-@pytest.mark.parametrize(("key", "marks"), [("2013-01", ()), ("2013-02", ("quarantine",)), ("2013-12", ())])
+@pytest.mark.parametrize(("key", "marks"), [("2013-01", ()), ("2013-02", ("warnings",)), ("2013-12", ())])
 def test_real_months_meet_suite_and_contract(key: str, marks: tuple[str, ...], tmp_path: Path) -> None:
-    """February has the one wind that cannot be, whose flights are set aside; December lacks a day of weather."""
+    """February has the one wind that cannot be, which is a warning; December lacks a day of weather."""
     found = judged(month(key), tmp_path)
 
     assert found.verdict.outcome is Outcome.PASS
     assert found.verdict.marks == marks
     assert found.contract is not None
     assert diff_lines(found.contract) == []
-    assert (found.quarantine or {}).get("rows", 0) == (32 if key == "2013-02" else 0)
+    assert found.quarantine is None
+
+
+def test_implausible_flights_are_set_aside(tmp_path: Path) -> None:
+    """A handful of flights around the world in no time does not stop a month."""
+    rows = month("2013-03")
+    rows.loc[rows.index[:5], "distance"] = 40_000.0
+    found = judged(rows, tmp_path)
+
+    assert found.verdict.passed
+    assert found.quarantine is not None
+    assert found.quarantine["rows"] == 5
 
 
 def twice(frame: pd.DataFrame) -> pd.DataFrame:
