@@ -15,10 +15,13 @@ def load(module: str, extra: str) -> ModuleType:
     :param module: dotted module name, e.g. ``skops.io``.
     :param extra: extra of this distribution that brings it, e.g. ``scikit-learn``.
     :return: the module.
-    :raises MissingBackend: naming the module and the install line.
+    :raises MissingBackend: naming the module and the install line; or when importing it would end the process.
     """
     try:
         return importlib.import_module(module)
+    except SystemExit as err:
+        # PySpark takes a process without a main file for its own doctests and ends it, as a success.
+        raise MissingBackend(f"{module!r} would end this process when it is imported: run it from a file.") from err
     except ModuleNotFoundError as err:
         missing = err.name or module
         raise MissingBackend(

@@ -36,3 +36,11 @@ def test_quiet_holds_back_deprecations_only() -> None:
         warnings.warn("old", DeprecationWarning, stacklevel=1)
         with pytest.warns(UserWarning, match="heard"):
             warnings.warn("heard", UserWarning, stacklevel=1)
+
+
+def test_library_that_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task must not end as a success in the middle, because a library thinks that it runs doctests."""
+    (tmp_path / "ends_the_process.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingBackend, match="'ends_the_process' would end this process"):
+        load("ends_the_process", "spark")
