@@ -20,8 +20,12 @@ with DAG(
     max_active_runs=1,
     params={
         "model": Param(spec.MODEL, type="string", minLength=1, description="Name of the registered model."),
-        "target_version": Param("", type="string", description="Empty: the last one that was verified and loads."),
-        "bad_version": Param("", type="string", description="Only roll back while this version is champion."),
+        "target_version": Param(
+            None, type=["null", "string"], description="Empty: the last one that was verified and loads."
+        ),
+        "bad_version": Param(
+            None, type=["null", "string"], description="Only roll back while this version is champion."
+        ),
         "reason": Param(type="string", minLength=1, maxLength=500, description="Why; it stands in the record."),
     },
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
@@ -31,8 +35,8 @@ with DAG(
     RollbackModelOperator(
         task_id="rollback",
         model_name="{{ params.model }}",
-        target_version="{{ params.target_version }}",
-        expected_version="{{ params.bad_version }}",
+        target_version="{{ params.target_version or '' }}",
+        expected_version="{{ params.bad_version or '' }}",
         reason="{{ params.reason }}",
     )
 # [END howto_rollback]

@@ -187,8 +187,8 @@ def test_a_rollback_is_a_form(bag: BundleDagBag) -> None:
     assert dag.schedule is None
     assert given == {
         "model": ("flight_delays", 1),
-        "target_version": ("", None),
-        "bad_version": ("", None),
+        "target_version": (None, None),
+        "bad_version": (None, None),
         "reason": (NOTSET, 1),
     }
 
