@@ -46,6 +46,29 @@ def test_registration_and_gate_keep_it_too(judged: Lab) -> None:
     assert read_checkpoint(judged.client, judged.model) == Checkpoint(newest.seq, newest.hash)
 
 
+def test_answers_and_retirements_keep_it_too(promoted: Lab) -> None:
+    """A human's no, or the end of a version, that is cut off is missed."""
+    promoted.run("retire", version="1", drop_champion=True)
+    assert read_checkpoint(promoted.client, promoted.model) == newest_of(promoted)
+
+    promoted.run("answer", gate_record=promoted.facts["gate"]["record"])
+    assert promoted.ledger().records()[-1].kind == "approval"
+    assert read_checkpoint(promoted.client, promoted.model) == newest_of(promoted)
+
+
+def test_a_retirement_of_a_version_without_an_alias_keeps_it(challenged: Lab) -> None:
+    """Otherwise whoever cuts it off has the version back."""
+    challenged.run("retire", version="2")
+    assert challenged.ledger().records()[-1].kind == "retirement"
+    assert read_checkpoint(challenged.client, challenged.model) == newest_of(challenged)
+
+
+def newest_of(lab: Lab) -> Checkpoint:
+    """Return what the checkpoint must name."""
+    newest = lab.ledger().records()[-1]
+    return Checkpoint(newest.seq, newest.hash)
+
+
 def test_a_chain_that_was_cut_is_found(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     """The chain by itself looks intact; no step goes on with it."""
     ledger = promoted.ledger()
@@ -150,6 +173,12 @@ def test_without_a_registered_model_there_is_nothing_to_keep(trained: Lab) -> No
 def promoted(make_lab: object) -> Lab:
     """A champion for the second month."""
     return make_lab("promoted")  # type: ignore[operator]
+
+
+@pytest.fixture
+def challenged(make_lab: object) -> Lab:
+    """A champion, and a candidate that passed the gate."""
+    return make_lab("challenged")  # type: ignore[operator]
 
 
 @pytest.fixture

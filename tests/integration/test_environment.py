@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from mlflow import MlflowClient
 
 from airflow_provider_mlops.core.ledger import Ledger
 from tests.conftest import MakeLab
-from tests.support.faults import watched
+from tests.support.faults import Kill, TaskProcesses, effects_of, watched
 from tests.support.lab import Lab, Stages
 
 
@@ -55,16 +56,21 @@ def production(stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         shutil.copy(stages.database(), root / "mlflow.db")
         found = Production(root, lab.model)
         found.client.create_experiment(lab.model, artifact_location=str(root / "artifacts"))
-        monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_PRODUCTION", json.dumps({"conn_type": "mlflow", "host": found.host}))
+        lab.variables["AIRFLOW_CONN_MLFLOW_PRODUCTION"] = json.dumps({"conn_type": "mlflow", "host": found.host})
+        lab.enter(monkeypatch)
         return found
 
     return open_production
 
 
+def target(there: Production) -> dict[str, Any]:
+    """Return the arguments that name production."""
+    return {"target_mlflow_conn_id": "mlflow_production", "target_ledger_root": str(there.root / "ledger")}
+
+
 def promote(lab: Lab, there: Production, **arguments: Any) -> dict[str, Any]:
     """Promote to production."""
-    target = {"target_mlflow_conn_id": "mlflow_production", "target_ledger_root": str(there.root / "ledger")}
-    return lab.run("environment", **{**target, **arguments})
+    return lab.run("environment", **{**target(there), **arguments})
 
 
 def test_version_goes_over_with_its_evidence(make_lab: MakeLab, production: Open) -> None:
@@ -88,6 +94,45 @@ def test_version_goes_over_with_its_evidence(make_lab: MakeLab, production: Open
     assert tags["mlops.moved.champion"] == promotion.hash
     assert promote(lab, there) == found
     assert len(there.records()) == 2
+
+
+EFFECTS = (
+    *("create_run", "create_logged_model", "log_model_artifacts", "finalize_logged_model", "set_terminated"),
+    *("create_registered_model", "create_model_version", "record", "record"),
+    *("set_registered_model_alias", "set_model_version_tag"),
+)
+KILLS = [
+    pytest.param(Kill(index, after), id=f"{'after' if after else 'before'}-{index}-{name}")
+    for index, name in enumerate(EFFECTS)
+    for after in (False, True)
+]
+
+
+def test_side_effects_are_known(make_lab: MakeLab, production: Open) -> None:
+    """The kill tests below cover every side effect."""
+    lab = make_lab("replaced")
+    there = production(lab)
+    assert effects_of(lambda: promote(lab, there)) == list(EFFECTS)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+def test_retry_after_a_kill(make_lab: MakeLab, production: Open, task_processes: TaskProcesses, kill: Kill) -> None:
+    """Killed before or after any side effect: the retry leaves everything once, and alias, ledger and tags agree."""
+    lab = make_lab("replaced")
+    there = production(lab)
+    assert task_processes.run(lab, "environment", target(there), kill) == -signal.SIGKILL
+    promote(lab, there)
+
+    transfer, promotion = there.records()
+    assert (transfer.kind, promotion.kind, there.champion()) == ("transfer", "promotion", "1")
+    (version,) = there.client.search_model_versions(f"name = '{there.model}'")
+    assert version.tags["mlops.moved.champion"] == promotion.hash
+    experiment = there.client.get_experiment_by_name(there.model)
+    assert experiment is not None
+    assert [run.info.status for run in there.client.search_runs([experiment.experiment_id])] == ["FINISHED"]
+    # A model whose files were never written whole may lie there, not ready.
+    ready = [m for m in there.client.search_logged_models([experiment.experiment_id]) if "READY" in str(m.status)]
+    assert [m.model_id for m in ready] == [transfer.body["logged_model_id"]]
 
 
 def test_killed_again_and_again(make_lab: MakeLab, production: Open) -> None:
@@ -134,8 +179,8 @@ def test_next_version_replaces_it(make_lab: MakeLab, production: Open) -> None:
     assert (found["version"], found["previous_version"], there.champion()) == ("2", "1", "2")
     assert there.records("promotion")[-1].body["force_reason"] == "the new one is slow"
     # It is a move like any other: a rollback there goes back to the first.
-    target = {"mlflow_conn_id": "mlflow_production", "ledger_root": str(there.root / "ledger")}
-    assert lab.run("rollback", **target)["version"] == "1"
+    place = {"mlflow_conn_id": "mlflow_production", "ledger_root": str(there.root / "ledger")}
+    assert lab.run("rollback", **place)["version"] == "1"
     assert there.champion() == "1"
 
 
@@ -161,6 +206,18 @@ def test_same_ledger_is_no_other_environment(make_lab: MakeLab, production: Open
     lab = make_lab("replaced")
     with pytest.raises(AirflowFailException, match="are the same ledger and model"):
         promote(lab, production(lab), target_ledger_root=str(lab.storage / "ledger"))
+
+
+def test_a_ledger_that_was_cut_is_no_evidence(make_lab: MakeLab, production: Open) -> None:
+    """Whoever cuts off a rollback has a version that was never rolled back from: the source's checkpoint shows it."""
+    lab = make_lab("replaced")
+    there = production(lab)
+    lab.run("rollback")
+    last = lab.records("rollback")[-1]
+    (lab.ledger().folder / f"{last.seq:08d}.json").unlink()
+    with pytest.raises(AirflowFailException, match="cut off: the checkpoint names this record"):
+        promote(lab, there)
+    assert there.records() == []
 
 
 def test_changed_bytes_do_not_go_over(make_lab: MakeLab, production: Open) -> None:

@@ -157,6 +157,42 @@ def test_an_auditors_own_key_decides(signed: Lab, tmp_path: Path) -> None:
     assert run(folder / "verify.py", "--last-hash", "sha256:" + "0" * 64, cwd=tmp_path)[0] == 1
 
 
+def seal_again(folder: Path, index: dict[str, object]) -> None:
+    """Write an index whose own hash fits, without a signature."""
+    (folder / "index.dsse.json").unlink(missing_ok=True)
+    index |= {"sealed_by": None}
+    index["index_hash"] = sha256_of({name: value for name, value in index.items() if name != "index_hash"})
+    (folder / "index.json").write_text(canonical_json(index) + "\n")
+
+
+def test_who_has_a_key_takes_nothing_that_is_not_signed(promoted: Lab, tmp_path: Path) -> None:
+    """Whoever makes up a whole export leaves the signatures out; an auditor with a key is not fooled by that."""
+    folder = unpacked(export_model(promoted.model, Storage()), tmp_path / "export")
+    (tmp_path / "one.pem").write_text(signing_key("one").public.pem)
+    (tmp_path / "no_key.pem").write_text("a certificate, by mistake")
+
+    assert run(folder / "verify.py", cwd=tmp_path)[0] == 0
+    code, told = run(folder / "verify.py", "--public-key", tmp_path / "one.pem", cwd=tmp_path)
+    assert code == 1
+    assert "PROBLEM index.json: not signed, and --public-key asks for a signature" in told
+    code, told = run(folder / "verify.py", "--public-key", tmp_path / "no_key.pem", cwd=tmp_path)
+    assert (code, "holds no public key" in told) == (2, True)
+
+
+def test_records_of_a_chain_that_the_index_leaves_out_are_named(signed: Lab, tmp_path: Path) -> None:
+    """A chain that nobody looks at could hold anything."""
+    folder = unpacked(export_model(signed.model, Storage()), tmp_path / "export")
+    index = json.loads((folder / "index.json").read_text())
+    chain = signed.ledger().chain
+    del index["chains"][chain]
+    seal_again(folder, index)
+    code, told = run(folder / "verify.py", cwd=tmp_path)
+
+    assert code == 1
+    assert f"PROBLEM ledger/{chain}/00000001.json: it is in no chain of the index" in told
+    assert f"PROBLEM ledger/{chain}: the index does not name the model's chain" in told
+
+
 @pytest.mark.parametrize("place", ["/no/such/folder", "no.zip"])
 def test_a_wrong_call_is_told_from_a_finding(promoted: Lab, tmp_path: Path, place: str) -> None:
     """Nothing that can be read is exit code 2, or a problem, never "everything holds"."""
@@ -205,10 +241,7 @@ def test_a_skilled_forger_is_found_by_the_signatures(signed: Lab, tmp_path: Path
     path.write_bytes(json.dumps(record, sort_keys=True, separators=(",", ":")).encode() + b"\n")
     index["files"][path.relative_to(folder).as_posix()] = sha256_bytes(path.read_bytes())
     index["chains"][chain]["last_hash"] = record["hash"]
-    index["sealed_by"] = None
-    (folder / "index.dsse.json").unlink()
-    index["index_hash"] = sha256_of({name: value for name, value in index.items() if name != "index_hash"})
-    (folder / "index.json").write_text(canonical_json(index) + "\n")
+    seal_again(folder, index)
     code, lines = verify(folder)
 
     assert code == 1

@@ -1,6 +1,8 @@
 """Rolling back: to the last version that was verified and still loads, once, by whoever is first."""
 
+import importlib
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -12,8 +14,10 @@ from airflow_provider_mlops.operators import rollback as operator
 from tests.conftest import MakeLab
 from tests.support.faults import watched
 from tests.support.lab import Lab
+from tests.support.runner import ExecutionApi, run_in_task_runner
 from tests.support.server import free_port
 
+ROOT = Path(__file__).parents[2]
 LOADS = {"loads": True, "probe_identical": True, "error": None}
 
 
@@ -174,3 +178,42 @@ def test_registry_that_ends_half_way(make_lab: MakeLab, monkeypatch: pytest.Monk
 
     lab.run("rollback")
     assert (lab.aliases()["champion"], len(lab.records("rollback"))) == ("1", 1)
+
+
+def run_form(conf: dict[str, Any]) -> tuple[str, BaseException | None]:
+    """Run the task of the shipped Dag in Airflow's task runner, with a filled-in form."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))
+        dag = importlib.reload(importlib.import_module("dags.model_rollback")).dag
+    return run_in_task_runner(dag.get_task("rollback"), ExecutionApi(run_type="manual", conf=conf))
+
+
+def test_the_form_rolls_back(make_lab: MakeLab) -> None:
+    """The shipped Dag: model and reason are enough; the other fields may stay empty."""
+    lab = make_lab("replaced")
+    asked = {"model": lab.model, "reason": "too many 'false' {{ alarms }}", "target_version": "", "bad_version": "2"}
+    state, error = run_form(asked)
+
+    assert (state, error) == ("success", None)
+    assert lab.aliases()["champion"] == "1"
+    (record,) = lab.records("rollback")
+    assert record.body["reason"] == "too many 'false' {{ alarms }}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"reason": "slow", "bad_version": "1"}, "is on 2, not on version 1"),
+        ({"reason": "slow", "target_version": "7"}, "Version 7 never held the alias"),
+        ({"reason": "slow", "model": "../x"}, "Model name '../x' must be of"),
+        ({"reason": "   "}, "needs a reason of 1 to"),
+    ],
+)
+def test_a_form_that_cannot_be_right_moves_nothing(make_lab: MakeLab, asked: dict[str, str], message: str) -> None:
+    """It says what is wrong."""
+    lab = make_lab("replaced")
+    state, error = run_form({"model": lab.model, **asked})
+
+    assert state == "failed"
+    assert message in str(error)
+    assert lab.aliases()["champion"] == "2"

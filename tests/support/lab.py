@@ -119,6 +119,7 @@ class Lab:
     :param login: user of MLflow; none by default.
     :param password: its password.
     :param facts: what the steps of earlier stages returned, by step.
+    :param variables: further environment variables of its tasks.
     """
 
     root: Path
@@ -127,6 +128,7 @@ class Lab:
     login: str = ""
     password: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     xcoms: dict[str, Any] = field(default_factory=dict)
 
@@ -155,6 +157,7 @@ class Lab:
         return {
             "AIRFLOW_CONN_MLFLOW_DEFAULT": json.dumps(self.mlflow_connection()),
             "AIRFLOW__MLOPS__STORAGE_ROOT": str(self.storage),
+            **self.variables,
         }
 
     def enter(self, monkeypatch: "pytest.MonkeyPatch") -> None:

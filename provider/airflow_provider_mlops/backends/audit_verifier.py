@@ -3,7 +3,7 @@
 
     python verify.py                        this folder, unpacked
     python verify.py EXPORT.zip             a ZIP file
-    python verify.py --public-key FILE ...  trust the keys in FILE instead of those in the export
+    python verify.py --public-key FILE ...  trust the keys in FILE instead of those in the export, which must be signed
     python verify.py --last-hash HASH ...   the hash, kept elsewhere, of a record that must be there
 
 Exits with 0 when everything holds, with 1 when something does not and names it, with 2 when it was called wrongly.
@@ -98,6 +98,17 @@ def check_index(files: Mapping[str, bytes]) -> Iterator[str]:
         yield SEAL + ": missing: the index says that it is signed"
     if index["sealed_by"] is None and SEAL in files:
         yield SEAL + ": extra: the index says that it is not signed"
+
+
+def check_chains(files: Mapping[str, bytes], index: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the records that the index leaves out of its chains: nobody would look at them."""
+    chain = "model/" + str(index["model"])
+    if chain not in index["chains"]:
+        yield f"ledger/{chain}: the index does not name the model's chain"
+    for name in sorted(files):
+        found = RECORD.fullmatch(name)
+        if name.startswith("ledger/") and (found is None or found.group(1) not in index["chains"]):
+            yield name + ": it is in no chain of the index"
 
 
 def check_content(files: Mapping[str, bytes]) -> Iterator[str]:
@@ -264,7 +275,9 @@ def check(
     """Return everything that is wrong with an export."""
     problems = list(check_index(files)) + list(check_content(files))
     index = json.loads(files[INDEX])
-    problems += check_cards(files, index["model"])
+    problems += [*check_chains(files, index), *check_cards(files, index["model"])]
+    if trusted is not None and index["sealed_by"] is None:
+        problems.append(INDEX + ": not signed, and --public-key asks for a signature")
     own = read_keys(files[name].decode("utf-8", "replace") for name in sorted(files) if name.startswith("keys/"))
     keys = own if trusted is None else trusted
     seen: set[str | None] = set()
@@ -294,6 +307,8 @@ def main(arguments: Sequence[str], say: Callable[[str], object]) -> int:
     parser.add_argument("--last-hash", action="append", default=[], metavar="HASH", help="a record that must be there")
     args = parser.parse_args(arguments)
     trusted = read_keys(Path(name).read_text() for name in args.public_key) if args.public_key else None
+    if trusted == {}:
+        parser.error("--public-key holds no public key in PEM form")
     try:
         files, problems = read_files(args.place)
         problems += check(files, trusted, args.last_hash, say)

@@ -21,7 +21,8 @@ from airflow_provider_mlops.core.evidence import (
 from airflow_provider_mlops.core.governance import RISK_TIER, governance_of
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Verdict
-from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 
 if TYPE_CHECKING:
@@ -105,6 +106,21 @@ def void_now(
     snapshots = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
     outcomes = validation_outcomes(dataset_ledger(manifest["dataset"], ledger_root).records(), snapshots)
     return void_reason(gate, champion=champion, since=judged_since(records, gate), validations=outcomes)
+
+
+def keep_answer(hook: MlflowHook, model: str, ledger_root: str | None) -> None:
+    """Note in the registry that there is an answer, so that cutting it off shows.
+
+    :param hook: the MLflow connection. Where it cannot be reached a human's answer is not lost for that, and the next
+        step that reaches it makes the note.
+    :param model: name of the registered model.
+    :param ledger_root: folder of the ledgers.
+    :raises EvidenceBroken: when the ledger was cut or rewritten.
+    """
+    try:
+        keep_checkpoint(hook, model_ledger(model, ledger_root))
+    except TransientError as err:
+        _log.warning("The checkpoint of the answer is not written yet: %s", err)
 
 
 def involved_in(records: Sequence[Record], gate: Record, model: str, starter: str | None) -> dict[str, str]:

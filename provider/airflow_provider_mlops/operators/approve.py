@@ -282,6 +282,9 @@ class ModelApprovalOperator(ApprovalOperator):
         )
 
     def _finish(self, context: Context, gate: Record, answer: Record) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.approval import keep_answer
+
+        keep_answer(MlflowHook(self.mlflow_conn_id), self.model_name, self.ledger_root)
         result, body = self._result(gate, answer), answer.body
         self.log.info("The answer: %s.", described(body))
         if answer.outcome != Outcome.PASS and context["task"].downstream_list:

@@ -24,6 +24,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.transfer import check_copy, decide_transfer, evidence_of, transfer_body
 from airflow_provider_mlops.hooks.alias_moves import carry_out, standing
+from airflow_provider_mlops.hooks.checkpoint import check_checkpoint
 from airflow_provider_mlops.hooks.ledger import LedgerHook, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.transfer import copy_version
@@ -111,8 +112,10 @@ class PromoteToEnvironmentOperator(MLOpsOperator):
             raise BadInput("target_ledger_root is empty; name the folder or address of the target's ledgers.")
         if (self.target_ledger_root, self.there) == (LedgerHook().root(self.ledger_root), self.model_name):
             raise BadInput("Source and target are the same ledger and model; use PromoteModelOperator there.")
-        source = model_ledger(self.model_name, self.ledger_root).records()
-        evidence = evidence_of(source, self.model_name, str(self.version or "").strip(), self.alias)
+        source = model_ledger(self.model_name, self.ledger_root)
+        with MlflowHook(self.mlflow_conn_id).session() as client:
+            check_checkpoint(client, source)
+        evidence = evidence_of(source.records(), self.model_name, str(self.version or "").strip(), self.alias)
         move = evidence[-1]
         self.log.info("Version %s brings %d records.", move.body["version"], len(evidence))
         if run.mode is not Mode.LIVE:

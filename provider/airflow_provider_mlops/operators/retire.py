@@ -23,6 +23,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rollback import stated_reason
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.alias_moves import carry_out, standing
+from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
@@ -103,6 +104,7 @@ class RetireModelOperator(MLOpsOperator):
             return self._result(facts, [], block)
         aliases = self._drop_aliases(ledger, block.body, run)
         self._tag(block)
+        keep_checkpoint(MlflowHook(self.mlflow_conn_id), ledger)
         push_links(context, version=MlflowHook(self.mlflow_conn_id).version_url(self.model_name, version))
         self.log.info("Version %s is retired; it held: %s.", version, ", ".join(aliases) or "no alias")
         return self._result(block.body, aliases, block)

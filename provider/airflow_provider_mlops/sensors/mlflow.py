@@ -184,8 +184,7 @@ class ModelAliasSensor(_RegistrySensor):
         return {"model_name": self.model_name, "alias": self.alias, "version": version}
 
     def _wanted(self) -> dict[str, str | None]:
-        # A template that found nothing renders to an empty text.
-        return {"version": self.version or None, "other_than": self.other_than or None}
+        return {"version": _text(self.version), "other_than": _text(self.other_than)}
 
     def _aliases(self) -> dict[str, str]:
         connection = self._connection()
@@ -248,10 +247,11 @@ class ModelVersionSensor(_RegistrySensor):
         return {"model_name": self.model_name, "version": version}
 
     def _wanted(self) -> dict[str, Any]:
-        after = str(self.after_version or "")
+        after = _text(self.after_version)
         if after and not after.isdecimal():
             raise BadInput(f"after_version={after!r} must be the number of a version.")
-        return {"tags": self.tags or None, "after_version": after or None}
+        tags = {name: str(value) for name, value in (self.tags or {}).items()}
+        return {"tags": tags or None, "after_version": after}
 
     def _versions(self) -> list[RegisteredVersion]:
         connection = self._connection()
@@ -261,3 +261,9 @@ class ModelVersionSensor(_RegistrySensor):
 
         with MlflowHook(self.mlflow_conn_id).session() as client:
             return ml.newest_versions(client, self.model_name, NEWEST_VERSIONS)
+
+
+def _text(value: Any) -> str | None:
+    """Name a version as the registry does, by text; a template that found nothing renders to an empty one."""
+    text = "" if value is None else str(value).strip()
+    return text or None

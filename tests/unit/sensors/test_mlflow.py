@@ -66,6 +66,25 @@ def test_what_is_not_there_is_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == {"model_name": "m", "alias": "champion", "version": "3"}
 
 
+@pytest.mark.parametrize(("wanted", "found"), [({"version": 2}, True), ({"other_than": 2}, False)])
+def test_a_version_may_be_a_number(monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any], found: bool) -> None:
+    """The registry names versions by text; a number that was given would never be met, or never be left."""
+    with HttpServer(answer) as server:
+        served(monkeypatch, server.uri)
+        sensor = ModelAliasSensor(task_id="wait", model_name="m", deferrable=False, **wanted)
+        assert sensor.poke({}).is_done is found
+
+
+def test_the_value_of_a_tag_may_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tags of the registry are texts."""
+    with HttpServer(answer) as server:
+        served(monkeypatch, server.uri)
+        sensor = ModelVersionSensor(task_id="wait", model_name="m", tags={"try": 1}, deferrable=True)
+        with pytest.raises(TaskDeferred) as deferred:
+            sensor.execute({})
+    assert deferred.value.trigger.serialize()[1]["tags"] == {"try": "1"}
+
+
 def test_version_sensor_defers_with_its_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tags and the known version travel; an empty text, of a template that found nothing, is none."""
     sensor = ModelVersionSensor(task_id="wait", model_name="m", tags={"a": "b"}, after_version="", deferrable=True)
