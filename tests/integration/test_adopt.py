@@ -152,3 +152,22 @@ def test_version_of_this_ledger_is_not_adopted(make_lab: MakeLab, capsys: pytest
     with pytest.raises(SystemExit):
         adopt(lab)
     assert "is in the ledger already" in capsys.readouterr().err
+
+
+def test_adoption_is_no_way_around_the_gate(make_lab: MakeLab, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the ledger has a champion, another one comes by the gate, or by somebody who says that it does not."""
+    lab = make_lab("promoted")
+    made = lab.client.get_model_version(lab.model, "1")
+    lab.client.create_model_version(lab.model, made.source, run_id=made.run_id)
+    lab.client.set_registered_model_alias(lab.model, "champion", "2")
+    with pytest.raises(SystemExit) as ended:
+        adopt(lab, "--version", "2")
+
+    assert ended.value.code == 2
+    assert "put alias 'champion' on version 1" in capsys.readouterr().err
+    assert lab.records("adoption") == []
+    adopt(lab, "--version", "2", "--replace-champion")
+    (record,) = lab.records("adoption")
+    assert (record.body["version"], record.body["replaces"]) == ("2", lab.records("promotion")[-1].hash)
+    adopt(lab, "--version", "2")
+    assert len(lab.records("adoption")) == 1

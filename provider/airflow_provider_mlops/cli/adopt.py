@@ -46,6 +46,7 @@ def adopt(args: Namespace) -> None:
         by=who,
         rows=Path(args.rows) if args.rows else None,
         alias=args.alias,
+        replace=args.replace_champion,
         log=log,
     )
     body = record.body

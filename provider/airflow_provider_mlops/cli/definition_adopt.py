@@ -38,6 +38,11 @@ ADOPT = ActionCommand(
             help="A type beyond skops' own list that the model may hold; may be given several times",
         ),
         _arg(("--allow-pickle",), action="store_true", help="Run code in the model to load it; recorded"),
+        _arg(
+            ("--replace-champion",),
+            action="store_true",
+            help="Take it in although the ledger has put the alias on another version; recorded",
+        ),
         _arg(("--alias",), metavar="ALIAS", default="champion", help="The alias that it holds; default: champion"),
         _arg(
             ("--mlflow-conn-id",),

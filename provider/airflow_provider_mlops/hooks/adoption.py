@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.core import reading
-from airflow_provider_mlops.core.alias_moves import ADOPTION, CHAMPION, record_move
+from airflow_provider_mlops.core.alias_moves import ADOPTION, CHAMPION, deciding_move, record_move
 from airflow_provider_mlops.core.canonical import sha256_bytes, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import registration_by_version
@@ -64,6 +64,7 @@ def adopt_version(
     by: str,
     rows: Path | None = None,
     alias: str = CHAMPION,
+    replace: bool = False,
     log: Any,
 ) -> Record:
     """Record a version that holds an alias and that the ledger does not know; nothing is moved.
@@ -78,6 +79,8 @@ def adopt_version(
     :param by: name of who adopts.
     :param rows: Parquet file with feature rows to predict, of which the first 1,000 count; None to predict nothing.
     :param alias: the alias that it holds.
+    :param replace: whether it is taken in although the ledger has put the alias on another version: no gate has judged
+        it, and nobody has approved it.
     :param log: where progress is told.
     :return: the adoption record; the one that is there when the version was adopted before.
     :raises Refused: when the version does not hold the alias, is in the ledger already, or must not be loaded.
@@ -93,6 +96,13 @@ def adopt_version(
         if known.kind == ADOPTION:
             return known
         raise Refused(f"Version {version} of model {model!r} is in the ledger already: promote it, or roll back to it.")
+    decided = deciding_move(ledger.records(), alias)
+    holder = decided.body["version"] if decided else None
+    if holder is not None and not replace:
+        raise Refused(
+            f"The ledger has put alias {alias!r} on version {holder}, and no gate has judged version {version}: put "
+            "the alias back with ReconcileRegistryOperator, or say --replace-champion to take it in nevertheless."
+        )
     with tempfile.TemporaryDirectory(prefix="mlops-adopt-") as folder:
         body = _describe(hook, model, version, claims, Path(folder), rows, log)
     body |= {
@@ -101,6 +111,7 @@ def adopt_version(
         "version": version,
         "previous_version": now.before.body["version"] if now.before else None,
         "alias_was": version,
+        **({"replaces": decided.hash} if decided and holder is not None else {}),
         "reason": reason,
         "adopted_by": by,
     }

@@ -44,12 +44,12 @@ def download_model(hook: MlflowHook, model_id: str, folder: Path) -> Path:
     :raises EvidenceBroken: when they cannot be read.
     :raises TransientError: when MLflow cannot be reached.
     """
-    from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends import mlflow_models as models
 
     with hook.session() as client:
         exceptions, artifacts = load("mlflow.exceptions", "mlflow"), load("mlflow.artifacts", "mlflow")
         try:
-            location = ml.artifact_location(client, model_id)
+            location = models.artifact_location(client, model_id)
             return Path(artifacts.download_artifacts(artifact_uri=location, dst_path=str(folder)))
         except (exceptions.MlflowException, OSError) as err:
             if "Max retries exceeded" in str(err):

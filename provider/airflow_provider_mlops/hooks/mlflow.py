@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ _CREDENTIALS = (
     "MLFLOW_TRACKING_INSECURE_TLS",
 )
 # Without it MLflow 3 shows its view of generative AI, in which a training run seems to be missing.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@\[\]?#]+)(:[0-9]+)?")
 _WORKFLOW = "?workflowType=machine_learning"
 _TRANSIENT = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 _DENIED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
@@ -67,10 +69,7 @@ class MlflowHook(BaseHook):
     @property
     def public_uri(self) -> str:
         """The tracking URI without the credentials that may stand in it: for links, logs and errors."""
-        uri = self.tracking_uri
-        head, at, tail = uri.rpartition("@")
-        scheme, separator, _ = head.partition("://")
-        return f"{scheme}://{tail}" if at and separator and "/" not in head[len(scheme) + 3 :] else uri
+        return without_credentials(self.tracking_uri)
 
     @property
     def default_experiment(self) -> str | None:
@@ -212,9 +211,29 @@ def tracking_uri(connection: Connection) -> str:
         parts = urlsplit(host)
         if not connection.port or not parts.hostname or parts.port:
             return host
-    except ValueError as err:
-        raise BadInput(f"Connection {connection.conn_id!r} has the tracking URI {host!r}: {err}.") from err
+    except ValueError:
+        shown = without_credentials(host)  # what urlsplit says may quote a password
+        raise BadInput(
+            f"Connection {connection.conn_id!r} has the tracking URI {shown!r}: it is no address; write what is "
+            "special in a password as %XX, or put it into the field Password."
+        ) from None
     return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{connection.port}"))
+
+
+def without_credentials(uri: str) -> str:
+    """Return an address as it may be shown: for links, logs and errors.
+
+    :param uri: the address.
+    :return: the same without user and password; where these are not quoted as they should be, more is left out.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or "@" not in rest:
+        return uri
+    place = rest.partition("/")[0]
+    _, at, host = place.rpartition("@")
+    if _HOST.fullmatch(host):
+        return f"{scheme}://{host}{rest[len(place) :]}" if at else uri
+    return f"{scheme}://{rest.rpartition('@')[2]}" if place else uri
 
 
 def _number(extra: Mapping[str, Any], name: str, default: int) -> str:

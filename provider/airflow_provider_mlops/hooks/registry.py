@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mlops.core.errors import BadInput, TransientError
 from airflow_provider_mlops.core.registry import RegisteredVersion
-from airflow_provider_mlops.hooks.mlflow import tracking_uri
+from airflow_provider_mlops.hooks.mlflow import tracking_uri, without_credentials
 
 if TYPE_CHECKING:
     import httpx
@@ -68,20 +68,21 @@ async def _get(connection: Connection, path: str, parameters: Mapping[str, Any])
     import httpx
 
     uri = _registry_uri(connection)
+    shown = without_credentials(uri)
     if not speaks_http(connection):
-        raise BadInput(f"The registry {uri!r} does not speak HTTP; triggers can only ask one that does.")
+        raise BadInput(f"The registry {shown!r} does not speak HTTP; triggers can only ask one that does.")
     try:
         async with httpx.AsyncClient(**_options(connection, uri)) as client:
             answer = await client.get(f"{_API}/{path}", params=dict(parameters))
     except httpx.HTTPError as err:
-        raise TransientError(f"The registry at {uri} cannot be reached: {str(err) or type(err).__name__}.") from err
+        raise TransientError(f"The registry at {shown} cannot be reached: {str(err) or type(err).__name__}.") from err
     if answer.status_code in _DENIED:
-        raise BadInput(f"The registry at {uri} refused the credentials (HTTP {answer.status_code}).")
+        raise BadInput(f"The registry at {shown} refused the credentials (HTTP {answer.status_code}).")
     if answer.is_success:
-        return _json(answer, uri)
+        return _json(answer, shown)
     if _is_missing(answer):
         return None
-    raise TransientError(f"The registry at {uri} answered HTTP {answer.status_code} to {path}.")
+    raise TransientError(f"The registry at {shown} answered HTTP {answer.status_code} to {path}.")
 
 
 def _registry_uri(connection: Connection) -> str:
@@ -102,14 +103,14 @@ def _options(connection: Connection, uri: str) -> dict[str, Any]:
     return options
 
 
-def _json(answer: httpx.Response, uri: str) -> dict[str, Any]:
+def _json(answer: httpx.Response, shown: str) -> dict[str, Any]:
     try:
         body = answer.json()
     except ValueError:
         body = None
     if not isinstance(body, dict):
         raise TransientError(
-            f"The registry at {uri} answered with something that is not its JSON; is it a proxy's page?"
+            f"The registry at {shown} answered with something that is not its JSON; is it a proxy's page?"
         )
     return body
 

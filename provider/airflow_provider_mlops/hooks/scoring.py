@@ -106,7 +106,7 @@ def load_model(hook: MlflowHook, training: Record, *, allow_pickle: bool = False
     :raises EvidenceBroken: when the bytes are not the recorded ones.
     :raises Refused: when the model is no skops archive, and nobody has allowed it.
     """
-    from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends import mlflow_models as models
     from airflow_provider_mlops.backends import scikit_learn as sk
 
     body = training.body
@@ -115,7 +115,7 @@ def load_model(hook: MlflowHook, training: Record, *, allow_pickle: bool = False
 
         return load_trusted(hook, training, allow_pickle=allow_pickle)
     with tempfile.TemporaryDirectory(prefix="mlops-model-") as folder, hook.session() as client:
-        path = ml.download_model_file(client, body["logged_model_id"], Path(folder), body["archive_sha256"])
+        path = models.download_model_file(client, body["logged_model_id"], Path(folder), body["archive_sha256"])
         return sk.read_model(path, sha256=body["archive_sha256"], trusted_types=body["manifest"]["trusted_types"])
 
 

@@ -120,13 +120,13 @@ def _enforce_signature(path: Path, features: Sequence[str], probe: pd.DataFrame)
 
 
 def _download(hook: MlflowHook, training: Record, folder: Path) -> None:
-    from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends import mlflow_models as models
 
     model_id = training.body["logged_model_id"]
     with hook.session() as client:
-        ml.download_model_file(client, model_id, folder, training.body["archive_sha256"])
+        models.download_model_file(client, model_id, folder, training.body["archive_sha256"])
         exceptions = load("mlflow.exceptions", "mlflow")
-        location = ml.artifact_location(client, model_id)
+        location = models.artifact_location(client, model_id)
         try:
             load("mlflow.artifacts", "mlflow").download_artifacts(
                 artifact_uri=f"{location}/{SIGNATURE}", dst_path=str(folder)

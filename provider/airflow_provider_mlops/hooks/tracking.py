@@ -51,12 +51,13 @@ def track_training(
     :raises TransientError: when MLflow cannot be reached.
     """
     from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends import mlflow_models as models
     from airflow_provider_mlops.backends.mlflow_inputs import log_snapshots
 
     run_id = ""
     try:
         with tempfile.TemporaryDirectory(prefix="mlops-model-") as folder, hook.session() as client:
-            archive = ml.save_sklearn(
+            archive = models.save_sklearn(
                 trained.estimator,
                 Path(folder) / "model",
                 sample=trained.sample,
@@ -79,7 +80,7 @@ def track_training(
         "mlflow_run_id": run_id,
         "mlflow_experiment_id": experiment_id,
         "logged_model_id": logged.model_id,
-        "archive_sha256": logged.tags[ml.ARCHIVE_TAG],
+        "archive_sha256": logged.tags[models.ARCHIVE_TAG],
     }
 
 
@@ -131,6 +132,7 @@ def _fill_run(
     client: MlflowClient, run: Run, folder: Path, trained: Training, manifest: Mapping[str, Any]
 ) -> LoggedModel:
     from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends import mlflow_models as models
 
     run_id, chosen = run.info.run_id, trained.operating_threshold
     threshold = {} if chosen is None else {"operating_threshold": chosen["value"]}
@@ -148,7 +150,7 @@ def _fill_run(
         },
     )
     client.log_dict(run_id, dict(manifest), "mlops/manifest.json")
-    logged = ml.log_model(client, run, folder, name=manifest["model_name"], key=manifest_hash(manifest))
+    logged = models.log_model(client, run, folder, name=manifest["model_name"], key=manifest_hash(manifest))
     client.set_terminated(run_id)
     return logged
 

@@ -30,6 +30,7 @@ def copy_version(
     :raises TransientError: when a registry cannot be reached.
     """
     from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.backends import mlflow_models as models
 
     if "archive_sha256" not in made.body:
         raise Refused("Only a model in skops format is copied to another registry; this one is no skops archive.")
@@ -40,7 +41,7 @@ def copy_version(
         with target.session() as client:
             experiment = ml.find_or_create_experiment(client, target.default_experiment or model)
             run = ml.find_or_create_run(client, experiment, key, f"transfer-{name}", tags)
-            logged = ml.log_model(client, run, folder, name=model, key=key)
+            logged = models.log_model(client, run, folder, name=model, key=key)
             client.set_terminated(run.info.run_id)
     with tempfile.TemporaryDirectory(prefix="mlops-transfer-") as place:
         _prove(download_model(target, logged.model_id, Path(place)) / ARCHIVE, made, "the target")

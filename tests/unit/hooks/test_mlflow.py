@@ -7,7 +7,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.hooks.mlflow import MlflowHook, tracking_uri
+from airflow_provider_mlops.hooks.mlflow import MlflowHook, tracking_uri, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,29 @@ def test_registry_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra registry_uri is the client's registry."""
     with hook(monkeypatch, host="http://m", extra={"registry_uri": "http://r"}).session() as client:
         assert (client.tracking_uri, client._registry_uri) == ("http://m", "http://r")
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://ann:secret@mlflow:5000/p", "http://mlflow:5000/p"),
+        ("http://ann:sec@ret@mlflow", "http://mlflow"),
+        ("http://ann:sec/ret@mlflow:5000", "http://mlflow:5000"),
+        ("http://ann:secret@[::1]:5000/p@x", "http://[::1]:5000/p@x"),
+        ("postgresql://ann:secret/@db/mlflow", "postgresql://db/mlflow"),
+        ("http://mlflow:5000/p@x", "http://mlflow:5000/p@x"),
+        ("sqlite:////data/a@b.db", "sqlite:////data/a@b.db"),
+        ("databricks://profile", "databricks://profile"),
+        ("mlruns", "mlruns"),
+    ],
+)
+def test_an_address_is_shown_without_its_credentials(uri: str, shown: str) -> None:
+    """Also where the password should have been quoted."""
+    assert without_credentials(uri) == shown
+
+
+def test_an_address_that_is_none_is_told_without_its_credentials() -> None:
+    """Neither the address nor what the library says of it quotes the password."""
+    with pytest.raises(BadInput, match="it is no address") as caught:
+        tracking_uri(Connection(conn_id="c", conn_type="mlflow", host="http://ann:sec#ret@mlflow", port=5000))
+    assert "sec" not in str(caught.value)

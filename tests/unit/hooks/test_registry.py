@@ -91,6 +91,13 @@ def test_nobody_answers() -> None:
         asyncio.run(read_aliases(connection(f"http://127.0.0.1:{free_port()}"), "m"))
 
 
+def test_credentials_in_the_address_are_not_shown() -> None:
+    """They belong into the connection's fields; who puts them into the address does not find them in a log."""
+    with pytest.raises(TransientError) as caught:
+        asyncio.run(read_aliases(connection(f"http://ann:s3cret@127.0.0.1:{free_port()}"), "m"))
+    assert "s3cret" not in str(caught.value)
+
+
 def test_registry_without_http() -> None:
     """A database has no address to ask."""
     assert not speaks_http(connection("sqlite:////tmp/mlflow.db"))
