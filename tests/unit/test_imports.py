@@ -38,6 +38,7 @@ HEAVY = (
     "numpy",
     "pandas",
     "pyarrow",
+    "pyspark",
     "scipy",
     "shap",
     "skops",

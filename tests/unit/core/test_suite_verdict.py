@@ -86,6 +86,7 @@ def test_rows_are_split_by_what_breaks(holds: tuple[Any, ...], positions: list[i
     [
         (1, 100, 0.01, PASS, "1 of 100 rows (0.01) are set aside, at most 0.01 may be"),
         (2, 100, 0.01, FAIL, "2 of 100 rows (0.02) are set aside, at most 0.01 may be"),
+        (29, 100, 0.29, PASS, "29 of 100 rows (0.29) are set aside, at most 0.29 may be"),
         (100, 100, 1.0, FAIL, "no row is left"),
     ],
 )
