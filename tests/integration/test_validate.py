@@ -142,6 +142,15 @@ def test_what_is_not_accepted(make_lab: MakeLab, old: str, new: str, words: str)
     assert lab.records("validation", CHAIN)[-1] == record
 
 
+def test_another_engine_judges_anew(make_lab: MakeLab) -> None:
+    """A verdict that is recorded answers for its own engine only: where a sample decided nothing, Spark is asked."""
+    lab = make_lab("accepted")
+    validate(lab)
+    with pytest.raises(AirflowFailException, match="Engine 'sparc' is not known; it must be one of: auto, spark"):
+        validate(lab, engine="sparc")
+    assert lab.records("validation", CHAIN)[-1].body["engine"] == "auto"
+
+
 def test_lost_accepted_snapshot_is_made_again(make_lab: MakeLab) -> None:
     """What was pruned comes back with the same id; the validation is recorded anew."""
     import shutil

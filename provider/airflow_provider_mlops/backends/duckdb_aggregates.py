@@ -75,15 +75,19 @@ def _extreme(name: str) -> Callable[[Columns, Kwargs], Plan]:
         if one.kind == DECIMAL:
             low, high = (None if edge is None else written(edge) for edge in (low, high))
         stricts = (flag(kwargs, "strict_min"), flag(kwargs, "strict_max"))
-        figure = f"{name}({one.value})"
+        figure = exact = f"{name}({one.value})"
+        if one.kind == TIME and one.type.startswith("timestamp[ns"):
+            # Python's times end at microseconds: these are compared as whole numbers.
+            exact = f"epoch_ns({figure})"
+            low, high = (None if edge is None else _nanoseconds(edge) for edge in (low, high))
 
         def finish(scan: Scan) -> Finding:
-            value = scan[figure]
+            value = scan[exact]
             compared = dt.datetime.combine(value, dt.time()) if one.kind == DATE and value is not None else value
             holds = within(compared, low, high, strict_low=stricts[0], strict_high=stricts[1])
-            return Finding(holds, {"observed_value": _plain(value)})
+            return Finding(holds, {"observed_value": _plain(scan[figure])})
 
-        return Plan((figure,), finish)
+        return Plan((figure, exact), finish)
 
     return plan
 
@@ -234,6 +238,12 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value:
         raise NotCompiled
     return int(value)
+
+
+def _nanoseconds(moment: dt.datetime) -> int:
+    """Count from 1970; a time without a zone as if it were UTC, as the database does."""
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return (zoned - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1) * 1000
 
 
 def _plain(value: Any) -> Any:

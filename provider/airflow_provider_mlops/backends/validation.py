@@ -71,7 +71,8 @@ def split_rows(
         share ``mostly`` allows does not matter here: each row that breaks one is set aside.
     :return: pairs of the rows kept and the rows set aside; the latter have one more column, `REASONS`: the list of the
         positions that the row breaks, in order.
-    :raises BadInput: when a position is not that of a row-level expectation, or one cannot be judged.
+    :raises BadInput: when a position is not that of a row-level expectation, one cannot be judged, or the rows have a
+        column of that name already.
     """
     for position in positions:
         if not 0 <= position < len(suite["expectations"]):
@@ -82,6 +83,8 @@ def split_rows(
                 f"Suite {suite['name']!r}, expectation {position + 1}: {kind} does not name rows that break it, so "
                 "that none can be set aside; give it the severity critical or warning."
             )
+    if REASONS in columns_of(files):
+        raise BadInput(f"The rows have a column {REASONS!r} already, which names why rows are set aside; rename it.")
     return _split(files, suite, sorted(set(positions)))
 
 

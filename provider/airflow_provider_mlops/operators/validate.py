@@ -31,6 +31,8 @@ from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_ENGINE = "auto"
+
 
 class ValidateDatasetOperator(MLOpsOperator):
     """Judge a snapshot by a Great Expectations suite and a schema contract; what is not accepted goes no further.
@@ -81,7 +83,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         snapshot_id: str,
         suite: str,
         contract: str | None = None,
-        engine: str = "auto",
+        engine: str = _ENGINE,
         partition_key: str = PARTITION_KEY,
         mlflow_conn_id: str | None = None,
         storage_root: str | None = None,
@@ -100,13 +102,15 @@ class ValidateDatasetOperator(MLOpsOperator):
         self.ledger_root = ledger_root
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
-        """Validate, or find the verdict of the same snapshot by the same suite and contract."""
+        """Validate, or find the verdict of the same snapshot by the same suite, contract and engine."""
         suite, storage = self._load_suite(context), Storage(self.storage_root, self.ledger_root)
         ledger = dataset_ledger(self.dataset, self.ledger_root)
         contract = self._load_contract(context, storage, ledger.records()) if self.contract else None
         key = {"snapshot": self.snapshot_id, "suite": suite_hash(suite)}
         if contract is not None:
             key["contract"] = contract.hash or LAST
+        if self.engine != _ENGINE:
+            key["engine"] = self.engine
         last = ledger.latest(kind="validation", mode=None, snapshot_id=self.snapshot_id)
         if last is not None and self._stands(last, key, run, storage):
             self.log.info("Found the verdict of this snapshot by this suite.")
@@ -157,6 +161,8 @@ class ValidateDatasetOperator(MLOpsOperator):
         judged = {"snapshot": last.body["snapshot_id"], "suite": last.body["suite_hash"]}
         if last.body.get("contract_hash"):
             judged["contract"] = last.body["contract_hash"]
+        if (engine := last.body.get("engine", _ENGINE)) != _ENGINE:
+            judged["engine"] = engine
         accepted = last.body["accepted_snapshot_id"]
         return (
             last.mode == run.mode == Mode.LIVE
@@ -186,6 +192,7 @@ class ValidateDatasetOperator(MLOpsOperator):
             "accepted_rows": found.accepted["rows"] if found.accepted else None,
             "suite": self.suite,
             "suite_hash": key["suite"],
+            "engine": self.engine,
             "contract": self.contract,
             "contract_hash": key.get("contract"),
             "quarantine": found.quarantine,

@@ -247,6 +247,24 @@ def test_no_row_set_aside(tmp_path: Path) -> None:
         assert sum(pair[1].num_rows for pair in pairs) == 0
 
 
+def test_rows_cannot_be_set_aside_twice(tmp_path: Path) -> None:
+    """Rows that were set aside already have the column of the reasons: a second one would make both unreadable."""
+    files = written(tmp_path, TABLE.append_column(REASONS, pa.array(["x"] * TABLE.num_rows)))
+    with pytest.raises(BadInput, match=f"have a column {REASONS!r} already.*rename it"):
+        split_rows(files, suite(BETWEEN), [0])
+
+
+def test_nanoseconds_count(tmp_path: Path) -> None:
+    """The latest time is held against its limit as exactly as every time is."""
+    late = pa.array([1_577_880_000_000_000_001], pa.timestamp("ns"))
+    files = written(tmp_path, pa.table({"t": late, "z": late.cast(pa.timestamp("ns", "UTC"))}), parts=1)
+    kinds = ("expect_column_max_to_be_between", "expect_column_values_to_be_between")
+    for column, zone in (("t", ""), ("z", "+00:00")):
+        kwargs = {"column": column, "max_value": f"2020-01-01T12:00:00{zone}"}
+        found = judge(files, suite(*((kind, kwargs) for kind in kinds)), seed="s")
+        assert [(item.holds, item.engine) for item in found] == [(False, "duckdb")] * 2
+
+
 def test_rows_cannot_be_set_aside_by_a_missing_column(tmp_path: Path) -> None:
     """What cannot be judged sets nothing aside in silence."""
     with pytest.raises(BadInput, match="could not be judged: There is no column 'z'"):
