@@ -60,7 +60,9 @@ def copy_rows(connection: Any, query: str, values: Mapping[str, Any], schema: Ma
 def _with_settings(cursor: Any, query: str, values: Mapping[str, Any]) -> str:
     """Bind the values to settings of the transaction, and return the query that reads them."""
     used = {name: values[name] for name in parameters_of(query) if values.get(name) is not None}
-    settings = {**_SETTINGS, **{f"mlops.{name}": _plain(value) for name, value in used.items()}}
+    # Numbered, because the names of settings know no case.
+    places = {name: f"mlops.p{place}" for place, name in enumerate(used)}
+    settings = {**_SETTINGS, **{places[name]: _plain(value) for name, value in used.items()}}
     calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
     cursor.execute(f"SELECT {calls}", [part for setting in settings.items() for part in setting])
 
@@ -68,7 +70,7 @@ def _with_settings(cursor: Any, query: str, values: Mapping[str, Any]) -> str:
         if name not in used:
             return "NULL"
         kind = next((kind for types, kind in _TYPES if isinstance(used[name], types)), "text")
-        return f"current_setting('mlops.{name}')::{kind}"
+        return f"current_setting('{places[name]}')::{kind}"
 
     return replaced(query, values, read)
 
