@@ -449,6 +449,34 @@ def test_what_was_set_aside_is_erased_too(lab: Lab, apart: dict[str, Any], folde
     assert len(lab.records("erasure", CHAIN)) == 1
 
 
+def test_reports_that_no_record_tells_of_go_too(lab: Lab, apart: dict[str, Any]) -> None:
+    """A validation that was killed left one before its record; another is about rows that were pruned since."""
+    reports = lab.storage / "reports" / DATASET
+    (known,) = (
+        path for path in reports.iterdir() if json.loads((path / "result.json").read_text()).get("before_quarantine")
+    )
+    unrecorded = reports / ("0" * 64)
+    shutil.copytree(known, unrecorded)
+    pruned = lab.facts["snapshots"]["2020-03"]
+    # The lab is a copy: its records name the reports by the addresses of then.
+    shown = next(r.body["report_uri"] for r in lab.records("validation", CHAIN) if r.body["snapshot_id"] == pruned)
+    body = {
+        "planned_on": lab.ledger(CHAIN).records()[-1].hash,
+        "snapshots": [{"folder": "snapshots", "snapshot_id": pruned, "partition_keys": ["2020-03"]}],
+        "scores": [],
+    }
+    lab.ledger(CHAIN).append(kind="pruning", key="p", body=body, run={})
+    aside = keys_in(lab, "quarantine", apart["quarantine"]["snapshot_id"])
+    key = next(one for one in aside if len(one) == len("2020-05/100"))
+
+    assert erase("--yes", key=key) == 0
+
+    assert not unrecorded.exists()
+    assert not (reports / Path(shown).name).exists()
+    assert known.exists() is False
+    assert len(list(reports.iterdir())) == 2
+
+
 def test_a_window_reads_the_rows_that_are_left(lab: Lab) -> None:
     """Its members are named by the ids of then."""
     from airflow_provider_mlops.backends.parquet import write_window
