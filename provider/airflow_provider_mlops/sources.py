@@ -58,7 +58,7 @@ def function(path: str, kwargs: Mapping[str, Any] | None = None) -> dict[str, An
     """Take the frames that a function yields.
 
     :param path: import path ``package.module:function`` of a function that takes a ``Partition`` and yields pandas
-        frames, Arrow tables or batches of one schema, in an order that does not change.
+        frames, Arrow tables or batches of one schema, or sorted Spark data frames, in an order that does not change.
     :param kwargs: further keyword arguments, JSON-safe.
     :return: the source.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mlops import sources
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.hooks.rows import read_rows
@@ -252,6 +253,15 @@ def test_verify_names_what_was_changed(lab: Lab, capsys: pytest.CaptureFixture[s
     assert str(file.name) in capsys.readouterr().out
     assert run_command("snapshots", "verify", "--all", "--json") == 1
     assert [item["intact"] for item in json.loads(capsys.readouterr().out)].count(False) == 1
+
+
+def test_a_window_of_another_dataset_keeps_its_members(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has no rows of its own: without them it could not be read."""
+    window = lab.run("snapshot", dataset="windowed", source=sources.snapshots(DATASET), partition_key="2020-01")
+    assert prune("--yes") == 0
+    assert digits(lab) in folders(lab)
+    assert "member of a window of dataset windowed" in " ".join(capsys.readouterr().out.split())
+    assert len(read_rows(Storage(), "windowed", [{"snapshot_id": window["snapshot_id"]}])) == 800
 
 
 def test_what_was_set_aside_goes_with_what_it_was_set_aside_from(lab: Lab) -> None:

@@ -17,7 +17,7 @@ from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.removal import folders, remove
 from airflow_provider_mlops.hooks.scores_store import scores_path
-from airflow_provider_mlops.hooks.snapshots import models_of, needs_of, path_of, stored_snapshots
+from airflow_provider_mlops.hooks.snapshots import datasets, models_of, needs_of, path_of, stored_snapshots
 from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -67,6 +67,8 @@ class Pruner:
         records = self.ledger.records()
         models = models_of(self.dataset, self.storage.ledger_root)
         needs = needs_of(models, self.registry, audit_days=self.rule.audit_days)
+        for snapshot_id, why in self._members_elsewhere():
+            needs.snapshots.setdefault(snapshot_id, []).append(why)
         plan = plan_pruning(stored, records, needs.snapshots, self.rule)
         going = {item.snapshot_id for item in plan.remove}
         scores = self._scores(models, going, needs.scores) if self.with_scores else []
@@ -101,6 +103,13 @@ class Pruner:
         record = self.ledger.append(kind="pruning", key=sha256_of(body), body=body, run=run or {})
         finish_prunings(self.storage, self.dataset)
         return record
+
+    def _members_elsewhere(self) -> Iterator[tuple[str, str]]:
+        """Name what stored windows of other datasets are made of; such a window has no rows of its own."""
+        for other in datasets(self.storage.ledger_root):
+            if other != self.dataset:
+                for item in stored_snapshots(self.storage, other):
+                    yield from ((name, f"member of a window of dataset {other}") for name in sorted(item.names))
 
     def _scores(
         self, models: Mapping[str, list[Record]], going: set[str], needed: Mapping[str, Any]
