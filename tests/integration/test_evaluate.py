@@ -76,7 +76,7 @@ def test_first_champion_is_golden(make_lab: MakeLab, monkeypatch: pytest.MonkeyP
     loaded: list[Any] = []
     real = scoring.load_model
     monkeypatch.setattr(
-        scoring, "load_model", lambda hook, training: (loaded.append(training), real(hook, training))[1]
+        scoring, "load_model", lambda hook, training, **how: (loaded.append(training), real(hook, training, **how))[1]
     )
     found = lab.judge("2020-03")["evaluate"]
     frame = frame_of(lab, newest(lab))

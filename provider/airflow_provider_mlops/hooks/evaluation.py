@@ -77,7 +77,8 @@ class Evaluation:
         check_metrics(self.asked.metrics, self.contenders[CANDIDATE].task)
         scoring = score_test_rows(self.storage, self.hook, self.contenders, self.asked, self.log)
         candidate, decision = self.contenders[CANDIDATE], self.decision()
-        facts = {"kind": "scores", **decision}
+        # The columns of the file are what its manifest calls by that name.
+        facts = {"kind": "scores", **{"kept" if name == "columns" else name: it for name, it in decision.items()}}
         scores_id, uri = store_scores(self.storage, self.model_name, scoring.scored, facts)
         evaluation_id = sha256_of({"scores": scores_id, **decision})
         table = score_table(scoring.scored.frame, scoring.scored.facts(), self.thresholds())
