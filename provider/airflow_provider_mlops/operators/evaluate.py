@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.alias_moves import baseline_of, golden_of
 from airflow_provider_mlops.core.dependence import read_dependence
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evaluation import (
@@ -24,12 +23,7 @@ from airflow_provider_mlops.core.evaluation import (
     names_of,
     summary_lines,
 )
-from airflow_provider_mlops.core.evidence import (
-    latest_of_run,
-    registration_by_manifest,
-    registration_by_version,
-    training_of,
-)
+from airflow_provider_mlops.core.evidence import latest_of_run, registration_by_manifest, training_of
 from airflow_provider_mlops.core.manifest import BINARY
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
@@ -37,6 +31,7 @@ from airflow_provider_mlops.core.rules import ArtifactScan
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.variants import read_variants
 from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.hooks.contenders import contenders_of, versions_now, versions_recorded
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
@@ -201,31 +196,14 @@ class EvaluateModelOperator(MLOpsOperator):
     ) -> Contenders:
         """Pin the versions that are scored: those of the registry now, in an audit those of the record."""
         registered = registration_by_manifest(records, self.manifest_hash)
-        version = registered.body["version"] if registered else None
+        own = registered.body["version"] if registered else None
         if run.mode is Mode.AUDIT:
-            body = recorded.body if recorded else {}
-            versions = {role: (body.get(role) or {}).get("version") for role in (CHAMPION, GOLDEN)}
+            versions = versions_recorded(recorded)
         else:
-            versions = self._versions(records, version)
-        found = {CANDIDATE: Contender(training, version)}
-        for role, other in versions.items():
-            if other is None:
-                self.log.info("Model %s has no %s.", self.model_name, f"{role} version" if role == GOLDEN else role)
-                continue
-            made = registration_by_version(records, self.model_name, str(other))
-            found[role] = Contender(training_of(records, self.model_name, made.body["manifest_hash"]), str(other))
-        return found
-
-    def _versions(self, records: Sequence[Record], candidate: str | None) -> dict[str, str | None]:
-        from airflow_provider_mlops.backends import mlflow as ml
-
-        with MlflowHook(self.mlflow_conn_id).session() as client:
-            champion = ml.alias_version(client, self.model_name, CHAMPION)
-            named = ml.alias_version(client, self.model_name, self.golden_alias) if self.golden_alias else None
-        if champion is not None and champion == candidate:
-            champion = baseline_of(records, candidate)
-        golden = golden_of(records, named, candidate) if self.golden_alias else None
-        return {CHAMPION: champion, GOLDEN: golden}
+            versions = versions_now(
+                MlflowHook(self.mlflow_conn_id), records, self.model_name, version, self.golden_alias
+            )
+        return contenders_of(records, self.model_name, training, version, versions, self.log)
 
     def _allow_pickle(self, context: Context) -> bool:
         from airflow_provider_mlops.backends.policy_file import load_policy
