@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, manifest_text
 from tests.conftest import MakeLab
 from tests.support.airflow import fake_context
 from tests.support.lab import Lab
@@ -94,11 +96,24 @@ def test_a_verdict_stands_without_its_page(make_lab: MakeLab, monkeypatch: pytes
     assert len(lab.records("gate")) == 1
 
 
+def test_a_pass_that_was_taken_back_is_not_promoted(make_lab: MakeLab) -> None:
+    """The policy was tightened and the version judged again: the record of the PASS before is no way around it."""
+    lab = make_lab("judged")
+    (lab.root / "policy.yaml").write_text(POLICY.format(outcomes="", rule=REFUSED))
+    lab.run("gate", evaluation_id=lab.facts["evaluate"]["evaluation_id"])
+    with pytest.raises(AirflowSkipException, match="judged again since, as FAIL"):
+        lab.run("promote", gate_record=lab.facts["gate"]["record"])
+
+    assert "champion" not in lab.aliases()
+
+
 def test_scores_whose_manifest_was_changed_are_refused(make_lab: MakeLab) -> None:
     """The task stands beside the rows, not among them: it must be the recorded one."""
     lab = make_lab("evaluated")
     (manifest,) = lab.storage.glob("evaluations/*/*/manifest.json")
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "task": "regression"}))
+    changed = {**json.loads(manifest.read_text()), "task": "regression"}
+    del changed[OWN_HASH]
+    manifest.write_text(manifest_text({**changed, OWN_HASH: sha256_of(changed)}))
 
     with pytest.raises(AirflowFailException, match="of the task 'regression', the evaluation's record says 'binary'"):
         judged(lab, HELD)

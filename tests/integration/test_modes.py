@@ -40,6 +40,8 @@ def test_nothing_moves(make_lab: MakeLab, step: str, mode: dict[str, Any]) -> No
     arguments = arguments_of(step, lab)
     if step == "snapshot":
         arguments = {"partition_key": "2020-02"}
+    if step == "rollback":  # there must be something to go back to
+        lab.run("promote", gate_record=lab.facts["gate"]["record"])
     before = still(lab)
 
     with suppress(AirflowSkipException):  # a dry promotion wants a dry gate
@@ -177,7 +179,8 @@ def test_dry_runs_of_two_candidates_do_not_meet(make_lab: MakeLab) -> None:
 def test_misspelt_mode_fails(make_lab: MakeLab, step: str) -> None:
     """A mode that nobody knows is an error, not a live run."""
     lab = make_lab("alarmed")
+    arguments = arguments_of(step, lab)
     before = lab.census()
     with pytest.raises(AirflowFailException, match="conf has mode 'dryrun'; it must be one of: live, audit, dry_run"):
-        lab.run(step, conf={"mode": "dryrun"}, **arguments_of(step, lab))
+        lab.run(step, conf={"mode": "dryrun"}, **arguments)
     assert lab.census() == before

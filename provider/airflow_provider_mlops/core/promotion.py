@@ -24,6 +24,7 @@ def decide_promotion(
     approval: Mapping[str, Any] | None = None,
     risk_tier: str | None = None,
     judged_again: str | None = None,
+    judged_again_as: str | None = None,
     withdrawn: Withdrawn | None = None,
     required_tags: Sequence[str] = (),
     governance: Mapping[str, str] | None = None,
@@ -32,7 +33,8 @@ def decide_promotion(
     """Decide whether a candidate may take the alias; every rule must pass.
 
     - ``gate_passed``: a gate record with PASS names this version and this digest, and a human approved that very
-      record where it is INCONCLUSIVE or the policy demands it (`approval_rule`); and no human rejected it.
+      record where it is INCONCLUSIVE or the policy demands it (`approval_rule`); and no human rejected it, and no
+      later verdict took it back.
     - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
     - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
     - ``not_older``: the champion was not promoted for a newer partition, or a reason is given to force it.
@@ -52,6 +54,7 @@ def decide_promotion(
     :param approval: a human's answer to the gate's verdict as `Record.to_dict` gives it; None when there is none.
     :param risk_tier: the model's risk tier by its governance tags, None when unknown: a policy may demand a human then.
     :param judged_again: hash of a later verdict on this version, which makes an approval void; None when there is none.
+    :param judged_again_as: what that verdict says; anything but PASS takes the PASS of before back.
     :param withdrawn: why the version is not to be used again; None when nothing speaks against it.
     :param required_tags: tags that the policy of the gate demands of the version.
     :param governance: the tags that the version has.
@@ -63,6 +66,8 @@ def decide_promotion(
     """
     unrecorded = current_champion not in (None, candidate_version) and champion_partition_key is None
     gated = _gate_passed(gate, candidate_version, candidate_digest, approval, risk_tier, judged_again)
+    if gated.outcome is Outcome.PASS and judged_again_as not in (None, Outcome.PASS):
+        gated = _taken_back(candidate_version, judged_again, judged_again_as)
     approved = gated.outcome is Outcome.PASS and bool(gated.numbers.get("needed"))
     rules = [
         gated,
@@ -125,6 +130,11 @@ def _gate_passed(
     if answer.numbers["needed"]:
         return _pass(rule, f"{words}. {answer.reason}", numbers)
     return _pass(rule, f"{words} with this digest.", numbers)
+
+
+def _taken_back(version: str, later: str | None, outcome: str | None) -> RuleResult:
+    reason = f"Version {version} was judged again since, as {outcome}: promote by the newest verdict, not by an older."
+    return _fail("gate_passed", reason, {"candidate_version": version, "gate_record": later, "outcome": outcome})
 
 
 def _training_data_validated(validations: Mapping[str, str | None]) -> RuleResult:

@@ -200,10 +200,8 @@ class EvaluateModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             versions = versions_recorded(recorded)
         else:
-            versions = versions_now(
-                MlflowHook(self.mlflow_conn_id), records, self.model_name, version, self.golden_alias
-            )
-        return contenders_of(records, self.model_name, training, version, versions, self.log)
+            versions = versions_now(MlflowHook(self.mlflow_conn_id), records, self.model_name, own, self.golden_alias)
+        return contenders_of(records, self.model_name, training, own, versions, self.log)
 
     def _allow_pickle(self, context: Context) -> bool:
         from airflow_provider_mlops.backends.policy_file import load_policy

@@ -142,6 +142,7 @@ class PromoteModelOperator(MLOpsOperator):
             approval=approval.to_dict() if approval else None,
             risk_tier=governance.get(RISK_TIER),
             judged_again=again.hash if again else None,
+            judged_again_as=again.outcome if again else None,
             withdrawn=withdrawn_versions(records).get(version),
             required_tags=required,
             governance=governance,

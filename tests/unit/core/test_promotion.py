@@ -201,6 +201,16 @@ def test_a_rejection_holds_back_a_pass_too() -> None:
     assert decide(approval=approval("FAIL", gate_hash="sha256:2")).passed
 
 
+@pytest.mark.parametrize("later", ["FAIL", "INCONCLUSIVE"])
+def test_a_pass_that_was_taken_back_counts_no_more(later: str) -> None:
+    """A tightened policy judged the version again: the PASS of before is no way around it."""
+    verdict = decide(judged_again="sha256:3", judged_again_as=later)
+
+    assert failed(verdict) == ["gate_passed"]
+    assert f"judged again since, as {later}" in verdict.rules[0].reason
+    assert decide(judged_again="sha256:3", judged_again_as="PASS").passed
+
+
 def test_an_approval_of_a_pass_changes_nothing() -> None:
     """The gate decided; the mark is for what it could not decide."""
     assert decide(approval=approval()).marks == ()
