@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.canonical_types import is_text, plain_array, stored_type
+from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, plain_array, stored_type
 from airflow_provider_mlops.backends.content_digest import check_names, shown
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.spark_rows import is_spark_frame, spark_batches
@@ -147,9 +147,29 @@ def _to_table(frame: Any, number: int) -> pa.Table:
         raise BadInput(f"Frame {number} of the source is a {type(frame).__name__}, not a pandas frame or Arrow table.")
     check_names([str(name) for name in frame.columns])
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as err:
         raise BadInput(f"Frame {number} of the source cannot be stored: {_reason(err)}") from err
+    for place, field in enumerate(table.schema):
+        if frame.dtypes.iloc[place].kind == "O" and len(kinds := _kinds(frame.iloc[:, place], field.type)) > 1:
+            raise BadInput(
+                f"Frame {number} of the source cannot be stored: column {shown(field.name)} mixes "
+                f"{' and '.join(sorted(kinds))}. Give the column one kind of value."
+            )
+    return table
+
+
+def _kinds(values: pd.Series, kind: pa.DataType) -> set[str]:
+    """Name the kinds of values that Arrow takes for one: it would drop an hour, a time zone, or what is no text."""
+    types = load("pyarrow.types", "parquet")
+    if is_binary(kind):
+        return {"text" if issubclass(one, str) else "bytes" for one in set(map(type, values.dropna()))}
+    if not types.is_date(kind) and not types.is_timestamp(kind):
+        return set()
+    return {
+        "date" if not hasattr(value, "tzinfo") else "datetime with time zone" if value.tzinfo else "datetime"
+        for value in values.dropna()
+    }
 
 
 def _stored(table: pa.Table, number: int) -> pa.Table:
@@ -190,12 +210,23 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType, name: str, number: int) ->
             raise ValueError("no number is text, no text a time, no time of a zone one without")
         if pa.types.is_dictionary(kind):
             return column.cast(kind.value_type).dictionary_encode().cast(kind)
-        return column.cast(kind)
+        found = column.cast(kind)
+        if pa.types.is_floating(kind) and pa.types.is_floating(column.type) and kind.bit_width < column.type.bit_width:
+            _check_digits(column, found.cast(column.type))
+        return found
     except (pa.ArrowException, ValueError) as err:
         raise BadInput(
             f"Frame {number} of the source cannot be stored: column {shown(name)} is {column.type} there and {kind} "
             f"before ({_reason(err)}). Give the column one type in all frames."
         ) from err
+
+
+def _check_digits(before: pa.ChunkedArray, after: pa.ChunkedArray) -> None:
+    """Arrow calls it safe to make a float shorter."""
+    pc = load("pyarrow.compute", "parquet")
+    same = pc.or_(pc.equal(before, after), pc.and_(pc.is_nan(before), pc.is_nan(after)))
+    if not pc.all(same).as_py():
+        raise ValueError("digits would be lost")
 
 
 def _family(kind: pa.DataType) -> str:
@@ -219,5 +250,7 @@ def _listed(schema: pa.Schema, limit: int = 20) -> str:
 
 def _reason(err: BaseException) -> str:
     """The first words of an error: some hold whole values."""
+    if isinstance(err, UnicodeEncodeError):
+        return f"text with half a character at position {err.start}: {err.reason}"
     text = " ".join(str(part) for part in err.args) if err.args else type(err).__name__
     return text if len(text) <= 300 else text[:300] + "..."
