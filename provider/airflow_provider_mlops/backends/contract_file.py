@@ -43,6 +43,22 @@ def distinct_values(files: Sequence[Path], columns: Collection[str]) -> dict[str
     return {name: (frozenset(list(known)[:MOST_VALUES]), len(known) > MOST_VALUES) for name, known in found.items()}
 
 
+def count_nan(files: Sequence[Path], columns: Collection[str]) -> dict[str, int]:
+    """Count the values of some columns that are not a number, batch by batch.
+
+    :param files: Parquet files of one schema.
+    :param columns: names of columns of floats.
+    :return: how many, by column.
+    """
+    pc = load("pyarrow.compute", "parquet")
+    found = dict.fromkeys(columns, 0)
+    for file in files if found else ():
+        for batch in decoded_batches(file, list(found)):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                found[name] += pc.sum(pc.is_nan(column)).as_py() or 0
+    return found
+
+
 def _plain(value: Any) -> Any:
     """Not-a-number equals nothing, itself included, so that it is named."""
     return "NaN" if isinstance(value, float) and value != value else value  # noqa: PLR0124

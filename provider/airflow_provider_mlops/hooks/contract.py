@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from airflow_provider_mlops.hooks.snapshot_set import published_manifest, snapsh
 from airflow_provider_mlops.hooks.storage import Storage
 
 LAST = "last"
+_FLOATS = ("halffloat", "float", "double")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,13 @@ class ContractInForce:
     :param contract: the contract; None where it is the last accepted snapshot's and there is none.
     :param before: the contract that the newest accepted snapshot was judged by, None when there was none.
     :param last: manifest of the accepted snapshot of the partition before, None when there is none.
+    :param stated: whether somebody wrote the contract; False where it is what the last accepted snapshot was.
     """
 
     contract: Contract | None
     before: Contract | None
     last: Mapping[str, Any] | None
+    stated: bool = True
 
     @property
     def hash(self) -> str | None:
@@ -42,7 +45,7 @@ class ContractInForce:
         :param manifest: its manifest.
         :param files: its Parquet files.
         """
-        from airflow_provider_mlops.backends.contract_file import distinct_values
+        from airflow_provider_mlops.backends.contract_file import count_nan, distinct_values
 
         if self.contract is None:
             reason = "there is no accepted partition before this one: nothing to compare the columns with"
@@ -51,7 +54,14 @@ class ContractInForce:
             )
         values = distinct_values(files, _with_categories(self.contract, manifest))
         last = seen_columns(self.last) if self.last else None
-        return compare_contract(self.contract, seen_columns(manifest, values), before=self.before, last=last)
+        seen = seen_columns(manifest, values)
+        if self.stated:
+            # Manifests count nulls; whoever says that no value may be missing means NaN too, as expectations do.
+            full = {name for name, column in self.contract.columns.items() if not column.nullable}
+            floats = [name for name in sorted(full & set(seen)) if seen[name].type in _FLOATS]
+            for name, count in count_nan(files, floats).items():
+                seen[name] = replace(seen[name], nulls=seen[name].nulls + count)
+        return compare_contract(self.contract, seen, before=self.before, last=last)
 
 
 def contract_in_force(
@@ -71,7 +81,7 @@ def contract_in_force(
     stated = [r.body["contract"] for r in before if r.body.get("contract")]
     if asked is None:
         derived = contract_of(dataset, seen_columns(last).values()) if last else None
-        return ContractInForce(contract=derived, before=None, last=last)
+        return ContractInForce(contract=derived, before=None, last=last, stated=False)
     return ContractInForce(contract=asked, before=Contract.from_mapping(stated[-1]) if stated else None, last=last)
 
 
