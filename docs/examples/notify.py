@@ -14,13 +14,13 @@ from airflow_provider_mlops.operators.promote import PromoteModelOperator
 
 with DAG("tell", schedule=None, params={"gate_record": Param("", type="string")}) as dag:
     # [START example_notify_providers]
-    mail = SmtpNotifier(to="team@example.com", subject="{{ message.subject }}", html_content="{{ message.html }}")
+    mail = SmtpNotifier(to="team@example.com", subject="{{ news.subject }}", html_content="{{ news.html }}")
     topic = SnsNotifier(
         target_arn="arn:aws:sns:eu-west-1:123456789012:models",
-        subject="{{ message.subject }}",
-        message="{{ message.text }}",
+        subject="{{ news.subject }}",
+        message="{{ news.text }}",
     )
-    slack = SlackWebhookNotifier(slack_webhook_conn_id="slack_models", text="{{ message.slack }}")
+    slack = SlackWebhookNotifier(slack_webhook_conn_id="slack_models", text="{{ news.slack }}")
 
     approve = ModelApprovalOperator(
         task_id="approve",

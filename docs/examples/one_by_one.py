@@ -132,9 +132,7 @@ with DAG(dag_id="flights_one_by_one", schedule=MONTHLY, start_date=START, catchu
     notify = NotifyOperator(
         task_id="notify",
         model_name="flight_delays",
-        notifiers=[
-            SmtpNotifier(to="team@example.com", subject="{{ message.subject }}", html_content="{{ message.html }}")
-        ],
+        notifiers=[SmtpNotifier(to="team@example.com", subject="{{ news.subject }}", html_content="{{ news.html }}")],
         trigger_rule=TriggerRule.ALL_DONE,
     )
     # [END example_notify]

@@ -24,8 +24,8 @@ RUN_ID = "scheduled__run"
 MAIL: dict[str, Any] = {
     "from_email": "airflow@example.com",
     "to": "team@example.com",
-    "subject": "{{ message.subject }}",
-    "html_content": "{{ message.html }}",
+    "subject": "{{ news.subject }}",
+    "html_content": "{{ news.html }}",
 }
 
 
@@ -84,7 +84,7 @@ def test_slack_gets_no_commands_from_data(judged: Lab, monkeypatch: pytest.Monke
         monkeypatch.setattr(
             "airflow_provider_mlops.core.messages._facts", lambda record: [("Partition", "<!channel> & co")]
         )
-        slack = SlackWebhookNotifier(slack_webhook_conn_id="slack_default", text="{{ message.slack }}")
+        slack = SlackWebhookNotifier(slack_webhook_conn_id="slack_default", text="{{ news.slack }}")
         tell(judged, slack, kinds=["promotion"])
 
     (body,) = kept.received
@@ -110,7 +110,7 @@ def test_sns_takes_the_message(judged: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         extra = {"endpoint_url": f"http://{host}:{port}", "region_name": "eu-west-1"}
         connection = {"conn_type": "aws", "login": "k", "password": "s", "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-        notifier = SnsNotifier(target_arn=topic, subject="{{ message.subject }}", message="{{ message.text }}")
+        notifier = SnsNotifier(target_arn=topic, subject="{{ news.subject }}", message="{{ news.text }}")
         tell(judged, notifier, kinds=["gate"])
 
         (received,) = sqs.receive_message(QueueUrl=queue)["Messages"]
@@ -158,13 +158,13 @@ class Kept(BaseNotifier):
 def test_a_callback_tells_what_its_task_recorded(judged: Lab) -> None:
     """Of this task only, of the severities asked for, under each template once; the notifier itself is not changed."""
     Kept.kept.clear()
-    inner = Kept("{{ message.severity }}: {{ message.subject }}")
+    inner = Kept("{{ news.severity }}: {{ news.subject }}")
     task = operator(judged)
     task.task_id = "promote"
     for notifier in (
         LedgerNotifier(model_name=judged.model, notifier=inner),
         LedgerNotifier(model_name=judged.model, notifier=inner),
-        LedgerNotifier(model_name=judged.model, notifier=Kept("again {{ message.record[:7] }}")),
+        LedgerNotifier(model_name=judged.model, notifier=Kept("again {{ news.record[:7] }}")),
         LedgerNotifier(model_name=judged.model, notifier=Kept("never"), min_severity="error"),
         LedgerNotifier(model_name="../no", notifier=Kept("never")),
     ):

@@ -97,7 +97,7 @@ def live(lab: Lab) -> Lifecycle:
     (lab.root / "policy.yaml").write_text(POLICY)
     promoted = runs.step("promote", gate_record=runs.step("gate", evaluation_id=evaluation)["record"])
     runs.step("card", version=promoted["version"])
-    notifier = SlackWebhookNotifier(slack_webhook_conn_id="slack_default", text="{{ message.slack }}")
+    notifier = SlackWebhookNotifier(slack_webhook_conn_id="slack_default", text="{{ news.slack }}")
     runs.run(NotifyOperator(task_id="notify", model_name=lab.model, notifiers=[notifier]), "failed")
     return runs
 

@@ -22,7 +22,7 @@ class LedgerNotifier(BaseNotifier):
 
     For ``on_success_callback``, ``on_failure_callback`` and ``on_skipped_callback`` of a task, and for ``notifiers``,
     ``reminders`` and ``escalations`` of `ModelApprovalOperator`. The other notifier's templates see the message as
-    ``message``, as those of `NotifyOperator` do, and the same holds: claimed before it is sent, sent again after a
+    ``news``, as those of `NotifyOperator` do, and the same holds: claimed before it is sent, sent again after a
     failure, nothing in ``audit`` and ``dry_run``.
 
     :param model_name: name of the registered model. (templated)

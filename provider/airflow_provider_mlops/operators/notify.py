@@ -26,7 +26,7 @@ DEFAULT_KINDS = ("gate", "approval", "promotion", "rollback", "retirement", "rec
 class NotifyOperator(MLOpsOperator):
     """Send a message about each decision that this run recorded, through any Airflow notifier, once.
 
-    The templates of the notifiers see the message as ``message``: ``message.subject``, ``.text``, ``.markdown``,
+    The templates of the notifiers see the message as ``news``: ``news.subject``, ``.text``, ``.markdown``,
     ``.html``, ``.slack``, ``.severity``. A message is claimed by a record before it is sent, so that no retry and
     no second task sends it again; when sending fails the task fails, and its retry sends anew. Only a kill while it is
     sent may lose a message. ``audit`` and ``dry_run`` send nothing.
@@ -88,7 +88,7 @@ def tell(
 ) -> tuple[int, int]:
     """Send a message about each live record of a run, unless it was sent before.
 
-    :param context: Airflow's context; the notifiers' templates see it, and the message as ``message``.
+    :param context: Airflow's context; the notifiers' templates see it, and the message as ``news``.
     :param run: the facts of the run; unless it is live nothing is sent.
     :param ledger: the model's ledger.
     :param notifiers: Airflow notifiers.
@@ -164,8 +164,8 @@ def _send(
 ) -> None:
     """Send, and say so when it failed: then the message may be claimed again."""
     try:
-        # Rendering changes a notifier for good.
-        copy.deepcopy(notifier)({**context, "message": message})
+        # Rendering changes a notifier for good. Not `message`: where a notifier has a field of that name it hides this.
+        copy.deepcopy(notifier)({**context, "news": message})
     except Exception as err:  # noqa: BLE001 - whatever a notifier raises
         ledger.append(
             kind="notification",

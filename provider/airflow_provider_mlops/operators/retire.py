@@ -99,6 +99,7 @@ class RetireModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             self.log.info("An audit retires nothing.")
             return self._result(facts, [], None)
+        facts["aliases"] = self._held(version)
         block = self._block(ledger, facts, run)
         if run.mode is not Mode.LIVE:
             return self._result(facts, [], block)
@@ -132,10 +133,20 @@ class RetireModelOperator(MLOpsOperator):
             )
         return record
 
+    def _held(self, version: str) -> list[str]:
+        """Say which aliases the version holds; the record keeps it, so that every try ends with the same result."""
+        from airflow_provider_mlops.backends import mlflow_registry as registry
+
+        with MlflowHook(self.mlflow_conn_id).session() as client:
+            held = registry.aliases_of(client, self.model_name)
+        return sorted(alias for alias, holder in held.items() if holder == version)
+
     def _drop_aliases(self, ledger: Ledger, facts: Mapping[str, Any], run: RunFacts) -> list[str]:
         from airflow_provider_mlops.backends import mlflow_registry as registry
 
         hook, version = MlflowHook(self.mlflow_conn_id), facts["retired_version"]
+        held_before = facts.get("aliases", ())
+        facts = {name: value for name, value in facts.items() if name != "aliases"}
         for alias in aliases_of(ledger.records()):
             while (now := standing(hook, ledger, self.model_name, alias)).champion == version:
                 if now.before is not None and now.before.body["version"] is None:
@@ -147,13 +158,12 @@ class RetireModelOperator(MLOpsOperator):
                 record_move(ledger, RETIREMENT, before=now.before, body=body, run=run)
                 self._finish(ledger, alias, version)
             self._finish(ledger, alias, version)
+        left = self._held(version)
         with hook.session() as client:
-            held = registry.aliases_of(client, self.model_name)
-            left = sorted(alias for alias, holder in held.items() if holder == version)
             for alias in left:
                 registry.delete_alias(client, self.model_name, alias)
         moved = [r.body["alias"] for r in alias_moves(ledger.records(), None) if _retires(r, version)]
-        return sorted({*moved, *left})
+        return sorted({*moved, *held_before, *left})
 
     def _finish(self, ledger: Ledger, alias: str, version: str) -> None:
         """Carry out the newest move of an alias, if it is the one that takes it from the version."""
