@@ -1,13 +1,22 @@
 """A step that runs again on the same inputs finds its earlier result: nothing is there twice."""
 
+from typing import Any
+
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from tests.conftest import MakeLab
 from tests.support.lab import DATASET, SYNTHETIC
 from tests.support.steps import STEPS, arguments_of
 
+# What these return is what they found to do, which is nothing the second time.
+REPAIRS = ("reconcile", "retire")
+# A claim and a rollback belong to the run that asks; so does the question that an answer is to.
+OF_THEIR_RUN = ("claim", "rollback", "answer")
+LATER = {"run_id": "manual__later", "run_type": "manual"}
 
-@pytest.mark.parametrize("step", STEPS)
+
+@pytest.mark.parametrize("step", sorted(set(STEPS) - {*REPAIRS}))
 def test_second_try_finds_the_first(make_lab: MakeLab, step: str) -> None:
     """The retry of a task returns the same ids and leaves storage, MLflow and ledger as they were."""
     lab = make_lab(STEPS[step].stage)
@@ -19,7 +28,7 @@ def test_second_try_finds_the_first(make_lab: MakeLab, step: str) -> None:
     assert lab.census() == before
 
 
-@pytest.mark.parametrize("step", sorted(set(STEPS) - {"claim"}))
+@pytest.mark.parametrize("step", sorted(set(STEPS) - {*REPAIRS, *OF_THEIR_RUN}))
 def test_another_run_finds_the_first(make_lab: MakeLab, step: str) -> None:
     """A later live run on the same inputs decides nothing anew: keys are content, not runs."""
     lab = make_lab(STEPS[step].stage)
@@ -27,8 +36,41 @@ def test_another_run_finds_the_first(make_lab: MakeLab, step: str) -> None:
     first = lab.run(step, **arguments)
     before = lab.census()
 
-    assert lab.run(step, run_id="manual__later", run_type="manual", **arguments) == first
+    assert lab.run(step, **LATER, **arguments) == first
     assert lab.census() == before
+
+
+@pytest.mark.parametrize("again", [{}, LATER], ids=["try", "run"])
+@pytest.mark.parametrize("step", REPAIRS)
+def test_what_is_done_is_not_done_again(make_lab: MakeLab, step: str, again: dict[str, Any]) -> None:
+    """Neither a retry nor a later run finds anything to do."""
+    lab = make_lab(STEPS[step].stage)
+    arguments = arguments_of(step, lab)
+    lab.run(step, **arguments)
+    before = lab.census()
+
+    lab.run(step, **again, **arguments)
+    assert lab.census() == before
+
+
+def test_a_later_run_rolls_back_on_its_own_account(make_lab: MakeLab) -> None:
+    """It is asked anew, and there is nothing further back."""
+    lab = make_lab("replaced")
+    lab.run("rollback")
+    before = lab.census()
+    with pytest.raises(AirflowFailException, match="there is nothing to roll back to"):
+        lab.run("rollback", **LATER)
+    assert lab.census() == before
+
+
+def test_a_verdict_is_answered_once(make_lab: MakeLab) -> None:
+    """Another run asks once more, and gets the answer that there is."""
+    lab = make_lab("evaluated")
+    arguments = arguments_of("answer", lab)
+    first = lab.run("answer", **arguments)
+
+    assert lab.run("answer", **LATER, **arguments) == first
+    assert len(lab.records("approval")) == 1
 
 
 def test_drift_is_claimed_once(make_lab: MakeLab) -> None:
