@@ -1,6 +1,8 @@
 """Judging Parquet files by a suite, and setting rows aside."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +247,24 @@ def test_no_row_set_aside(tmp_path: Path) -> None:
         )
         assert sum(pair[0].num_rows for pair in pairs) == TABLE.num_rows
         assert sum(pair[1].num_rows for pair in pairs) == 0
+
+
+@pytest.mark.parametrize("pattern", ["a%b", "a_b", "a\\%b", "", "%", "_", "A%", "%\n%", "[a]%", "%'%", "\u00e9"])
+def test_like_is_that_of_databases(tmp_path: Path, pattern: str) -> None:
+    """Great Expectations has no LIKE on pandas and leaves it to the database: one that tells capitals is asked."""
+    texts = ["a%b", "a_b", "AXB", "a\\%b", "", "\u00e9", "a\nb", "'", None]
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA case_sensitive_like = ON")
+        database.execute("CREATE TABLE t (a TEXT)")
+        database.executemany("INSERT INTO t VALUES (?)", [(text,) for text in texts])
+        (unlike,) = database.execute("SELECT count(*) FROM t WHERE NOT (a LIKE ?)", (pattern,)).fetchone()
+    kwargs = {"column": "a", "like_pattern": pattern}
+    kinds = ("expect_column_values_to_match_like_pattern", "expect_column_values_to_not_match_like_pattern")
+    files = written(tmp_path, pa.table({"a": texts}))
+
+    found = judge(files, suite(*((kind, kwargs) for kind in kinds)), seed="s")
+
+    assert [item.numbers["unexpected_count"] for item in found] == [unlike, 8 - unlike]
 
 
 def test_rows_cannot_be_set_aside_twice(tmp_path: Path) -> None:
