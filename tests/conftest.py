@@ -87,6 +87,16 @@ def served_lab(make_lab: MakeLab, mlflow_server: MlflowServer, monkeypatch: pyte
     return lab
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _object_stores_of_this_module() -> Iterator[None]:
+    """Forget the file systems of object stores, which know the address of the module's own server."""
+    yield
+    if (airflow := sys.modules.get("airflow.sdk.io.store")) is not None:
+        airflow._STORE_CACHE.clear()
+    if (s3fs := sys.modules.get("s3fs")) is not None:
+        s3fs.S3FileSystem.clear_instance_cache()
+
+
 @pytest.fixture(scope="session")
 def task_processes() -> "TaskProcesses":
     """Processes that run a step of a lab, and may be killed."""

@@ -249,6 +249,9 @@ class ModelApprovalOperator(ApprovalOperator):
         run, ledger = run_facts(context), model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         gate = gate_by_hash(records, self.model_name, self.gate_record)
+        if (answered := approval_of(records, gate.hash)) is not None:
+            self.log.info("This verdict was answered before: %s.", answered.body["decision"])
+            return self._finish(context, gate, answered)
         request = self._request(context, ledger, gate, run)
         allowed, void = approvers_of(request), None
         if user:
