@@ -10,9 +10,9 @@ from tests.support.lab import DATASET, SYNTHETIC
 from tests.support.steps import STEPS, arguments_of
 
 # What these return is what they found to do, which is nothing the second time.
-REPAIRS = ("reconcile", "retire")
-# A claim and a rollback belong to the run that asks; so does the question that an answer is to.
-OF_THEIR_RUN = ("claim", "rollback", "answer")
+REPAIRS = ("reconcile",)
+# A claim and a rollback belong to the run that asks.
+OF_THEIR_RUN = ("claim", "rollback")
 LATER = {"run_id": "manual__later", "run_type": "manual"}
 
 

@@ -43,7 +43,9 @@ def test_success(make_lab: MakeLab, step: str) -> None:
     state, error = run(lab, step, api)
 
     assert (state, error) == ("success", None)
-    assert api.pushed["return_value"]["record"].startswith("sha256:")
+    result = api.pushed["return_value"]
+    named = result["differences"][0] if step == "reconcile" else result
+    assert named["record"].startswith("sha256:")
     if step in KEYS:
         assert api.rendered["partition_key"] == KEYS[step]
         assert api.pushed["return_value"]["partition_key"] == KEYS[step]
