@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlops.core.approval import newest_undecided
 from airflow_provider_mlops.embedded.api import AirflowApi
 from airflow_provider_mlops.embedded.runtime import REVIEWER
 from tests.e2e.conftest import Audit, World
@@ -29,9 +28,9 @@ def reviewer(world_after: World) -> Iterator[AirflowApi]:
     api.close()
 
 
-def ask(world: World) -> dict[str, Any]:
-    """Start a run as admin, and wait until it waits for a human."""
-    run = world.api.trigger(APPROVE, conf={})
+def ask(world: World, gate_record: str) -> dict[str, Any]:
+    """Start a run about a verdict as admin, and wait until it waits for a human."""
+    run = world.api.trigger(APPROVE, conf={"gate_record": gate_record})
 
     def waiting() -> bool:
         states = {task["task_id"]: task["state"] for task in world.api.tasks(APPROVE, run["dag_run_id"])}
@@ -49,9 +48,14 @@ def test_the_starter_is_refused_and_another_one_answers(world_after: World, revi
     The champion has changed since the verdict, so that the answer is void and nothing is promoted.
     """
     api, ledger = world_after.api, world_after.ledger()
-    undecided = newest_undecided(ledger.records(), "flight_delays")
+    # Of April: another test may have judged May since.
+    (undecided,) = (
+        record
+        for record in ledger.records("gate")
+        if (record.mode, record.outcome, record.body["partition_key"]) == ("live", "INCONCLUSIVE", "2013-04")
+    )
 
-    own = ask(world_after)
+    own = ask(world_after, undecided.hash)
     api.answer(APPROVE, own["dag_run_id"], "approve", "Approve", params={"reason": "I like it."})
     assert api.wait_for_run(APPROVE, own["dag_run_id"])["state"] == "failed"
     # The log is written by another process than the state.
@@ -59,7 +63,7 @@ def test_the_starter_is_refused_and_another_one_answers(world_after: World, revi
     api.wait(lambda: refusal in api.log(APPROVE, own["dag_run_id"], "approve"), 30, lambda: "The log gives no reason.")
     assert ledger.records("approval") == []
 
-    run = ask(world_after)
+    run = ask(world_after, undecided.hash)
     question = reviewer.request(
         "GET", f"/dags/{APPROVE}/dagRuns/{run['dag_run_id']}/taskInstances/approve/-1/hitlDetails"
     )
