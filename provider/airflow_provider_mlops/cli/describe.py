@@ -118,8 +118,8 @@ def approval(body: Mapping[str, Any]) -> str:
 
 
 def model_card(body: Mapping[str, Any]) -> str:
-    """Return of which version the card is, and where it lies."""
-    return f"version {body['version']}: {body['uri']}"
+    """Return of which version the card is."""
+    return f"card of version {body['version']}"
 
 
 def notification(body: Mapping[str, Any]) -> str:
