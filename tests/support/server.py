@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+# Its seven processes for jobs serve features that nothing here uses.
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_SECONDS = 180
 
 
@@ -40,7 +42,7 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", self.store, "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
-        environment = os.environ.copy()
+        environment = {**os.environ, **NO_JOBS}
         if self.password:
             command += ["--app-name", "basic-auth"]
             environment |= {"MLFLOW_AUTH_ADMIN_PASSWORD": self.password, "MLFLOW_FLASK_SERVER_SECRET_KEY": "loopback"}
