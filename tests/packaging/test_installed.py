@@ -72,21 +72,21 @@ def test_its_parts_are_listed(shown: tuple[dict[str, list[dict[str, Any]]], str]
     tables = shown[0]
     hooks = [row for row in tables["hooks"] if row["package_name"] == NAME]
 
-    assert [(row["connection_type"], row["hook_name"]) for row in hooks] == [("mlflow", "MLflow")]
-    assert hooks[0]["conn_id_attribute_name"] == "mlflow_conn_id"
+    found = {row["connection_type"]: (row["hook_name"], row["conn_id_attribute_name"]) for row in hooks}
+    assert found["mlflow"] == ("MLflow", "mlflow_conn_id")
+    assert found.keys() == {declared["connection-type"] for declared in INFO["connection-types"]}
     assert set(INFO["extra-links"]) <= {row["extra_link_class_name"] for row in tables["links"]}
-    assert [row["class"] for row in tables["triggers"] if row["package_name"] == NAME] == [
-        module for entry in INFO["triggers"] for module in entry["python-modules"]
-    ]
+    listed = {row["class"] for row in tables["triggers"] if row["package_name"] == NAME}
+    assert listed == {module for entry in INFO["triggers"] for module in entry["python-modules"]}
 
 
 def test_the_connection_has_its_form(shown: tuple[dict[str, list[dict[str, Any]]], str]) -> None:
     """Each field of the declaration is a field of the form, and the behaviours of the plain fields are known."""
     widgets = {row["connection_parameter_name"] for row in shown[0]["widgets"] if row["package_name"] == NAME}
-    fields = INFO["connection-types"][0]["conn-fields"]
+    declared = {one["connection-type"]: one["conn-fields"] for one in INFO["connection-types"]}
 
-    assert widgets == {f"extra__mlflow__{field}" for field in fields}
-    assert {"field_behaviours": "mlflow"} in shown[0]["behaviours"]
+    assert widgets == {f"extra__{kind}__{field}" for kind, fields in declared.items() for field in fields}
+    assert all({"field_behaviours": kind} in shown[0]["behaviours"] for kind in declared)
 
 
 def test_the_commands_are_there(installed: Any) -> None:

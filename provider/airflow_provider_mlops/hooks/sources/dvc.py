@@ -6,6 +6,7 @@ DVC itself is needed only where the bytes are neither in the workspace nor in th
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import re
 import shutil
@@ -17,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
 from airflow_provider_mlops.core.source import DvcSource
@@ -139,7 +139,7 @@ def _proved(pointer: Pointer, folder: Path, log: Any) -> Path:
 
 def _fetched(pointer: Pointer, root: Path, copy: Path, log: Any) -> None:
     """Fetch the bytes from DVC's remote storage, without touching the workspace."""
-    api = load("dvc.api", "dvc")
+    api = importlib.import_module("dvc.api")
     log.info("Fetching the bytes of %s with DVC.", pointer.path.name)
     name = str(pointer.target.resolve().relative_to(root.resolve()))
     try:
