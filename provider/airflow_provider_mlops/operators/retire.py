@@ -88,7 +88,7 @@ class RetireModelOperator(MLOpsOperator):
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Block the version, take its aliases, tag it."""
         version = str(self.version).strip()
-        facts = {
+        facts: dict[str, Any] = {
             "retired_version": version,
             "reason": stated_reason(self.reason, "A retirement"),
             "retain_until": _day(self.retain_until),
