@@ -4,11 +4,14 @@ Events carry an ``extra`` of schema 1: ``{"schema": 1, "partition_key", "mode", 
 
 - snapshot: ``dataset``, ``snapshot_id``, ``rows``;
 - candidate: ``model_name``, ``version``, ``manifest_hash``;
-- drift: ``model_name``, ``champion_version``, ``record_hash``, ``reasons``;
+- drift: ``model_name``, ``champion_version``, ``record_hash``, ``reasons``, and where the verdict says it ``kind``,
+  ``window`` (the partitions that were judged) and ``cause``;
+- performance: the same;
+- predictions: ``model_name``, ``model_version``, ``log_id``, ``rows``, ``record_hash``;
 - champion (from the watcher): ``{"from_trigger": true, "payload": {"schema": 1, "model_name", "alias", "version"}}``.
 
-Snapshot, candidate and drift events go through an alias, since an outlet that is named directly would emit at every
-success, audits included. They carry the run's partition key: consume them with ``PartitionedAssetTimetable``. The
+All but the champion's events go through an alias, since an outlet that is named directly would emit at every success,
+audits included. They carry the run's partition key: consume them with ``PartitionedAssetTimetable``. The
 champion's events have none: consume them with ``schedule=[champion(...)]``.
 """
 
@@ -61,6 +64,38 @@ def drift_alias(model_name: str) -> AssetAlias:
     :param model_name: name of the registered model.
     """
     return AssetAlias(name=f"{model_name}-drift-alias")
+
+
+def performance(model_name: str) -> Asset:
+    """The performance asset of a model: an event for each performance verdict FAIL.
+
+    :param model_name: name of the registered model.
+    """
+    return Asset(name=f"{model_name}-performance", uri=f"x-mlops://model/{model_name}/performance")
+
+
+def performance_alias(model_name: str) -> AssetAlias:
+    """The alias through which a model's performance events go.
+
+    :param model_name: name of the registered model.
+    """
+    return AssetAlias(name=f"{model_name}-performance-alias")
+
+
+def predictions(model_name: str) -> Asset:
+    """The predictions asset of a model: an event for each partition that was scored.
+
+    :param model_name: name of the registered model.
+    """
+    return Asset(name=f"{model_name}-predictions", uri=f"x-mlops://model/{model_name}/predictions")
+
+
+def predictions_alias(model_name: str) -> AssetAlias:
+    """The alias through which a model's predictions events go.
+
+    :param model_name: name of the registered model.
+    """
+    return AssetAlias(name=f"{model_name}-predictions-alias")
 
 
 def champion(model_name: str, *, mlflow_conn_id: str = "mlflow_default", poll_interval: float = 30.0) -> Asset:
