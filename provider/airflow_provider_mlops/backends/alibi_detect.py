@@ -6,39 +6,35 @@ its answer into "no drift", so that nulls are taken out here, and counted by our
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from airflow_provider_mlops.statistics.columns import ColumnSample
+    from airflow_provider_mlops.statistics.columns import ColumnPair, Summary
 
 MIN_VALUES = 2
 
 
-def univariate_p_values(
-    reference: Mapping[str, ColumnSample], current: Mapping[str, ColumnSample], *, ignore: Collection[str] = ()
-) -> dict[str, float]:
+def univariate_p_values(columns: Iterable[ColumnPair]) -> dict[str, float]:
     """Compute the unadjusted p-value of each feature by alibi-detect's ``KSDrift`` or ``ChiSquareDrift``.
 
-    :param reference: reference sample by feature.
-    :param current: current sample by feature.
-    :param ignore: features to leave out.
+    :param columns: name, reference column, current column, of the features to test.
     :return: p-value by feature, for those that both samples hold with at least two values.
     :raises MissingBackend: when alibi-detect is not installed.
     :raises BadInput: when it answers with something that is not a probability.
     """
     detectors = load("alibi_detect.cd", "alibi")
     found: dict[str, float] = {}
-    for name in reference:
-        if name in ignore or name not in current or reference[name].kind != current[name].kind:
+    for name, reference, current in columns:
+        if reference is None or current is None or reference.kind != current.kind:
             continue
-        before, now = _present(reference[name]), _present(current[name])
+        before, now = _values(reference), _values(current)
         if min(len(before), len(now)) < MIN_VALUES:
             continue
-        found[name] = _p_value(detectors, before, now, categorical=reference[name].kind == "categorical", name=name)
+        found[name] = _p_value(detectors, before, now, categorical=reference.kind == "categorical", name=name)
     return found
 
 
@@ -62,9 +58,12 @@ def _coded(before: Any, now: Any) -> tuple[Any, Any, list[int]]:
     return coded[0], coded[1], list(codes.values())
 
 
-def _present(sample: ColumnSample) -> Any:
+def _values(column: Summary) -> Any:
+    """Return the values without nulls; both tests are blind to the order of rows."""
+    from airflow_provider_mlops.statistics.columns import Numbers
+
+    if isinstance(column, Numbers):
+        return column.ordered
     numpy = load("numpy", "parquet")
-    values = sample.values
-    if sample.kind == "numeric":
-        return values[~numpy.isnan(values)].astype("float64")
-    return values[numpy.array([value is not None for value in values], dtype=bool)]
+    counts = column.counts
+    return numpy.repeat(numpy.array(list(counts), dtype=object), list(counts.values()))

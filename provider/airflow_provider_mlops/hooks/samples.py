@@ -1,50 +1,101 @@
-"""Reading columns of snapshots as the drift check sees them."""
+"""Columns of snapshots as the drift check sees them, one at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.hooks.rows import read_rows
+from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.hooks.snapshot_set import Cut, Leaf, SnapshotSet, snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
-    from airflow_provider_mlops.statistics.columns import ColumnSample
+    from airflow_provider_mlops.backends.parquet_column import ParquetColumns, Part
+    from airflow_provider_mlops.statistics.columns import ColumnPair
 
 
-def read_samples(
+@contextmanager
+def open_columns(
     storage: Storage,
     dataset: str,
-    snapshots: Sequence[Mapping[str, str]],
-    features: Sequence[str],
+    snapshots: Sequence[Mapping[str, Any]],
     *,
     time_column: str | None = None,
     until: str | None = None,
-) -> dict[str, ColumnSample]:
-    """Read feature columns of snapshots; a column that is missing is left out, which the drift check finds.
+) -> Iterator[ParquetColumns]:
+    """Open snapshots for reading column by column; their bytes are proved once, before the first one.
 
     :param storage: where the snapshots lie.
     :param dataset: name of the dataset.
-    :param snapshots: ``{"snapshot_id"}`` of each, in order.
-    :param features: the columns.
+    :param snapshots: ``{"snapshot_id"}`` of each, in order; a window stands for its members.
     :param time_column: column that ``until`` cuts by.
     :param until: keep rows before this time (ISO 8601), None for all.
-    :return: sample by column; numbers and booleans are numeric, the rest is categorical.
+    :return: context manager that gives the columns.
+    :raises EvidenceBroken: when a snapshot is missing or was changed, or all were lawfully erased.
+    :raises BadInput: when rows are to be cut and there is no such time column.
     """
-    from airflow_provider_mlops.statistics.columns import ColumnSample
+    from airflow_provider_mlops.backends.parquet_column import ParquetColumns
 
-    types = load("pandas.api.types", "parquet")
-    frame = read_rows(storage, dataset, snapshots, columns=features, time_column=time_column, until=until)
-    samples = {}
-    for name in features:
-        if name not in frame.columns:
-            continue
-        column = frame[name]
-        if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
-            values = column.astype("float64").to_numpy(na_value=float("nan"))
-            samples[name] = ColumnSample("numeric", values)
-        else:
-            texts = column.astype(str).where(column.notna(), None)
-            samples[name] = ColumnSample("categorical", texts.to_numpy(dtype=object))
-    return samples
+    found = list(SnapshotSet(storage, dataset, snapshots, Cut(time_column, None, until)).leaves())
+    if snapshots and not found:
+        raise EvidenceBroken(f"All rows of these snapshots of dataset {dataset!r} were lawfully erased.")
+    with ExitStack() as stack:
+        parts: list[Part] = []
+        for leaf in found:
+            folder = stack.enter_context(storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)))
+            parts.extend(_parts(folder, leaf))
+        yield ParquetColumns(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPairs:
+    """Columns of two samples, summed up pair after pair; they can be gone through more than once.
+
+    :param reference: the reference's columns.
+    :param current: the columns to judge.
+    :param features: names of the columns; those that neither side has are left out.
+    """
+
+    reference: ParquetColumns
+    current: ParquetColumns
+    features: Sequence[str]
+
+    def __iter__(self) -> Iterator[ColumnPair]:
+        for name in self.features:
+            # A column that is null in every row may have no type: it is what the other side is.
+            kind = self.reference.kind(name) or self.current.kind(name)
+            was, now = self.reference.summary(name, kind), self.current.summary(name, kind)
+            if was is not None or now is not None:
+                yield name, was, now
+            # Large columns: none may be alive while the next one is read.
+            del was, now
+
+
+def _parts(folder: Path, leaf: Leaf) -> Iterator[Part]:
+    from airflow_provider_mlops.backends.parquet import SnapshotReader
+    from airflow_provider_mlops.backends.parquet_column import Part
+
+    reader = SnapshotReader(folder, leaf.snapshot_id)
+    leaf.check_columns(reader.columns)
+    for path in reader.verified_paths():
+        yield Part(path, _mask(path, leaf.cuts))
+
+
+def _mask(path: Path, cuts: Sequence[Cut]) -> Any:
+    """Tell which rows of a file count; None where all do."""
+    from airflow_provider_mlops.backends.parquet_reader import decoded_batches
+
+    if not cuts:
+        return None
+    numpy = load("numpy", "parquet")
+    times = sorted({str(cut.time_column) for cut in cuts})
+    kept = [
+        numpy.logical_and.reduce([cut.mask(batch).to_numpy(zero_copy_only=False) for cut in cuts])
+        for batch in decoded_batches(path, times)
+    ]
+    mask = numpy.concatenate(kept) if kept else numpy.empty(0, dtype=bool)
+    return None if mask.all() else mask

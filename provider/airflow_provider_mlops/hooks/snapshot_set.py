@@ -51,15 +51,49 @@ class Cut:
         :param batch: rows, with the time column.
         :return: those to keep, in order.
         """
-        if not self.cuts:
-            return batch
+        return batch.filter(self.mask(batch)) if self.cuts else batch
+
+    def mask(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """Tell which rows of a batch lie between the limits.
+
+        :param batch: rows, with the time column.
+        :return: one truth value per row.
+        """
         pc = load("pyarrow.compute", "parquet")
         times = batch.column(batch.schema.get_field_index(self.time_column))
         keep = pc.is_valid(times)
         for limit, compare in ((self.since, pc.greater_equal), (self.until, pc.less)):
             if limit is not None:
-                keep = pc.and_(keep, compare(times, _moment(limit, times.type)))
-        return batch.filter(keep)
+                # A null is not valid already; its comparison must not make the whole null.
+                keep = pc.and_(keep, pc.fill_null(compare(times, _moment(limit, times.type)), False))
+        return keep
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A snapshot that holds rows itself.
+
+    :param dataset: the dataset that it lies in.
+    :param snapshot_id: its id.
+    :param cuts: which of its rows to keep, each of them one that cuts.
+    """
+
+    dataset: str
+    snapshot_id: str
+    cuts: tuple[Cut, ...] = ()
+
+    def check_columns(self, there: Sequence[str]) -> None:
+        """Refuse a cut by a column that the snapshot does not have.
+
+        :param there: names of its columns.
+        :raises BadInput: naming the column.
+        """
+        for cut in self.cuts:
+            if cut.time_column is None or cut.time_column not in there:
+                raise BadInput(
+                    f"Rows can be cut by time only with a time column; {cut.time_column!r} is not one of the columns "
+                    f"of dataset {self.dataset!r}."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +156,34 @@ class SnapshotSet:
             return int(manifest["rows"])
         return SnapshotSet(self.storage, dataset, manifest["members"], Cut(**(manifest["cut"] or {}))).count()
 
+    def leaves(self) -> Iterator[Leaf]:
+        """Name the snapshots that hold the rows, in the order of the rows; lawfully erased ones are left out.
+
+        :return: one after the other, windows taken apart.
+        :raises EvidenceBroken: when a manifest is missing or was changed.
+        """
+        for item in self.snapshots:
+            yield from self._leaves(item.get("dataset") or self.dataset, item["snapshot_id"], (self.cut,))
+
+    def _leaves(self, dataset: str, snapshot_id: str, cuts: tuple[Cut, ...]) -> Iterator[Leaf]:
+        if (found := snapshot_there_now(self.storage, dataset, snapshot_id)) is None:
+            return
+        manifest = published_manifest(self.storage, dataset, found)
+        if not is_window(manifest):
+            yield Leaf(dataset, found, tuple(cut for cut in cuts if cut.cuts))
+            return
+        inner = (*cuts, Cut(**manifest["cut"])) if manifest["cut"] else cuts
+        for member in manifest["members"]:
+            yield from self._leaves(member["dataset"], member["snapshot_id"], inner)
+
     def _of(
         self, dataset: str, snapshot_id: str, columns: Sequence[str] | None, cuts: tuple[Cut, ...]
     ) -> Iterator[pa.RecordBatch]:
         from airflow_provider_mlops.backends.parquet import SnapshotReader
 
-        if (found := snapshot_there_now(self.storage, dataset, snapshot_id)) is None:
-            return
-        manifest = published_manifest(self.storage, dataset, found)
-        if not is_window(manifest):
-            with self.storage.open(snapshot_path(dataset, found)) as folder:
-                yield from _read(SnapshotReader(folder, found), dataset, columns, cuts)
-            return
-        inner = (*cuts, Cut(**manifest["cut"])) if manifest["cut"] else cuts
-        for member in manifest["members"]:
-            yield from self._of(member["dataset"], member["snapshot_id"], columns, inner)
+        for leaf in self._leaves(dataset, snapshot_id, cuts):
+            with self.storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)) as folder:
+                yield from _read(SnapshotReader(folder, leaf.snapshot_id), leaf, columns)
 
 
 def published_manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict[str, Any]:
@@ -154,20 +201,13 @@ def published_manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict
     return manifest
 
 
-def _read(reader: Any, dataset: str, columns: Sequence[str] | None, cuts: Sequence[Cut]) -> Iterator[pa.RecordBatch]:
+def _read(reader: Any, leaf: Leaf, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     there = reader.columns
+    leaf.check_columns(there)
     wanted = list(dict.fromkeys(columns)) if columns is not None and set(columns) <= set(there) else there
-    read = list(wanted)
-    for cut in (cut for cut in cuts if cut.cuts):
-        if cut.time_column is None or cut.time_column not in there:
-            raise BadInput(
-                f"Rows can be cut by time only with a time column; {cut.time_column!r} is not one of the columns of "
-                f"dataset {dataset!r}."
-            )
-        if cut.time_column not in read:
-            read.append(cut.time_column)
+    read = list(dict.fromkeys([*wanted, *(str(cut.time_column) for cut in leaf.cuts)]))
     for batch in reader.batches(read):
-        kept = functools.reduce(lambda rows, cut: cut.apply(rows), cuts, batch)
+        kept = functools.reduce(lambda rows, cut: cut.apply(rows), leaf.cuts, batch)
         yield kept if len(read) == len(wanted) else kept.select(wanted)
 
 

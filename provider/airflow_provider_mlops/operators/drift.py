@@ -139,26 +139,22 @@ class DetectDriftOperator(MLOpsOperator):
         return {**body, "reference_snapshot_ids": ids, "verdict": verdict.to_dict()}
 
     def _compare(self, manifest: Mapping[str, Any], snapshot_id: str, policy: DriftPolicy) -> Verdict:
-        from airflow_provider_mlops.hooks.samples import read_samples
+        from airflow_provider_mlops.hooks.samples import SnapshotPairs, open_columns
         from airflow_provider_mlops.statistics.drift import detect_drift
 
-        storage, features = Storage(self.storage_root, self.ledger_root), manifest["features"]
-        train = manifest["train"]
-        reference = read_samples(
-            storage,
-            self.dataset,
-            train["snapshots"],
-            features,
-            time_column=manifest["time_column"],
-            until=train["until"],
+        storage, train = Storage(self.storage_root, self.ledger_root), manifest["train"]
+        features = [name for name in manifest["features"] if name not in policy.ignore]
+        trained_on = open_columns(
+            storage, self.dataset, train["snapshots"], time_column=manifest["time_column"], until=train["until"]
         )
-        current = read_samples(storage, self.dataset, [{"snapshot_id": snapshot_id}], features)
-        p_values = None
-        if self.backend == "alibi":
-            from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
+        with trained_on as reference, open_columns(storage, self.dataset, [{"snapshot_id": snapshot_id}]) as current:
+            pairs = SnapshotPairs(reference, current, features)
+            p_values = None
+            if self.backend == "alibi":
+                from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
 
-            p_values = univariate_p_values(reference, current, ignore=policy.ignore)
-        return detect_drift(reference, current, policy, p_values=p_values)
+                p_values = univariate_p_values(pairs)
+            return detect_drift(pairs, policy, p_values=p_values)
 
     def _report(self, context: Context, run: RunFacts, record: Record) -> dict[str, Any]:
         verdict = Verdict.from_dict(record.body["verdict"])

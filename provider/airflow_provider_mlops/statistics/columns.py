@@ -1,8 +1,9 @@
 """A column as the drift check sees it: numbers or categories, with nulls that are counted and never dropped."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class ColumnSample:
         return len(self.values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
     """A numeric column, summed up.
 
@@ -46,9 +47,16 @@ class Numbers:
     :param infinite: number of infinities.
     """
 
+    kind: ClassVar[Kind] = "numeric"
+
     ordered: FloatArray
     nulls: int
     infinite: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, nulls included."""
+        return len(self.ordered) + self.nulls
 
     @classmethod
     def of(cls, column: ColumnSample) -> "Numbers":
@@ -57,9 +65,21 @@ class Numbers:
         :param column: a numeric column.
         :return: its summary.
         """
-        values = column.values[~np.isnan(column.values)]
-        nulls = len(column) - len(values)
-        return cls(np.sort(values), nulls, int(np.count_nonzero(np.isinf(values))))
+        return cls.owning(column.values.copy())
+
+    @classmethod
+    def owning(cls, values: FloatArray) -> "Numbers":
+        """Sum values up in the memory that they take.
+
+        :param values: the values, NaN for null; they are sorted in place and belong to the summary from now on.
+        :return: their summary.
+        """
+        values.sort()
+        # NaN sorts behind everything else.
+        ordered = values[: int(np.searchsorted(values, np.nan))]
+        below = int(np.searchsorted(ordered, -np.inf, side="right"))
+        above = len(ordered) - int(np.searchsorted(ordered, np.inf, side="left"))
+        return cls(ordered, len(values) - len(ordered), below + above)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +90,15 @@ class Categories:
     :param nulls: number of nulls.
     """
 
+    kind: ClassVar[Kind] = "categorical"
+
     counts: Counter[str]
     nulls: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, nulls included."""
+        return self.counts.total() + self.nulls
 
     @classmethod
     def of(cls, column: ColumnSample) -> "Categories":
@@ -87,6 +114,30 @@ class Categories:
             if not _is_null(value):
                 counts[str(value)] += count
         return cls(counts, nulls)
+
+
+Summary = Numbers | Categories
+"""A column, summed up for comparing."""
+
+ColumnPair = tuple[str, Summary | None, Summary | None]
+"""A column's name, what it was in the reference, and what it is now; None where that side does not have it."""
+
+
+def paired(reference: Mapping[str, ColumnSample], current: Mapping[str, ColumnSample]) -> Iterator[ColumnPair]:
+    """Sum up columns that are at hand, one after the other.
+
+    :param reference: the reference's columns by name.
+    :param current: the current columns by name.
+    :return: pairs in the order of their names.
+    """
+    for name in sorted({*reference, *current}):
+        yield name, _summed_up(reference.get(name)), _summed_up(current.get(name))
+
+
+def _summed_up(column: ColumnSample | None) -> Summary | None:
+    if column is None:
+        return None
+    return Numbers.of(column) if column.kind == "numeric" else Categories.of(column)
 
 
 def _is_null(value: Any) -> bool:

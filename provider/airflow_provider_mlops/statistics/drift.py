@@ -5,7 +5,7 @@ rows. A column whose test could not have seen a material effect is INCONCLUSIVE 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -16,7 +16,7 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.statistics import multiplicity
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.columns import ColumnSample
+from airflow_provider_mlops.statistics.columns import ColumnPair, Summary
 from airflow_provider_mlops.statistics.drift_findings import ColumnTest, Finding, compare_columns, structure_finding
 
 CORRECTIONS: Mapping[Correction, Callable[[npt.ArrayLike], FloatArray]] = MappingProxyType(
@@ -32,16 +32,11 @@ _FIRST = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
 
 
 def detect_drift(
-    reference: Mapping[str, ColumnSample],
-    current: Mapping[str, ColumnSample],
-    policy: DriftPolicy,
-    *,
-    p_values: Mapping[str, float] | None = None,
+    columns: Iterable[ColumnPair], policy: DriftPolicy, *, p_values: Mapping[str, float] | None = None
 ) -> Verdict:
-    """Compare every column of two samples.
+    """Compare two samples column by column; only the pair of columns at hand is in memory.
 
-    :param reference: the columns that the champion was trained on.
-    :param current: the columns to judge.
+    :param columns: name, column in the data that the champion was trained on, column to judge; each name once.
     :param policy: when a difference counts.
     :param p_values: raw p-values of another backend by feature, used instead of ours; effects and rows stay ours, and
         a p-value that is not a number makes its feature INCONCLUSIVE.
@@ -49,24 +44,37 @@ def detect_drift(
     :raises BadInput: when columns of a sample differ in length, or the policy or ``p_values`` name a column that
         neither sample has.
     """
-    _check_lengths(reference, "reference")
-    _check_lengths(current, "current")
-    names = sorted({*reference, *current} - set(policy.ignore))
-    _check_names(policy, p_values or {}, {*reference, *current}, names)
+    given = p_values or {}
+    _check_p_values(given)
     findings: list[Finding] = []
-    for name in names:
-        broken = structure_finding(name, reference.get(name), current.get(name))
-        if broken is not None:
-            findings.append(broken)
-        else:
-            given = None if p_values is None else p_values.get(name)
-            findings.extend(compare_columns(name, reference[name], current[name], policy, p_value=given))
+    names: list[str] = []
+    lengths: tuple[set[int], set[int]] = (set(), set())
+    for name, reference, current in columns:
+        for seen, column in zip(lengths, (reference, current), strict=True):
+            if column is not None:
+                seen.add(column.rows)
+        if name not in policy.ignore:
+            names.append(name)
+            findings.extend(_findings(name, reference, current, policy, given.get(name)))
+        # Large columns: none may be alive while the next one is read.
+        del reference, current
+    _check_lengths(*lengths)
+    _check_names(policy, given, names)
     results = _decide(findings, policy)
     if not results:
         nothing = "There is no column to compare."
         results = [(0.0, RuleResult(rule="columns", outcome=Outcome.INCONCLUSIVE, reason=nothing))]
     results.sort(key=lambda item: (_FIRST[item[1].outcome], -item[0], item[1].rule))
     return _verdict([result for _, result in results], findings, len(names), policy)
+
+
+def _findings(
+    name: str, reference: Summary | None, current: Summary | None, policy: DriftPolicy, p_value: float | None
+) -> list[Finding]:
+    broken = structure_finding(name, reference, current)
+    if broken is not None or reference is None or current is None:
+        return [broken] if broken is not None else []
+    return compare_columns(name, reference, current, policy, p_value=p_value)
 
 
 def _decide(findings: list[Finding], policy: DriftPolicy) -> list[tuple[float, RuleResult]]:
@@ -129,18 +137,22 @@ def _verdict(results: list[RuleResult], findings: list[Finding], features: int, 
     return Verdict(outcome=outcome, rules=(first, *results), marks=("drift_within_share",))
 
 
-def _check_lengths(sample: Mapping[str, ColumnSample], which: str) -> None:
-    lengths = {len(column) for column in sample.values()}
-    if len(lengths) > 1:
-        raise BadInput(f"The {which} columns have different lengths: {', '.join(map(str, sorted(lengths)))}.")
+def _check_lengths(reference: set[int], current: set[int]) -> None:
+    for which, lengths in (("reference", reference), ("current", current)):
+        if len(lengths) > 1:
+            raise BadInput(f"The {which} columns have different lengths: {', '.join(map(str, sorted(lengths)))}.")
 
 
-def _check_names(policy: DriftPolicy, p_values: Mapping[str, float], known: set[str], compared: list[str]) -> None:
+def _check_names(policy: DriftPolicy, p_values: Mapping[str, float], compared: list[str]) -> None:
+    known = {*compared, *policy.ignore}
     for what, named, allowed in (("policy", policy.features, known), ("p-values", p_values, set(compared))):
         strange = sorted(set(named) - allowed)
         if strange:
             has = ", ".join(sorted(allowed)[:20]) or "none"
             raise BadInput(f"The {what} name the feature {strange[0]!r}, which is not compared; there are: {has}.")
+
+
+def _check_p_values(p_values: Mapping[str, float]) -> None:
     for name, value in p_values.items():
         if not math.isnan(value) and not 0 <= value <= 1:
             raise BadInput(f"The p-value of {name!r} is {value!r}; it must be between 0 and 1.")

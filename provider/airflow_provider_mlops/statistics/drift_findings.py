@@ -9,9 +9,10 @@ import numpy as np
 from scipy import special
 
 from airflow_provider_mlops.core.drift_policy import CATEGORICAL_EFFECTS, NUMERIC_EFFECTS, DriftPolicy
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.statistics import distances
-from airflow_provider_mlops.statistics.columns import Categories, ColumnSample, Numbers
+from airflow_provider_mlops.statistics.columns import Categories, Numbers, Summary
 
 SHOWN = 5
 
@@ -72,7 +73,7 @@ class Finding:
         return RuleResult(rule=self.rule, outcome=outcome or self.outcome, reason=reason, numbers=kept)
 
 
-def structure_finding(name: str, reference: ColumnSample | None, current: ColumnSample | None) -> Finding | None:
+def structure_finding(name: str, reference: Summary | None, current: Summary | None) -> Finding | None:
     """Find a column that is gone, new, or of another type.
 
     :param name: the column.
@@ -92,7 +93,7 @@ def structure_finding(name: str, reference: ColumnSample | None, current: Column
 
 
 def compare_columns(
-    name: str, reference: ColumnSample, current: ColumnSample, policy: DriftPolicy, *, p_value: float | None = None
+    name: str, reference: Summary, current: Summary, policy: DriftPolicy, *, p_value: float | None = None
 ) -> list[Finding]:
     """Compare a column that both samples have.
 
@@ -103,9 +104,11 @@ def compare_columns(
     :param p_value: p-value of another backend, instead of ours.
     :return: the distribution first, then nulls and infinities where there are any.
     """
-    if reference.kind == "numeric":
-        return _compare_numbers(name, Numbers.of(reference), Numbers.of(current), policy, p_value)
-    return _compare_categories(name, Categories.of(reference), Categories.of(current), policy, p_value)
+    if isinstance(reference, Numbers) and isinstance(current, Numbers):
+        return _compare_numbers(name, reference, current, policy, p_value)
+    if isinstance(reference, Categories) and isinstance(current, Categories):
+        return _compare_categories(name, reference, current, policy, p_value)
+    raise BadInput(f"{name} is {reference.kind} in the reference and {current.kind} now: ask structure_finding first.")
 
 
 def _compare_numbers(

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from airflow_provider_mlops.backends.parquet import write_snapshot
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.hooks.rows import last_time, read_rows, snapshot_path
-from airflow_provider_mlops.hooks.samples import read_samples
 from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -71,27 +69,3 @@ def test_last_time(storage: Storage) -> None:
     untimed = keep(storage, pd.DataFrame({"x": [1]}), None)["snapshot_id"]
     with pytest.raises(BadInput, match="states no time range; take it with time_column"):
         last_time(storage, "d", untimed)
-
-
-def test_samples_have_their_kind(storage: Storage) -> None:
-    """Numbers and booleans are numeric with NaN for null, the rest is categorical with None; what is missing is out."""
-    frame = pd.DataFrame(
-        {
-            "n": [1.5, np.nan],
-            "i": pd.array([1, None], dtype="Int64"),
-            "b": [True, False],
-            "t": ["a", None],
-            "c": pd.Categorical(["u", "v"]),
-        }
-    )
-    found = read_samples(storage, "d", [keep(storage, frame, None)], ["n", "i", "b", "t", "c", "missing"])
-
-    assert {name: sample.kind for name, sample in found.items()} == {
-        "n": "numeric",
-        "i": "numeric",
-        "b": "numeric",
-        "t": "categorical",
-        "c": "categorical",
-    }
-    assert found["t"].values.tolist() == ["a", None]
-    assert np.isnan(found["i"].values[1])

@@ -10,7 +10,7 @@ from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.statistics.columns import ColumnSample
+from airflow_provider_mlops.statistics.columns import ColumnSample, paired
 from airflow_provider_mlops.statistics.drift import detect_drift
 
 
@@ -35,7 +35,7 @@ def letters(n: int, shares: dict[str, float], seed: int = 1) -> ColumnSample:
 
 
 def run(was: ColumnSample, now: ColumnSample, **keys: Any) -> Verdict:
-    return detect_drift({"x": was}, {"x": now}, policy(**keys))
+    return detect_drift(paired({"x": was}, {"x": now}), policy(**keys))
 
 
 def only(verdict: Verdict, rule: str = "x") -> RuleResult:
@@ -86,7 +86,9 @@ def test_rows_that_cannot_show_a_material_effect_are_underpowered() -> None:
 
 def test_an_effect_that_is_large_but_not_proven_is_inconclusive() -> None:
     """A PSI over its threshold with an insignificant test is neither drift nor its absence."""
-    verdict = detect_drift({"x": normal(3_000)}, {"x": normal(3_000, 0.5, seed=2)}, policy(), p_values={"x": 0.5})
+    verdict = detect_drift(
+        paired({"x": normal(3_000)}, {"x": normal(3_000, 0.5, seed=2)}), policy(), p_values={"x": 0.5}
+    )
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "not proven" in only(verdict).reason
@@ -97,7 +99,7 @@ def test_every_correction_finds_one_shift_among_many(correction: str) -> None:
     """One of ten features drifted: it fails and stands first."""
     was = {f"f{i}": normal(3_000, seed=i) for i in range(10)}
     now = {f"f{i}": normal(3_000, 0.5 * (i == 7), seed=50 + i) for i in range(10)}
-    verdict = detect_drift(was, now, policy(correction=correction))
+    verdict = detect_drift(paired(was, now), policy(correction=correction))
 
     assert verdict.outcome is Outcome.FAIL
     assert [result.rule for result in verdict.rules if result.outcome is Outcome.FAIL] == ["f7"]
@@ -115,7 +117,7 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
             | {f"c{i}": categorical(random.integers(0, 5, 400)) for i in range(5)}
             for _ in range(2)
         )
-        verdict = detect_drift(was, now, strict)
+        verdict = detect_drift(paired(was, now), strict)
         alarms += verdict.outcome is Outcome.FAIL
         raw += any(result.numbers["p_value"] < 0.05 for result in verdict.rules)
 
@@ -129,7 +131,7 @@ def test_largest_effects_come_first() -> None:
     was = {name: normal(3_000, seed=i) for i, name in enumerate("abc")}
     now = {name: normal(3_000, shift, seed=9) for name, shift in zip("abc", (0.5, 2.0, 1.0), strict=True)}
 
-    assert [result.rule for result in detect_drift(was, now, policy()).rules] == ["b", "c", "a"]
+    assert [result.rule for result in detect_drift(paired(was, now), policy()).rules] == ["b", "c", "a"]
 
 
 def test_thousands_of_drifted_columns_stay_bounded_in_xcom() -> None:
@@ -137,7 +139,7 @@ def test_thousands_of_drifted_columns_stay_bounded_in_xcom() -> None:
     was = {f"f{i}": numeric(np.arange(500.0)) for i in range(300)}
     now = {f"f{i}": numeric(np.arange(500.0) + 400) for i in range(300)}
 
-    assert len(canonical_json(detect_drift(was, now, policy()).to_xcom())) < 12_000
+    assert len(canonical_json(detect_drift(paired(was, now), policy()).to_xcom())) < 12_000
 
 
 def test_shares_of_categories_that_moved_are_drift() -> None:
@@ -225,7 +227,7 @@ def test_missing_new_and_changed_columns_are_findings() -> None:
     """Structure comes before distribution."""
     was = {"gone": normal(600), "kind": normal(600), "same": normal(600)}
     now = {"new": normal(600), "kind": letters(600, {"a": 1.0}), "same": normal(600)}
-    verdict = detect_drift(was, now, policy())
+    verdict = detect_drift(paired(was, now), policy())
 
     assert verdict.outcome is Outcome.FAIL
     kinds = {result.rule: result.numbers.get("finding") for result in verdict.rules}
@@ -235,7 +237,7 @@ def test_missing_new_and_changed_columns_are_findings() -> None:
 def test_ignored_columns_are_not_compared() -> None:
     """Ids and timestamps stay out."""
     verdict = detect_drift(
-        {"id": normal(600), "x": normal(600)}, {"id": normal(600, 9), "x": normal(600)}, policy(ignore=["id"])
+        paired({"id": normal(600), "x": normal(600)}, {"id": normal(600, 9), "x": normal(600)}), policy(ignore=["id"])
     )
 
     assert verdict.outcome is Outcome.PASS
@@ -244,7 +246,7 @@ def test_ignored_columns_are_not_compared() -> None:
 
 def test_nothing_to_compare_is_inconclusive() -> None:
     """No column, no verdict."""
-    assert detect_drift({}, {}, policy()).outcome is Outcome.INCONCLUSIVE
+    assert detect_drift(paired({}, {}), policy()).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_feature_has_its_own_threshold() -> None:
@@ -258,12 +260,12 @@ def test_a_share_of_features_may_drift_if_the_policy_says_so() -> None:
     """One of ten within 20 %: PASS, said and marked; without the allowance, FAIL."""
     was = {f"f{i}": normal(3_000, seed=i) for i in range(10)}
     now = {f"f{i}": normal(3_000, 0.5 * (i == 7), seed=50 + i) for i in range(10)}
-    allowed = detect_drift(was, now, policy(max_drifted_share=0.2))
+    allowed = detect_drift(paired(was, now), policy(max_drifted_share=0.2))
 
     assert allowed.outcome is Outcome.PASS
     assert "drift_within_share" in allowed.marks
     assert "1 of 10 features drifted" in allowed.rules[0].reason
-    assert detect_drift(was, now, policy(max_drifted_share=0.05)).outcome is Outcome.FAIL
+    assert detect_drift(paired(was, now), policy(max_drifted_share=0.05)).outcome is Outcome.FAIL
 
 
 def test_a_broken_structure_decides_whatever_the_share() -> None:
@@ -271,13 +273,13 @@ def test_a_broken_structure_decides_whatever_the_share() -> None:
     was = {f"f{i}": normal(600, seed=i) for i in range(10)}
     now = {name: column for name, column in was.items() if name != "f3"}
 
-    assert detect_drift(was, now, policy(max_drifted_share=0.9)).outcome is Outcome.FAIL
+    assert detect_drift(paired(was, now), policy(max_drifted_share=0.9)).outcome is Outcome.FAIL
 
 
 def test_p_values_of_another_backend_are_used() -> None:
     """Its p-value, our effect, correction and rows."""
     was, now = {"x": normal(3_000), "y": normal(3_000)}, {"x": normal(3_000, 0.5, 2), "y": normal(3_000, seed=2)}
-    verdict = detect_drift(was, now, policy(), p_values={"x": 1e-6, "y": 1e-6})
+    verdict = detect_drift(paired(was, now), policy(), p_values={"x": 1e-6, "y": 1e-6})
 
     assert only(verdict).outcome is Outcome.FAIL
     assert only(verdict).numbers["method"] == "given"
@@ -287,7 +289,7 @@ def test_p_values_of_another_backend_are_used() -> None:
 
 def test_a_p_value_of_nan_is_inconclusive() -> None:
     """A backend that could not say does not mean "no drift"."""
-    verdict = detect_drift({"x": normal(600)}, {"x": normal(600)}, policy(), p_values={"x": math.nan})
+    verdict = detect_drift(paired({"x": normal(600)}, {"x": normal(600)}), policy(), p_values={"x": math.nan})
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
@@ -296,7 +298,7 @@ def test_a_p_value_of_nan_is_inconclusive() -> None:
 def test_impossible_p_values_are_refused(p_values: dict[str, float]) -> None:
     """Unknown features and figures out of range."""
     with pytest.raises(BadInput):
-        detect_drift({"x": normal(600)}, {"x": normal(600)}, policy(), p_values=p_values)
+        detect_drift(paired({"x": normal(600)}, {"x": normal(600)}), policy(), p_values=p_values)
 
 
 def test_a_policy_about_an_unknown_feature_is_refused() -> None:
@@ -308,7 +310,7 @@ def test_a_policy_about_an_unknown_feature_is_refused() -> None:
 def test_ragged_samples_are_refused() -> None:
     """Columns of one sample have one length."""
     with pytest.raises(BadInput, match="current columns have different lengths: 5, 6"):
-        detect_drift({}, {"a": normal(5), "b": normal(6)}, policy())
+        detect_drift(paired({}, {"a": normal(5), "b": normal(6)}), policy())
 
 
 def test_verdict_is_deterministic_and_json_safe() -> None:
@@ -325,6 +327,6 @@ def test_verdict_is_deterministic_and_json_safe() -> None:
             "n": numeric([np.nan] * 800),
         }
 
-    first, second = (canonical_json(detect_drift(samples(1), samples(2), policy()).to_dict()) for _ in range(2))
+    first, second = (canonical_json(detect_drift(paired(samples(1), samples(2)), policy()).to_dict()) for _ in range(2))
 
     assert first == second

@@ -1,0 +1,215 @@
+"""One column of Parquet files at a time, summed up for comparing: memory holds that column and nothing else.
+
+Numbers (decimals and truth values too) become one sorted array, everything else the counts of its texts. Texts are
+read as dictionaries, so that each different one is decoded once per row group.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_mlops.statistics.arrays import BoolArray
+    from airflow_provider_mlops.statistics.columns import Kind, Summary
+
+BATCH_ROWS = 262_144
+_COMPACT_ROWS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A Parquet file and which of its rows count.
+
+    :param path: the file.
+    :param keep: one truth value per row; None for all rows.
+    """
+
+    path: Path
+    keep: BoolArray | None = None
+
+
+class ParquetColumns:
+    """Columns of Parquet files, in the order of the files.
+
+    :param parts: the files.
+    :raises EvidenceBroken: when a file cannot be read.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = list(parts)
+        self._files = [_metadata(part.path) for part in self._parts]
+        kept = (
+            int(file.num_rows) if part.keep is None else int(part.keep.sum())
+            for part, file in zip(self._parts, self._files, strict=True)
+        )
+        self.rows = sum(kept)
+        self._schemas = [file.schema.to_arrow_schema() for file in self._files]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns that any file has, in the order of their first appearance."""
+        return list(dict.fromkeys(name for schema in self._schemas for name in schema.names))
+
+    def kind(self, name: str) -> Kind | None:
+        """Tell what a column holds.
+
+        :param name: the column.
+        :return: numbers or categories; None where it is missing, or null in every row and of no type.
+        :raises BadInput: when only some of the files have it, or they disagree.
+        """
+        fields = [schema.field(name) if name in schema.names else None for schema in self._schemas]
+        if not any(fields):
+            return None
+        if not all(fields):
+            raise BadInput(f"Column {name!r} is in some of the snapshots that are read together, and not in all.")
+        kinds = {_kind(field.type, name) for field in fields if field is not None} - {None}
+        if len(kinds) > 1:
+            types = ", ".join(sorted({str(field.type) for field in fields if field is not None}))
+            raise BadInput(f"Column {name!r} is of several types in the snapshots that are read together: {types}.")
+        return kinds.pop() if kinds else None
+
+    def batches(self, name: str) -> Iterator[pa.Array]:
+        """Decode a column, a bounded piece after the other.
+
+        :param name: the column.
+        :return: its values in order, of the rows that count.
+        :raises EvidenceBroken: when a file cannot be decoded.
+        """
+        for part, metadata in zip(self._parts, self._files, strict=True):
+            yield from _decoded(part, metadata, name)
+
+    def summary(self, name: str, kind: Kind | None = None) -> Summary | None:
+        """Sum a column up.
+
+        :param name: the column.
+        :param kind: what to take it for where it has no type of its own; else it is not looked at.
+        :return: the summary, None where no file has the column.
+        :raises BadInput: as `kind` does, or where its type cannot be compared.
+        """
+        if name not in self.names:
+            return None
+        found = self.kind(name) or kind or "categorical"
+        return self._numbers(name) if found == "numeric" else self._categories(name)
+
+    def _numbers(self, name: str) -> Summary:
+        from airflow_provider_mlops.statistics.columns import Numbers
+
+        values, filled = load("numpy", "parquet").empty(self.rows), 0
+        for array in self.batches(name):
+            values[filled : filled + len(array)] = floats_of(array)
+            filled += len(array)
+        return Numbers.owning(values)
+
+    def _categories(self, name: str) -> Summary:
+        from airflow_provider_mlops.statistics.columns import Categories
+
+        nulls, counting = 0, TextCounts()
+        for array in self.batches(name):
+            nulls += counting.add(array)
+        return Categories(counting.counts(), nulls)
+
+
+class TextCounts:
+    """Counts how often each text appears, in Arrow, so that only different texts become Python's."""
+
+    def __init__(self) -> None:
+        self._tables: list[pa.Table] = []
+        self._waiting = 0
+
+    def add(self, array: pa.Array) -> int:
+        """Count the values of an array.
+
+        :param array: values of any type but numbers.
+        :return: how many of them are null.
+        """
+        pa, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
+        if pa.types.is_null(array.type):
+            return len(array)
+        found = pc.value_counts(array)
+        values = found.field("values")
+        values = _texts(values.dictionary_decode() if pa.types.is_dictionary(values.type) else values)
+        table = pa.table({"text": values, "rows": found.field("counts")})
+        present = table.filter(pc.is_valid(table["text"]))
+        self._tables.append(present)
+        self._waiting += present.num_rows
+        if self._waiting > _COMPACT_ROWS:
+            self._compact()
+        return len(array) - (pc.sum(present["rows"]).as_py() or 0)
+
+    def counts(self) -> Counter[str]:
+        """Return rows by text."""
+        self._compact()
+        table = self._tables[0] if self._tables else None
+        if table is None:
+            return Counter()
+        return Counter(dict(zip(table["text"].to_pylist(), table["rows"].to_pylist(), strict=True)))
+
+    def _compact(self) -> None:
+        if not self._tables:
+            return
+        whole = load("pyarrow", "parquet").concat_tables(self._tables)
+        summed = whole.group_by("text", use_threads=False).aggregate([("rows", "sum")])
+        self._tables = [summed.select(["text", "rows_sum"]).rename_columns(["text", "rows"])]
+        # Doubling, so that many different texts are not summed up again with every batch.
+        self._waiting = -summed.num_rows
+
+
+def floats_of(array: pa.Array) -> Any:
+    """Return numbers or truth values as floats.
+
+    :param array: Arrow values.
+    :return: a NumPy array, NaN for null.
+    """
+    pa = load("pyarrow", "parquet")
+    if not pa.types.is_float64(array.type):
+        array = array.cast(pa.float64(), safe=False)
+    return array.to_numpy(zero_copy_only=False)
+
+
+def _texts(array: pa.Array) -> pa.Array:
+    pa = load("pyarrow", "parquet")
+    kind = array.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.array([value if value is None else value.hex() for value in array.to_pylist()], pa.string())
+    return array if kind == pa.string() else array.cast(pa.string())
+
+
+def _kind(arrow: pa.DataType, name: str) -> Kind | None:
+    types = load("pyarrow.types", "parquet")
+    if types.is_null(arrow):
+        return None
+    if types.is_nested(arrow):
+        raise BadInput(f"Column {name!r} is of type {arrow}, which cannot be compared; leave it out (ignore).")
+    numeric = types.is_integer(arrow) or types.is_floating(arrow) or types.is_boolean(arrow) or types.is_decimal(arrow)
+    return "numeric" if numeric else "categorical"
+
+
+def _metadata(path: Path) -> Any:
+    pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
+    try:
+        return pq.read_metadata(path)
+    except (pa.ArrowException, OSError, ValueError) as err:
+        raise EvidenceBroken(f"{path} cannot be read as Parquet: {err}") from err
+
+
+def _decoded(part: Part, metadata: Any, name: str) -> Iterator[pa.Array]:
+    pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
+    arrow, start = metadata.schema.to_arrow_schema().field(name).type, 0
+    texts = [name] if pa.types.is_string(arrow) else None
+    try:
+        with pq.ParquetFile(part.path, metadata=metadata, pre_buffer=False, read_dictionary=texts) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[name], use_threads=False):
+                array, stop = batch.column(0), start + batch.num_rows
+                yield array if part.keep is None else array.filter(pa.array(part.keep[start:stop]))
+                start = stop
+    except (pa.ArrowException, OSError, ValueError) as err:
+        raise EvidenceBroken(f"Column {name!r} of {part.path} cannot be decoded: {err}") from err
