@@ -6,6 +6,7 @@ view and dictionary forms; lists of any kind; decimals by precision and scale; U
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.backends.optional import load
@@ -43,6 +44,7 @@ def logical_type(arrow_type: pa.DataType) -> str:
     return str(kind)
 
 
+@functools.lru_cache(maxsize=1024)  # asked for each column of each batch
 def stored_type(arrow_type: pa.DataType) -> pa.DataType:
     """Return the type in which a column is stored: what Parquet cannot hold takes the nearest type that loses nothing.
 

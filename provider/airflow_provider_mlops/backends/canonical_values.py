@@ -7,6 +7,7 @@ Each is a plain concatenation over rows.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -43,24 +44,28 @@ class Values:
     """Validity of a column: all there is to one that holds nulls only."""
 
     def __init__(self) -> None:
-        self._validity = hashlib.sha256()
+        self._validity: Any = None  # the hash, from the first null on
+        self._valid_rows = 0
         self._hash = hashlib.sha256()
 
     def state(self) -> dict[str, Any]:
         """Return the digests of the values so far."""
-        return {"validity": self._validity.hexdigest(), "values": self._hash.hexdigest()}
+        return {"validity": self._validity_digest(), "values": self._hash.hexdigest()}
 
     def update(self, chunk: pa.Array) -> None:
         """Add values.
 
         :param chunk: values as `canonical_types.plain_array` returns them.
         """
-        if chunk.null_count:
-            valid = chunk.is_valid().cast("uint8")
-            self._validity.update(_int_bytes(valid))
+        if self._validity is None and chunk.null_count == 0:
+            self._valid_rows += len(chunk)
             return
-        for start in range(0, len(chunk), len(_ONES)):
-            self._validity.update(_ONES[: len(chunk) - start])
+        if self._validity is None:
+            self._validity = _hash_of_ones(self._valid_rows)
+        self._validity.update(_int_bytes(chunk.is_valid().cast("uint8")))
+
+    def _validity_digest(self) -> str:
+        return _digest_of_ones(self._valid_rows) if self._validity is None else str(self._validity.hexdigest())
 
 
 class _FixedValues(Values):
@@ -82,12 +87,13 @@ class _TextValues(Values):
     def update(self, chunk: pa.Array) -> None:
         super().update(chunk)
         pa, numpy = load("pyarrow", "parquet"), load("numpy", "parquet")
-        wide = chunk.cast(pa.large_string() if self._text else pa.large_binary())
-        if wide.null_count:
-            wide = wide.fill_null("" if self._text else b"")
-        _, offsets, data = wide.buffers()
-        bounds = numpy.frombuffer(offsets, dtype="<i8", count=len(wide) + 1, offset=8 * wide.offset)
-        self._lengths.update(numpy.diff(bounds).data)
+        if chunk.null_count:
+            # What lies under a null counts as empty.
+            chunk = chunk.fill_null("" if self._text else b"")
+        width = 8 if chunk.type in (pa.large_string(), pa.large_binary()) else 4
+        _, offsets, data = chunk.buffers()
+        bounds = numpy.frombuffer(offsets, dtype=f"<i{width}", count=len(chunk) + 1, offset=width * chunk.offset)
+        self._lengths.update(numpy.diff(bounds).astype("<i8", copy=False).data)
         if data is not None:
             self._hash.update(memoryview(data)[int(bounds[0]) : int(bounds[-1])])
 
@@ -106,7 +112,7 @@ class _ListValues(Values):
 
     def state(self) -> dict[str, Any]:
         return {
-            "validity": self._validity.hexdigest(),
+            "validity": self._validity_digest(),
             "lengths": self._lengths.hexdigest(),
             "items": self._items.state(),
         }
@@ -131,12 +137,25 @@ class _StructValues(Values):
         self._fields = [values_of(stored_type(field.type)) for field in kind]
 
     def state(self) -> dict[str, Any]:
-        return {"validity": self._validity.hexdigest(), "fields": [item.state() for item in self._fields]}
+        return {"validity": self._validity_digest(), "fields": [item.state() for item in self._fields]}
 
     def update(self, chunk: pa.Array) -> None:
         super().update(chunk)
         for values, field in zip(chunk.flatten(), self._fields, strict=True):
             field.update(plain_array(values))
+
+
+def _hash_of_ones(rows: int) -> Any:
+    found = hashlib.sha256()
+    for start in range(0, rows, len(_ONES)):
+        found.update(_ONES[: rows - start])
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _digest_of_ones(rows: int) -> str:
+    """Digest of the validity of a column without nulls: the same for all such columns of a table."""
+    return str(_hash_of_ones(rows).hexdigest())
 
 
 def _fixed_width_bytes(chunk: pa.Array) -> Iterable[Any]:

@@ -109,7 +109,7 @@ class _ColumnFacts:
             plain = plain_array(chunk)
             self.digest.update(plain)
             self._nulls += plain.null_count
-            if self._is_ordered:
+            if self._is_ordered and not self._spans(chunk):
                 self._widen(*_extremes(chunk, plain))
 
     def add_nulls(self, kind: pa.DataType, rows: int) -> None:
@@ -134,6 +134,14 @@ class _ColumnFacts:
     def stated_extremes(self) -> tuple[Any, Any]:
         low, high = self.extremes or (None, None)
         return _plain(low), _plain(high)
+
+    def _spans(self, chunk: pa.Array) -> bool:
+        """Whether no entry of the chunk's dictionary, used or not, lies beyond the extremes so far."""
+        if self.extremes is None or not load("pyarrow.types", "parquet").is_dictionary(chunk.type):
+            return False
+        found = load("pyarrow.compute", "parquet").min_max(plain_array(chunk.dictionary))
+        low, high = _python(found["min"]), _python(found["max"])
+        return low is None or bool(self.extremes[0] <= low and high <= self.extremes[1])
 
     def _widen(self, low: Any, high: Any) -> None:
         if low is None:

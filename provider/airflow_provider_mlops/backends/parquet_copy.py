@@ -16,7 +16,7 @@ from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.parquet_reader import decoded_batches
 from airflow_provider_mlops.backends.parquet_writer import HASH_THREADS, no_rows
 from airflow_provider_mlops.backends.progress import Progress, Report
-from airflow_provider_mlops.backends.snapshot_files import file_facts, part_name, write_manifest
+from airflow_provider_mlops.backends.snapshot_files import part_name, write_manifest
 from airflow_provider_mlops.backends.source_file import SourceFile, SteadyFile
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import seal
@@ -108,8 +108,8 @@ class _Source:
 
 
 def _copied(file: SteadyFile, target: Path) -> dict[str, Any]:
-    file.copy(target)
-    return {**file_facts(target), "source": file.name}
+    sha256 = file.copy(target)
+    return {"name": target.name, "bytes": file.size, "sha256": sha256, "source": file.name}
 
 
 def _batches(source: _Source) -> Iterator[pa.RecordBatch]:

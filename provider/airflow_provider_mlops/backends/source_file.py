@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,20 +63,39 @@ class SteadyFile:
                 "nobody writes to any more, or a copy of it."
             )
 
-    def copy(self, target: Path) -> None:
-        """Copy the file, piece by piece.
+    def copy(self, target: Path) -> str:
+        """Copy the file, piece by piece, and hash it on the way.
 
         :param target: path that does not exist yet.
+        :return: hexadecimal SHA-256 of the bytes.
         :raises BadInput: when the file was changed meanwhile.
         """
-        if self.local is not None:
-            shutil.copyfile(self.local, target)
-        else:
-            with self.file.open("rb") as opened, target.open("xb") as file:
-                shutil.copyfileobj(opened, file, COPY_BYTES)
+        # Without a buffer of its own a local file is read straight into ours.
+        opened = self.local.open("rb", buffering=0) if self.local is not None else self.file.open("rb")
+        with opened, target.open("xb", buffering=0) as file:
+            sha256, size = poured(opened, file)
         self.check()
-        if (size := target.stat().st_size) != self.size:
+        if size != self.size:
             raise BadInput(f"{self.file} gave {size:,} bytes instead of {self.size:,}; it was changed, or is cut off.")
+        return sha256
+
+
+def poured(source: Any, target: Any) -> tuple[str, int]:
+    """Copy what is left of an open file to another one.
+
+    :param source: open for reading bytes.
+    :param target: open for writing bytes.
+    :return: hexadecimal SHA-256 and number of the bytes.
+    """
+    digest, size = hashlib.sha256(), 0
+    buffer = memoryview(bytearray(COPY_BYTES))
+    while count := source.readinto(buffer):
+        digest.update(buffer[:count])
+        rest = buffer[:count]
+        while rest:
+            rest = rest[target.write(rest) :]
+        size += count
+    return digest.hexdigest(), size
 
 
 def _look(file: SourceFile) -> tuple[int, dict[str, Any]]:

@@ -300,10 +300,10 @@ def test_source_that_changes_while_it_is_read(
     rows: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     """A file that somebody writes to meanwhile is an error, whatever was written."""
-    copy = source_file.shutil.copyfile
+    pour = source_file.poured
 
-    def copied_and_changed(source: Path, target: Path) -> Path:
-        found = copy(source, target)
+    def poured_and_changed(source: Any, target: Any) -> tuple[str, int]:
+        found = pour(source, target)
         if change == "append":
             with rows.open("ab") as file:
                 file.write(b"more")
@@ -314,7 +314,7 @@ def test_source_that_changes_while_it_is_read(
             rows.with_name("new").rename(rows)
         return found
 
-    monkeypatch.setattr(source_file.shutil, "copyfile", copied_and_changed)
+    monkeypatch.setattr(source_file, "poured", poured_and_changed)
     with pytest.raises(BadInput, match=r"rows\.parquet was changed while it was read"):
         write_snapshot_files([rows], folder, {})
     assert not (folder / MANIFEST).exists()
