@@ -10,9 +10,9 @@ from tests.support.lab import DATASET, SYNTHETIC
 from tests.support.steps import STEPS, arguments_of
 
 # What these return is what they found to do, which is nothing the second time.
-REPAIRS = ("reconcile",)
-# A claim and a rollback belong to the run that asks.
-OF_THEIR_RUN = ("claim", "rollback")
+REPAIRS = ("reconcile", "notify")
+# A claim, a rollback and a question belong to the run that asks.
+OF_THEIR_RUN = ("claim", "rollback", "ask", "remind")
 LATER = {"run_id": "manual__later", "run_type": "manual"}
 
 

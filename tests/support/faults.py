@@ -14,12 +14,15 @@ from unittest.mock import patch
 
 import mlflow
 
+from tests.support.approval import Desk
 from tests.support.lab import Lab
 
 # What changes the world outside the process. The ledger's record is the link, the stored folder the rename.
 EFFECTS: dict[str, tuple[Any, str]] = {
     "publish": (pathlib.Path, "rename"),
     "record": (os, "link"),
+    "ask": (Desk, "ask"),
+    "send": (Desk, "send"),
     **{
         name: (mlflow.MlflowClient, name)
         for name in (

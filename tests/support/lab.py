@@ -22,6 +22,7 @@ from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOpe
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -32,7 +33,7 @@ from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
 from tests.support.airflow import fake_context
-from tests.support.approval import AnsweredApproval
+from tests.support.approval import AnsweredApproval, AskingApproval, Desk, RemindingApproval, Sender
 
 if TYPE_CHECKING:
     import pytest
@@ -257,6 +258,7 @@ class Lab:
             "versions": len(client.search_model_versions(f"name = '{self.model}'")),
             "aliases": self.aliases(),
             "tags": self.tags(),
+            **Desk.lies_there(self.root),
             "records": Counter((record.kind, record.mode, record.outcome) for record in records),
             "problems": [problem for chain in chains(root) for problem in Ledger(root, chain).verify()],
         }
@@ -304,6 +306,9 @@ class Lab:
             "gate": (GateModelOperator, {**model, "policy": "policy.yaml"}),
             "promote": (PromoteModelOperator, model),
             "answer": (AnsweredApproval, model),
+            "ask": (AskingApproval, model),
+            "remind": (RemindingApproval, model),
+            "notify": (NotifyOperator, {**model, "notifiers": [Sender()]}),
             "card": (ModelCardOperator, model),
             "rollback": (RollbackModelOperator, {**model, "reason": "too many false alarms"}),
             "retire": (RetireModelOperator, {**model, "reason": "superseded", "retain_until": "2030-12-31"}),

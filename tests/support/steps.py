@@ -51,6 +51,9 @@ STEPS = {
     "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
     "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
     "answer": Step("evaluated", ("record", "record")),
+    "ask": Step("evaluated", ("record", "ask", "record", "send")),
+    "remind": Step("evaluated", ("record", "ask", "record", "send", "record", "send")),
+    "notify": Step("promoted", ("record", "send", "record", "send")),
     "card": Step("promoted", ("log_artifacts", "publish", "record", "set_model_version_tag", "update_model_version")),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "rollback": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
@@ -91,7 +94,7 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             return {"manifest_hash": facts["train"]["manifest_hash"]}
         case "gate":
             return {"evaluation_id": facts["evaluate"]["evaluation_id"]}
-        case "answer":
+        case "answer" | "ask" | "remind":
             (lab.root / "undecided.yaml").write_text(UNDECIDED)
             gate = lab.run("gate", evaluation_id=facts["evaluate"]["evaluation_id"], policy="undecided.yaml")
             return {"gate_record": gate["record"]}
@@ -104,7 +107,7 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
 
 def _of_move(step: str, lab: Lab) -> dict[str, Any]:
     match step:
-        case "rollback":
+        case "rollback" | "notify":
             return {}
         case "retire":
             return {"version": "2", "drop_champion": True}

@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_mlops.core.approval import APPROVED
 from airflow_provider_mlops.core.approvers import Approver
+from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Outcome
 
 MOST_REASON = 500
 
@@ -71,6 +76,26 @@ def described(body: Mapping[str, Any]) -> str:
     return f"version {body['version']} {body['decision']} by {body['approver'] or 'nobody'}{why}{void}"
 
 
+def record_answer(ledger: Ledger, gate: Record, request: Record, run: RunFacts, **answer: Any) -> Record:
+    """Record the answer to a verdict; the first one counts.
+
+    :param ledger: the model's ledger.
+    :param gate: the gate's record.
+    :param request: the record of the question.
+    :param run: the run that asks.
+    :param answer: what `answer_body` takes.
+    :return: the record, or the one of the answer that came first.
+    """
+    return ledger.append(
+        kind="approval",
+        key=sha256_of({"step": "approval", "gate": gate.hash}),
+        body=answer_body(gate, request, **answer),
+        run=run.to_record(),
+        mode=run.mode,
+        outcome=Outcome.PASS if answer["decision"] == APPROVED else Outcome.FAIL,
+    )
+
+
 def answer_body(
     gate: Record,
     request: Record,
@@ -105,3 +130,15 @@ def answer_body(
         "responded_at": None if responded_at is None else str(responded_at),
         "reason": str(reason or "")[:MOST_REASON],
     }
+
+
+def answer_result(model: str, gate: Record, answer: Record | None) -> dict[str, Any]:
+    """Return what the step that asks hands on.
+
+    :param model: name of the registered model.
+    :param gate: the gate's record.
+    :param answer: the record of the answer; None where nobody was asked.
+    """
+    shown = {name: answer.body[name] if answer else None for name in ("decision", "approver", "reason")}
+    version = gate.body["candidate_version"]
+    return {"model_name": model, "version": version, **shown, "record": answer.hash if answer else None}

@@ -34,6 +34,7 @@ class LedgerNotifier(BaseNotifier):
     """
 
     template_fields: Sequence[str] = ("model_name", "ledger_root")
+    claims = True
 
     def __init__(
         self,

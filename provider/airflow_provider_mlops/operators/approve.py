@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
@@ -13,7 +14,14 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airflow_provider_mlops.core.approval import APPROVED, REJECTED, VOID, approval_of
 from airflow_provider_mlops.core.approval_policy import demand_of
-from airflow_provider_mlops.core.approval_records import answer_body, approvers_of, described, end_of, request_body
+from airflow_provider_mlops.core.approval_records import (
+    answer_result,
+    approvers_of,
+    described,
+    end_of,
+    record_answer,
+    request_body,
+)
 from airflow_provider_mlops.core.approvers import check_four_eyes, check_member
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import FinalError
@@ -35,6 +43,7 @@ from airflow_provider_mlops.core.waiting import (
 from airflow_provider_mlops.hooks.approvers import allowed_approvers
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.telling import call_once
 from airflow_provider_mlops.operators.base import bundle_file, run_facts
 
 if TYPE_CHECKING:
@@ -65,7 +74,8 @@ class ModelApprovalOperator(ApprovalOperator):
     :param remind_after: how long after the question the reminders are sent.
     :param escalate_after: how long after the question the escalations are sent.
     :param reminders: notifiers that remind.
-    :param escalations: notifiers that call for somebody else.
+    :param escalations: notifiers that call for somebody else. All notifiers see the message as ``news``; each is
+        claimed in the ledger before it is called, so that no retry calls it twice.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
     :param kwargs: further arguments of `ApprovalOperator`: ``subject`` and ``body`` (templated; default: as described),
@@ -157,7 +167,7 @@ class ModelApprovalOperator(ApprovalOperator):
         gate = gate_by_hash(records, self.model_name, self.gate_record)
         if run.mode is not Mode.LIVE:
             self.log.info("This run is in %s mode: nobody is asked.", run.mode.value)
-            return self._result(gate, None)
+            return answer_result(self.model_name, gate, None)
         if (answer := approval_of(records, gate.hash)) is not None:
             self.log.info("This verdict was answered before: %s.", answer.body["decision"])
             return self._finish(context, gate, answer)
@@ -167,12 +177,12 @@ class ModelApprovalOperator(ApprovalOperator):
         need = need_of(gate, self.model_name, hook)
         self.log.info("%s", need.reason)
         if not need.human:
-            return self._result(gate, None)
+            return answer_result(self.model_name, gate, None)
         request = self._request(context, ledger, gate, run)
         left = left_until(end_of(request))
         if left is not None and left <= timedelta(0):
             self.log.info("The time for an answer has ended.")
-            return self._finish(context, gate, self._record(ledger, gate, request, run, decision=REJECTED))
+            return self._finish(context, gate, record_answer(ledger, gate, request, run, decision=REJECTED))
         if void := void_now(records, gate, self.model_name, hook, self.ledger_root):
             self.log.warning("An approval would be void. %s", void)
         question = question_of(records, gate, request, need.reason, void, self.model_name, hook)
@@ -180,7 +190,7 @@ class ModelApprovalOperator(ApprovalOperator):
         if (allowed := approvers_of(request)) is not None:
             self.assigned_users = [{"id": approver.id, "name": approver.name} for approver in allowed]
         self.response_timeout = left
-        return self._ask(context, request)
+        return self._ask(context, ledger, request, run)
 
     def _request(self, context: Context, ledger: Ledger, gate: Record, run: RunFacts) -> Record:
         """Record once in a run who is asked and for how long, so that a retry neither forgets nor prolongs it."""
@@ -202,11 +212,14 @@ class ModelApprovalOperator(ApprovalOperator):
         return ledger.append(kind="approval_request", key=key, body=body, run=run.to_record(), mode=run.mode)
 
     def _after(self) -> dict[str, timedelta | None]:
-        escalation = (self.escalations, self.escalate_after)
-        return read_moments({REMINDER: (self.reminders, self.remind_after), ESCALATION: escalation})
+        given = {REMINDER: (self.reminders, self.remind_after), ESCALATION: (self.escalations, self.escalate_after)}
+        return read_moments(given)
 
-    def _ask(self, context: Context, request: Record) -> Any:
+    def _ask(self, context: Context, ledger: Ledger, request: Record, run: RunFacts) -> Any:
         """Let Airflow ask and wait; where somebody is to be reminded, by a trigger that wakes this task."""
+        # Airflow calls the notifiers at each try, once it has the question; so each is called by the first that can.
+        once = partial(call_once, run=run, ledger=ledger, record=request, notifiers=self.notifiers, retry=True)
+        self.notifiers = [cast("BaseNotifier", once)]
         if not moments_after(request.time, self._after(), None):
             return super().execute(context)
         try:
@@ -231,14 +244,12 @@ class ModelApprovalOperator(ApprovalOperator):
     def _remind(self, context: Context, moment: str) -> None:
         """Call the notifiers of a moment, then wait on; one that fails is logged, and the question stands."""
         run, ledger = run_facts(context), model_ledger(self.model_name, self.ledger_root)
-        gate = gate_by_hash(ledger.records(), self.model_name, self.gate_record)
+        request = self._request(context, ledger, gate_by_hash(ledger.records(), self.model_name, self.gate_record), run)
         self.log.info("Nobody has answered yet: %s.", moment)
-        for notifier in self.escalations if moment == ESCALATION else self.reminders:
-            try:
-                notifier({**context, "mlops_moment": moment})
-            except Exception as err:  # noqa: BLE001 - whatever a notifier raises, the question must not be lost by it
-                self.log.warning("A notifier of the %s failed: %s", moment, type(err).__name__)
-        self._wait(context, self._request(context, ledger, gate, run), moment)
+        notifiers = self.escalations if moment == ESCALATION else self.reminders
+        for failure in call_once(context, run, ledger, request, notifiers, moment=moment):
+            self.log.warning("The %s is not complete: %s", moment, failure)
+        self._wait(context, request, moment)
 
     def _take(self, context: Context, event: Mapping[str, Any]) -> Any:
         """Check who answered, and that the question still stands, then record the answer."""
@@ -261,7 +272,7 @@ class ModelApprovalOperator(ApprovalOperator):
             involved = involved_in(records, gate, self.model_name, run.triggered_by) if four_eyes else {}
             check_four_eyes(user, involved, allowed or ())
             void = void_now(records, gate, self.model_name, MlflowHook(self.mlflow_conn_id), self.ledger_root)
-        answer = self._record(
+        answer = record_answer(
             ledger,
             gate,
             request,
@@ -274,29 +285,14 @@ class ModelApprovalOperator(ApprovalOperator):
         )
         return self._finish(context, gate, answer)
 
-    def _record(self, ledger: Ledger, gate: Record, request: Record, run: RunFacts, **answer: Any) -> Record:
-        return ledger.append(
-            kind="approval",
-            key=sha256_of({"step": "approval", "gate": gate.hash}),
-            body=answer_body(gate, request, **answer),
-            run=run.to_record(),
-            mode=run.mode,
-            outcome=Outcome.PASS if answer["decision"] == APPROVED else Outcome.FAIL,
-        )
-
     def _finish(self, context: Context, gate: Record, answer: Record) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.approval import keep_answer
 
         keep_answer(MlflowHook(self.mlflow_conn_id), self.model_name, self.ledger_root)
-        result, body = self._result(gate, answer), answer.body
-        self.log.info("The answer: %s.", described(body))
+        result = answer_result(self.model_name, gate, answer)
+        self.log.info("The answer: %s.", described(answer.body))
         if answer.outcome != Outcome.PASS and context["task"].downstream_list:
             # Skipping ends the task by an exception, so that the result must be pushed before it.
             context["ti"].xcom_push(key="return_value", value=result)
             self.skip(ti=context["ti"], tasks=context["task"].downstream_list)
         return result
-
-    def _result(self, gate: Record, answer: Record | None) -> dict[str, Any]:
-        shown = {name: answer.body[name] if answer else None for name in ("decision", "approver", "reason")}
-        version = gate.body["candidate_version"]
-        return {"model_name": self.model_name, "version": version, **shown, "record": answer.hash if answer else None}

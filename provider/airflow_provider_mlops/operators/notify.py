@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.canonical import sha256_of
-from airflow_provider_mlops.core.errors import BadInput, TransientError
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
-from airflow_provider_mlops.core.messages import INFO, SEVERITIES, TOLD, Message, message_key, message_of
+from airflow_provider_mlops.core.messages import INFO, SEVERITIES, TOLD, message_key, message_of
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.telling import channel_of, claim_message, send_message
 from airflow_provider_mlops.operators.base import MLOpsOperator
 
 if TYPE_CHECKING:
@@ -113,68 +110,15 @@ def tell(
             continue
         for notifier in notifiers:
             key = message_key(record, channel or channel_of(notifier), moment)
-            if (claim := _claim(ledger, key, record, run)) is None:
+            if (claim := claim_message(ledger, key, record, run)) is None:
                 before += 1
                 continue
-            _send(ledger, claim, notifier, context, message, run)
+            send_message(ledger, claim, notifier, context, message, run)
             sent += 1
     return sent, before
-
-
-def channel_of(notifier: BaseNotifier) -> str:
-    """Name where a notifier sends to: its class, and a digest of its settings, so that two of a class are two.
-
-    :param notifier: the notifier, before its templates are rendered.
-    """
-    settings = {name: repr(getattr(notifier, name, None)) for name in notifier.template_fields}
-    return f"{type(notifier).__name__}/{sha256_of(settings).removeprefix('sha256:')[:12]}"
 
 
 def _of_run(record: Record, run: RunFacts, *, task_only: bool) -> bool:
     names = ("dag_id", "run_id", "task_id", "map_index") if task_only else ("dag_id", "run_id")
     same = all(record.run.get(name) == getattr(run, name) for name in names)
     return same and record.mode == run.mode
-
-
-def _claim(ledger: Ledger, key: str, record: Record, run: RunFacts) -> Record | None:
-    """Claim a message; None when it was sent, or another task is sending it."""
-    attempts = [r for r in ledger.records("notification") if r.body["message"] == key]
-    if attempts and attempts[-1].outcome != Outcome.FAIL:
-        return None
-    number, token = 1 + sum(r.outcome == Outcome.FAIL for r in attempts), uuid.uuid4().hex
-    claim = ledger.append(
-        kind="notification",
-        key=sha256_of({"message": key, "attempt": number}),
-        body={
-            "partition_key": record.body.get("partition_key"),
-            "record_hash": record.hash,
-            "message": key,
-            "attempt": number,
-            "claim": token,
-            "error": None,
-        },
-        run=run.to_record(),
-        mode=run.mode,
-    )
-    return claim if claim.body["claim"] == token else None
-
-
-def _send(
-    ledger: Ledger, claim: Record, notifier: BaseNotifier, context: Context, message: Message, run: RunFacts
-) -> None:
-    """Send, and say so when it failed: then the message may be claimed again."""
-    try:
-        # Rendering changes a notifier for good. Not `message`: where a notifier has a field of that name it hides this.
-        copy.deepcopy(notifier)({**context, "news": message})
-    except Exception as err:  # noqa: BLE001 - whatever a notifier raises
-        ledger.append(
-            kind="notification",
-            key=sha256_of({"message": claim.body["message"], "failed": claim.body["attempt"]}),
-            # The type alone: what a notifier says about an address may hold its token.
-            body={**claim.body, "error": type(err).__name__},
-            run=run.to_record(),
-            mode=run.mode,
-            outcome=Outcome.FAIL,
-        )
-        # Airflow's notifier has logged the rest, where Airflow masks what connections hold.
-        raise TransientError(f"{type(notifier).__name__} could not send: {type(err).__name__}.") from None
