@@ -234,10 +234,10 @@ def test_every_option_is_documented() -> None:
 
 
 def test_every_kind_of_record_is_documented() -> None:
-    """What operators, hooks and commands append, and moves of an alias, are the headings of the page, no others."""
+    """What the core, operators, hooks and commands append, and moves of an alias, are the headings of the page, no others."""
     appended = {
         keyword.value.value
-        for folder in ("operators", "hooks", "cli")
+        for folder in ("core", "operators", "hooks", "cli")
         for path in (PACKAGE / folder).glob("*.py")
         for call in ast.walk(ast.parse(text_of(path)))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "append"
