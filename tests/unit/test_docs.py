@@ -234,7 +234,7 @@ def test_every_option_is_documented() -> None:
 
 
 def test_every_kind_of_record_is_documented() -> None:
-    """What core, operators, hooks and commands append, and moves of an alias, are the headings of the page, no others."""
+    """What is appended anywhere, and moves of an alias, are the headings of the page, no others."""
     appended = {
         keyword.value.value
         for folder in ("core", "operators", "hooks", "cli")
