@@ -21,6 +21,7 @@ from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.replay import ReplayModelOperator
 from airflow_provider_mlops.operators.retire import RetireModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
 from airflow_provider_mlops.operators.rollback import RollbackModelOperator
@@ -217,4 +218,12 @@ with DAG(
         reason="{{ params.reason }}",
     )
     # [END example_erase]
+    # [START example_replay]
+    replay = ReplayModelOperator(
+        task_id="replay",
+        model_name="flight_delays",
+        version="{{ params.version }}",
+        require="L1",
+    )
+    # [END example_replay]
 # [END howto_one_by_one]

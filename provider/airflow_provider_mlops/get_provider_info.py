@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                 "promote",
                 "reconcile",
                 "register",
+                "replay",
                 "retire",
                 "retrain",
                 "rollback",
@@ -47,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [_modules("triggers", "approval", "mlflow")],
         "connection-types": [_MLFLOW_CONNECTION, _LEDGER_CONNECTION],
         "extra-links": [
+            f"{_PACKAGE}.links.certificate.CertificateLink",
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
             f"{_PACKAGE}.links.storage.SnapshotLink",
             *(

@@ -13,8 +13,8 @@ from airflow.sdk.definitions._internal.types import NOTSET
 ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR = "flight_delays_lifecycle", "flight_delays_monitor"
 RELEASE_NOTE, RETRAIN = "flight_delays_release_note", "flight_delays_retrain"
-APPROVE, ROLLBACK = "flight_delays_approve", "model_rollback"
-DAGS = (APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK)
+APPROVE, ROLLBACK, REPLAY = "flight_delays_approve", "model_rollback", "audit_replay"
+DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK)
 WIRING = {
     APPROVE: [("verdict", ["approve", "promote"]), ("approve", ["promote"]), ("promote", [])],
     LIFECYCLE: [
@@ -40,6 +40,7 @@ WIRING = {
         ("retraining.promote", ["retraining.model_card"]),
         ("retraining.model_card", []),
     ],
+    REPLAY: [("replay", [])],
     ROLLBACK: [("rollback", [])],
 }
 
@@ -92,7 +93,7 @@ def test_runs_go_one_by_one(bag: BundleDagBag, dag_id: str) -> None:
     assert bag.dags[dag_id].max_active_runs == 1
 
 
-@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR, RETRAIN, ROLLBACK])
+@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR, RETRAIN, ROLLBACK, REPLAY])
 def test_tasks_try_again(bag: BundleDagBag, dag_id: str) -> None:
     """The world breaks now and then: each task has retries, some seconds apart."""
     tasks = bag.dags[dag_id].tasks

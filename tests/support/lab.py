@@ -26,6 +26,7 @@ from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
+from airflow_provider_mlops.operators.replay import ReplayModelOperator
 from airflow_provider_mlops.operators.retire import RetireModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
 from airflow_provider_mlops.operators.rollback import RollbackModelOperator
@@ -320,6 +321,7 @@ class Lab:
             ),
             "claim": (ClaimRetrainingOperator, model),
             "erase": (EraseRowsOperator, dataset),
+            "replay": (ReplayModelOperator, model),
         }
 
 

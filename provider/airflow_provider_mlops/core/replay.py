@@ -13,6 +13,8 @@ class Level(StrEnum):
 
     L0 = "L0"  # the same canonical digest of the artifact, hence the same learned parameters
     L1 = "L1"  # the same predictions, bit by bit
+    L2 = "L2"  # other predictions, but the recorded metrics within a tolerance
+    L3 = "L3"  # other metrics, but the recorded verdict
     ERASED = "erased"  # another model, from the rows that lawful erasures have left
     NONE = "none"
     NO_RECORD = "no record"
@@ -27,8 +29,8 @@ def compare_training(record: Mapping[str, Any], replayed: Mapping[str, Any]) -> 
     :return: the level and one sentence per difference, causes first; a difference of code or environment is listed
         even when the result agrees.
     """
-    differences = _code_differences(record["manifest"]["code_files"], replayed["code_files"])
-    differences += _environment_differences(record["environment"], replayed["environment"])
+    differences = code_differences(record["manifest"]["code_files"], replayed["code_files"])
+    differences += environment_differences(record["environment"], replayed["environment"])
     if (threshold := _threshold_difference(record, replayed)) is not None:
         return Level.NONE, [*differences, threshold]
     if record["model_digest"] == replayed["model_digest"]:
@@ -67,6 +69,8 @@ def replay_verdict(level: Level, differences: list[str]) -> Verdict:
     outcomes = {
         Level.L0: (Outcome.PASS, "The replay gave the same model, parameter by parameter (L0)."),
         Level.L1: (Outcome.PASS, "The replay gave the same predictions bit by bit, in another artifact (L1)."),
+        Level.L2: (Outcome.PASS, "The replay gave the recorded metrics, by other predictions (L2)."),
+        Level.L3: (Outcome.PASS, "The replay gave the recorded verdict, by other metrics (L3)."),
         Level.ERASED: (Outcome.INCONCLUSIVE, "The rows of the record are not all there: some were lawfully erased."),
         Level.NONE: (Outcome.FAIL, "The replay gave another model or operating threshold than the record."),
         Level.NO_RECORD: (Outcome.INCONCLUSIVE, "There is no live record to compare with."),
@@ -83,12 +87,24 @@ def _threshold_difference(recorded: Mapping[str, Any], found: Mapping[str, Any])
     return f"operating threshold: recorded {before.get('value')}, replayed {now.get('value')}"
 
 
-def _code_differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+def code_differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Name the modules whose source is not the recorded one.
+
+    :param recorded: module name to SHA-256 of its source, as recorded.
+    :param found: the same, as it is now.
+    :return: one sentence, or none.
+    """
     changed = sorted(name for name in recorded.keys() | found.keys() if recorded.get(name) != found.get(name))
     return [f"code differs from the record in {', '.join(changed[:10])}"] if changed else []
 
 
-def _environment_differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+def environment_differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Name what of the environment differs.
+
+    :param recorded: facts of the environment, as recorded.
+    :param found: the same facts, as they are now.
+    :return: one sentence per difference.
+    """
     before, now = _flat(recorded), _flat(found)
     return [
         f"environment: {name} was {before.get(name)}, is {now.get(name)}"

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-__all__ = ["ScoredRows", "load_model", "read_scores", "score_table", "score_test_rows", "store_scores"]
+__all__ = [
+    "ScoredRows",
+    "load_model",
+    "read_scores",
+    "score_again",
+    "score_table",
+    "score_test_rows",
+    "store_scores",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,23 @@ def load_model(hook: MlflowHook, training: Record, *, allow_pickle: bool = False
     with tempfile.TemporaryDirectory(prefix="mlops-model-") as folder, hook.session() as client:
         path = models.download_model_file(client, body["logged_model_id"], Path(folder), body["archive_sha256"])
         return sk.read_model(path, sha256=body["archive_sha256"], trusted_types=body["manifest"]["trusted_types"])
+
+
+def score_again(storage: Storage, contender: Contender, estimator: Any) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    """Score the labelled test rows of a training by another estimator than the recorded one.
+
+    :param storage: where the snapshots lie.
+    :param contender: the training.
+    :param estimator: the estimator that scores in its place.
+    :return: the row ids, and the score columns as `score_columns` names those of the candidate.
+    :raises BadInput: when the estimator cannot score the rows.
+    :raises EvidenceBroken: when the test snapshot is missing or was changed.
+    """
+    rows = _test_rows(storage, contender.manifest)
+    features, _, _ = _split(rows, contender)
+    scores = _score(estimator, features, contender.task, "the replayed candidate")
+    row_ids = rows.loc[features.index, contender.manifest["row_id"]].astype(str).to_numpy()
+    return row_ids, score_columns(CANDIDATE, scores, contender.classes)
 
 
 def _test_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFrame:

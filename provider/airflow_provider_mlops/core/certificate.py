@@ -1,0 +1,174 @@
+"""The certificate of a replay: what was recorded, what came out again, how far both agree, and what explains the rest.
+
+It is a plain mapping without a time or a run in it: two replays that found the same give the same certificate. Who
+replayed when stands in the record that names it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.replay import Level
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+
+SCHEMA = 1
+LEVELS = (Level.L0, Level.L1, Level.L2, Level.L3)
+"""Strictest first: each asks for less than the one before it."""
+
+MEANINGS: Mapping[Level, str] = MappingProxyType(
+    {
+        Level.L0: "the same model, parameter by parameter (equal canonical digests)",
+        Level.L1: "the same predictions, bit by bit",
+        Level.L2: "the recorded metrics within the tolerance, by other predictions",
+        Level.L3: "the recorded verdict, by other metrics",
+        Level.ERASED: "another model, from the rows that lawful erasures have left",
+        Level.NONE: "nothing of it: neither model nor predictions, metrics or verdict",
+        Level.NO_RECORD: "nothing: there is no record to replay",
+    }
+)
+
+
+class Cause(StrEnum):
+    """Why a replay may differ from its record."""
+
+    DATA_ERASED = "data erased"
+    DATA_MISSING = "data missing"
+    CODE = "code changed"
+    ENVIRONMENT = "environment changed"
+    NONDETERMINISM = "nondeterminism measured"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it was recorded.
+
+    :param cause: what kind of thing.
+    :param detail: one sentence.
+    """
+
+    cause: Cause
+    detail: str
+
+
+def check_require(value: str) -> Level:
+    """Read the level that a replay must reach.
+
+    :param value: ``L0`` to ``L3``.
+    :return: the level.
+    :raises BadInput: when it is none of these.
+    """
+    if value not in LEVELS:
+        raise BadInput(f"require={value!r} must be one of: {', '.join(LEVELS)}.")
+    return Level(value)
+
+
+def level_reached(model: Level, metrics: bool | None, verdict: bool | None) -> Level:
+    """Combine what was compared into one level.
+
+    :param model: the level at which the models agree, ``L0``, ``L1`` or less.
+    :param metrics: whether the metrics agree within the tolerance; None where there was nothing to compare.
+    :param verdict: whether the gate comes to the recorded verdict; None where there was nothing to compare.
+    :return: the strictest level that holds.
+    """
+    if model in (Level.L0, Level.L1, Level.NO_RECORD):
+        return model
+    if metrics:
+        return Level.L2
+    if verdict:
+        return Level.L3
+    return model
+
+
+def reproduced(level: Level, require: Level, differences: Sequence[Difference]) -> RuleResult:
+    """Judge whether a replay reached the level that is required.
+
+    :param level: the level that was reached.
+    :param require: the level that is required.
+    :param differences: what is not as recorded.
+    :return: PASS when it was reached; INCONCLUSIVE where rows were lawfully erased or there is no record; else FAIL.
+    """
+    causes = "; ".join(f"{item.cause}: {item.detail}" for item in differences[:5])
+    reason = f"The replay gave {MEANINGS[level]} ({level}; required is {require})."
+    if causes:
+        reason += f" Not as recorded: {causes}."
+    if level in LEVELS and LEVELS.index(level) <= LEVELS.index(require):
+        outcome = Outcome.PASS
+    elif level is Level.NO_RECORD or any(item.cause is Cause.DATA_ERASED for item in differences):
+        outcome = Outcome.INCONCLUSIVE
+    else:
+        outcome = Outcome.FAIL
+    return RuleResult(rule="reproduced", outcome=outcome, reason=reason, numbers={"level": level, "require": require})
+
+
+def build_certificate(
+    model: str,
+    training: Record,
+    *,
+    cited: Mapping[str, Record | None],
+    level: Level,
+    require: Level,
+    checks: Iterable[RuleResult],
+    differences: Sequence[Difference],
+    figures: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put a certificate together.
+
+    :param model: name of the registered model.
+    :param training: the record that was replayed.
+    :param cited: the records that were compared with, by what they are; None where there is none.
+    :param level: the level that was reached.
+    :param require: the level that was required.
+    :param checks: the other checks: of the chain, the data, the artifact, the metrics, the verdict.
+    :param differences: what is not as recorded, causes first.
+    :param figures: JSON-safe numbers to show: metrics, environment, seconds.
+    :return: the certificate; `certificate_hash` gives its identity.
+    """
+    results = (reproduced(level, require, differences), *checks)
+    registration = cited.get("registration")
+    return {
+        "schema": SCHEMA,
+        "model": model,
+        "version": registration.body["version"] if registration else None,
+        "partition_key": training.body["partition_key"],
+        "manifest_hash": training.body["manifest_hash"],
+        "level": level.value,
+        "required": require.value,
+        "verdict": Verdict.from_rules(results).to_dict(),
+        "differences": [asdict(item) for item in differences],
+        "records": {name: _named(record) for name, record in cited.items() if record is not None},
+        "figures": dict(figures),
+    }
+
+
+def certificate_hash(certificate: Mapping[str, Any]) -> str:
+    """Return the identity of a certificate.
+
+    :param certificate: as `build_certificate` makes it.
+    :return: ``sha256:`` and 64 hexadecimal digits.
+    """
+    return sha256_of(certificate)
+
+
+def _named(record: Record) -> dict[str, Any]:
+    return {"chain": record.chain, "seq": record.seq, "hash": record.hash, "outcome": record.outcome}
+
+
+def summary_rows(records: Iterable[Record]) -> list[str]:
+    """Write a line for each certificate, for the log.
+
+    :param records: records of certificates.
+    :return: lines of equal columns: partition, version, level, outcome, first cause of a difference.
+    """
+    lines = []
+    for record in records:
+        body = record.body
+        first = next((f"{item['cause']}: {item['detail']}" for item in body["differences"]), "as recorded")
+        version = f"version {body['version']}" if body["version"] else "unregistered"
+        lines.append(f"{body['partition_key']:<10}  {version:<12}  {body['level']:<6}  {record.outcome:<12}  {first}")
+    return lines

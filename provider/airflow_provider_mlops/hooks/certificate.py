@@ -1,0 +1,75 @@
+"""Keeping certificates: JSON, Markdown and HTML under their hash in the storage."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.backends.tables import Page, Table
+from airflow_provider_mlops.core.canonical import PREFIX, canonical_json
+from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, certificate_hash
+from airflow_provider_mlops.core.certificate_page import (
+    PROVES_NOT,
+    certificate_markdown,
+    check_rows,
+    record_rows,
+    summary_of,
+    title_of,
+)
+from airflow_provider_mlops.hooks.storage import MARKER
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.hooks.storage import Storage
+
+DATA, TEXT, PAGE = "certificate.json", "certificate.md", "certificate.html"
+
+
+def store_certificate(storage: Storage, certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """Store a certificate; the same one is stored once.
+
+    :param storage: where certificates are kept.
+    :param certificate: as `core.certificate.build_certificate` makes it.
+    :return: ``certificate_hash``, ``uri``, and ``files`` with the SHA-256 of each.
+    """
+    digest = certificate_hash(certificate)
+    with storage.staging() as folder:
+        (folder / DATA).write_text(canonical_json(certificate) + "\n", encoding="utf-8")
+        (folder / TEXT).write_text(certificate_markdown(certificate, digest), encoding="utf-8")
+        _write_page(folder / PAGE, certificate, digest)
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+        (folder / MARKER).write_text(canonical_json({"certificate_hash": digest, "files": files}) + "\n", "utf-8")
+        uri = storage.publish(folder, certificate_path(str(certificate["model"]), digest))
+    return {"certificate_hash": digest, "uri": uri, "files": files}
+
+
+def certificate_path(model: str, digest: str) -> str:
+    """Return where a certificate lies below the storage root.
+
+    :param model: name of the registered model.
+    :param digest: hash of the certificate.
+    """
+    return f"certificates/{model}/{digest.removeprefix(PREFIX)}"
+
+
+def _write_page(path: Path, certificate: Mapping[str, Any], digest: str) -> None:
+    page = Page(title_of(certificate))
+    page.text(summary_of(certificate), kind=certificate["verdict"]["outcome"])
+    page.heading("Checks")
+    page.table(Table(("", "Check", "Finding"), check_rows(certificate)))
+    page.heading("Not as recorded")
+    differences = [(item["cause"], item["detail"]) for item in certificate["differences"]]
+    if differences:
+        page.table(Table(("Cause", "What"), differences))
+    else:
+        page.text("Nothing.")
+    page.heading("Records")
+    page.table(Table(("Record", "Outcome", "Number", "Hash"), record_rows(certificate)))
+    page.heading("Levels")
+    page.table(Table(("Level", "The replay gives"), [(level.value, MEANINGS[level]) for level in LEVELS]))
+    page.heading("What it does not prove")
+    for line in PROVES_NOT:
+        page.text(f"– {line}")
+    page.text(f"Certificate {digest}", kind="note")
+    page.save(path)

@@ -1,0 +1,179 @@
+"""Replaying a recorded training: train, score and judge again from what was recorded, and compare every step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, level_reached
+from airflow_provider_mlops.core.code_identity import code_files
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.replay import (
+    Level,
+    code_differences,
+    compare_training,
+    environment_differences,
+)
+from airflow_provider_mlops.core.replay_choice import cited_records
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+from airflow_provider_mlops.hooks.gone import erasures_since
+from airflow_provider_mlops.hooks.replay_checks import check_artifact, check_chains, check_data
+from airflow_provider_mlops.hooks.replay_scores import compare_gate, compare_metrics, replayed_table
+from airflow_provider_mlops.hooks.training import Training, train_from_manifest
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.core.ledger import Ledger
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+    from airflow_provider_mlops.hooks.storage import Storage
+
+
+@dataclass(slots=True)
+class Replay:
+    """Replays recorded trainings of one model; nothing is stored, registered or moved.
+
+    :param model: name of the registered model.
+    :param ledger: its ledger.
+    :param storage: where snapshots and scores lie.
+    :param hook: the MLflow connection, for the registered artifact.
+    :param log: where progress is told.
+    :param require: the level that must be reached.
+    :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
+    """
+
+    model: str
+    ledger: Ledger
+    storage: Storage
+    hook: MlflowHook
+    log: Any
+    require: Level = Level.L1
+    tolerance: float = 1e-6
+    _chains: list[RuleResult] = field(default_factory=list)
+
+    def certify(self, training: Record, function: Callable[..., Any]) -> dict[str, Any]:
+        """Replay one training and say how far it agrees with its record.
+
+        :param training: the record.
+        :param function: the training function as it is now; where its code differs, the certificate says so.
+        :return: the certificate.
+        :raises TransientError: when MLflow or the storage cannot be reached.
+        """
+        started, records = time.monotonic(), self.ledger.records()
+        cited, manifest = cited_records(records, training), training.body["manifest"]
+        self.log.info("Replaying the training of %s (record %d).", manifest["test"]["partition_key"], training.seq)
+        checks = [*self._check_chains(manifest["dataset"]), *check_data(self.storage, manifest)]
+        checks.append(check_artifact(self.hook, training))
+        differences = self._known_differences(training, function, checks)
+        trained = self._train(manifest, function, differences)
+        level, compared = Level.NONE, []
+        figures: dict[str, Any] = {}
+        if trained is not None:
+            level, told = compare_training(training.body, {**trained.facts(), "code_files": code_files(function)})
+            figures = {"environment": trained.environment, "rows": trained.rows}
+            compared = list(self._compare(cited, trained, records, figures))
+            self.log.info("The models agree at %s; %d things differ from the record.", level, len(told))
+        metrics, verdict = (_holds(compared, rule) for rule in ("metrics", "verdict"))
+        reached = level_reached(level, metrics, verdict)
+        # Whoever asks for the verdict alone allows other metrics.
+        must_hold = [result for result in compared if self.require is not Level.L3 or result.rule != "metrics"]
+        if any(item.cause is Cause.DATA_ERASED for item in differences):
+            must_hold = [_excused(result) for result in must_hold]
+        if trained is not None and level is Level.NONE:
+            self._explain(trained, manifest, function, differences)
+        self.log.info("Replayed in %.1f s: %s.", time.monotonic() - started, reached)
+        return build_certificate(
+            self.model,
+            training,
+            cited=cited,
+            level=reached,
+            require=self.require,
+            checks=[*checks, *must_hold],
+            differences=differences,
+            figures=figures,
+        )
+
+    def _check_chains(self, dataset: str) -> list[RuleResult]:
+        """Verify the chains once for all certificates of this replay."""
+        if not self._chains:
+            self._chains.extend(check_chains(self.ledger, dataset, self.storage.ledger_root))
+        return self._chains
+
+    def _known_differences(
+        self, training: Record, function: Callable[..., Any], checks: list[RuleResult]
+    ) -> list[Difference]:
+        from airflow_provider_mlops.backends.scikit_learn import environment_facts
+
+        manifest, body = training.body["manifest"], training.body
+        found = [
+            Difference(Cause.DATA_ERASED, f"{item.rows:,} rows were lawfully erased (record {item.record})")
+            for item in erasures_since(self.storage, manifest)
+        ]
+        found += [
+            Difference(Cause.DATA_MISSING, check.reason)
+            for check in checks
+            if check.rule.startswith("data") and check.outcome is Outcome.FAIL
+        ]
+        code = code_differences(manifest["code_files"], code_files(function))
+        environment = environment_differences(body["environment"], environment_facts())
+        found += [Difference(Cause.CODE, detail) for detail in code]
+        return found + [Difference(Cause.ENVIRONMENT, detail) for detail in environment]
+
+    def _train(
+        self, manifest: Mapping[str, Any], function: Callable[..., Any], differences: list[Difference]
+    ) -> Training | None:
+        try:
+            return train_from_manifest(manifest, function, self.storage, self.log)
+        except (BadInput, EvidenceBroken) as err:
+            self.log.warning("It cannot be trained again: %s", err)
+            if not any(item.cause in (Cause.DATA_MISSING, Cause.DATA_ERASED) for item in differences):
+                cause = Cause.DATA_MISSING if isinstance(err, EvidenceBroken) else Cause.UNKNOWN
+                differences.append(Difference(cause, f"it cannot be trained again: {err}"))
+            return None
+
+    def _compare(
+        self, cited: Mapping[str, Record | None], trained: Training, records: list[Record], figures: dict[str, Any]
+    ) -> Iterator[RuleResult]:
+        """Compare metrics and verdict, as far as there are records of them; count the scores that differ."""
+        evaluation, gate = cited["evaluation"], cited["gate"]
+        if evaluation is None:
+            return
+        training = cited["training"]
+        assert training is not None  # noqa: S101 - the record that is replayed
+        try:
+            table, figures["scores"] = replayed_table(self.storage, self.model, evaluation, training, trained.estimator)
+        except (BadInput, EvidenceBroken) as err:
+            yield RuleResult(rule="scores", outcome=Outcome.FAIL, reason=f"The scores cannot be compared: {err}")
+            return
+        yield compare_metrics(table, evaluation, self.tolerance)
+        if gate is not None:
+            yield compare_gate(table, evaluation, gate, records)
+
+    def _explain(
+        self,
+        trained: Training,
+        manifest: Mapping[str, Any],
+        function: Callable[..., Any],
+        differences: list[Difference],
+    ) -> None:
+        """Where nothing else explains another model, train once more: does the training repeat itself at all?"""
+        if differences:
+            return
+        again = train_from_manifest(manifest, function, self.storage, self.log)
+        if again.prediction_digest != trained.prediction_digest:
+            detail = "two trainings in one process, on the same rows, gave different predictions"
+            differences.append(Difference(Cause.NONDETERMINISM, detail))
+        else:
+            detail = "data, code and environment are the recorded ones, and the training repeats itself"
+            differences.append(Difference(Cause.UNKNOWN, detail))
+
+
+def _excused(result: RuleResult) -> RuleResult:
+    """What fails on the rows that erasures have left contradicts no record."""
+    return replace(result, outcome=Outcome.INCONCLUSIVE) if result.outcome is Outcome.FAIL else result
+
+
+def _holds(results: list[RuleResult], rule: str) -> bool | None:
+    found = [result.outcome is Outcome.PASS for result in results if result.rule == rule]
+    return found[0] if found else None

@@ -1,0 +1,190 @@
+"""Replaying recorded trainings, and certifying how far they are reproduced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops import config
+from airflow_provider_mlops.core.certificate import check_require, summary_rows
+from airflow_provider_mlops.core.code_identity import import_callable
+from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.replay_choice import chosen_trainings
+from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
+from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.links.certificate import CertificateLink
+from airflow_provider_mlops.links.mlflow import push_links
+from airflow_provider_mlops.operators.base import MLOpsOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_mlops.core.ledger import Ledger
+    from airflow_provider_mlops.hooks.replay import Replay
+
+MOST_SHOWN = 24
+
+
+class ReplayModelOperator(MLOpsOperator):
+    """Train, score and judge recorded models again, and issue a certificate for each that says how far it agrees.
+
+    Everything comes from the records: snapshots, parameters and seed by the manifest, the policy by its recorded
+    content. The training function is the one of today; where its code or the environment differ from the record, the
+    certificate names it. Nothing is registered or moved, whatever the mode. A replay that falls short of ``require``
+    fails the task, after its certificate was stored and recorded.
+
+    :param model_name: name of the registered model. (templated)
+    :param version: the version to replay; empty for any. (templated)
+    :param partition_key: the partition whose trainings to replay, retrainings too; empty for any. (templated)
+    :param since: first partition of a range, included; empty for no limit. (templated)
+    :param until: last partition of a range, included; empty for no limit. (templated)
+    :param require: level that must be reached: ``L0`` (same model), ``L1`` (same predictions), ``L2`` (same metrics),
+        ``L3`` (same verdict). (templated)
+    :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
+    :param on_difference: ``fail`` fails the task when a certificate is not PASS, ``record`` leaves it green.
+    :param mlflow_conn_id: id of the MLflow connection. (templated)
+    :param storage_root: where snapshots, scores and certificates lie; default: ``[mlops] storage_root``. (templated)
+    :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
+
+    Returns ``{"model_name", "certificates", "levels", "outcomes"}``: of more than 24 certificates the first 24.
+    """
+
+    template_fields: Sequence[str] = (
+        "model_name",
+        "version",
+        "partition_key",
+        "since",
+        "until",
+        "require",
+        "mlflow_conn_id",
+        "storage_root",
+        "ledger_root",
+    )
+    operator_extra_links = (CertificateLink(),)
+    ui_color = "#d6eaf8"
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        version: str = "",
+        partition_key: str = "",
+        since: str = "",
+        until: str = "",
+        require: str = "L1",
+        tolerance: float = 1e-6,
+        on_difference: str = "fail",
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        storage_root: str | None = None,
+        ledger_root: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_name = model_name
+        self.version = version
+        self.partition_key = partition_key
+        self.since = since
+        self.until = until
+        self.require = require
+        self.tolerance = tolerance
+        self.on_difference = on_difference
+        self.mlflow_conn_id = mlflow_conn_id
+        self.storage_root = storage_root
+        self.ledger_root = ledger_root
+
+    def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
+        """Replay one training after the other; a retry finds the certificates of this run."""
+        if self.on_difference not in ("fail", "record"):
+            raise BadInput(f"on_difference={self.on_difference!r} must be fail or record.")
+        replay = self._replay()
+        ledger = replay.ledger
+        chosen = chosen_trainings(
+            ledger.records(),
+            self.model_name,
+            version=str(self.version or ""),
+            partition_key=self.partition_key or "",
+            since=self.since or "",
+            until=self.until or "",
+        )
+        if not chosen:
+            raise BadInput(f"Model {self.model_name!r} has no recorded training of what was asked for.")
+        found = []
+        for number, training in enumerate(chosen, start=1):
+            self.log.info("Training %d of %d.", number, len(chosen))
+            record = self._certify(replay, ledger, training, run)
+            self._link(context, record)
+            found.append(record)
+        for line in summary_rows(found):
+            self.log.info("%s", line)
+        short = [record for record in found if record.outcome != Outcome.PASS]
+        if short and self.on_difference == "fail":
+            first = Verdict.from_dict(short[0].body["verdict"])
+            raise Refused(f"{len(short)} of {len(found)} replays fall short of {self.require}: {first.summary()}")
+        return self._result(found)
+
+    def _replay(self) -> Replay:
+        from airflow_provider_mlops.hooks.replay import Replay
+
+        if not 0 <= self.tolerance < 1:
+            raise BadInput(f"tolerance={self.tolerance!r} must be a small number, 0 or more and below 1.")
+        return Replay(
+            self.model_name,
+            model_ledger(self.model_name, self.ledger_root),
+            Storage(self.storage_root, self.ledger_root),
+            MlflowHook(self.mlflow_conn_id),
+            self.log,
+            require=check_require(self.require),
+            tolerance=self.tolerance,
+        )
+
+    def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:
+        from airflow_provider_mlops.hooks.certificate import store_certificate
+
+        # Of this run: another replay is made anew, a retry finds what was certified already.
+        decision = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
+        key = self.decision_key(run, decision)
+        if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
+            self.log.info("Found the certificate of this run: %s.", record.body["uri"])
+            return record
+        certificate = replay.certify(training, import_callable(training.body["manifest"]["function"]))
+        stored = store_certificate(replay.storage, certificate)
+        names = ("partition_key", "version", "manifest_hash", "level", "required", "verdict", "differences")
+        record = ledger.append(
+            kind="certificate",
+            key=key,
+            body={"of": training.hash, **{name: certificate[name] for name in names}, **stored},
+            run=run.to_record(),
+            mode=run.mode,
+            outcome=certificate["verdict"]["outcome"],
+        )
+        self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
+        return record
+
+    def _link(self, context: Context, record: Record) -> None:
+        if base := config.reports_url():
+            folder = record.body["certificate_hash"].removeprefix("sha256:")
+            push_links(context, certificate=f"{base}/certificates/{self.model_name}/{folder}/certificate.html")
+
+    def _result(self, found: Sequence[Record]) -> dict[str, Any]:
+        shown = [
+            {
+                "partition_key": record.body["partition_key"],
+                "version": record.body["version"],
+                "level": record.body["level"],
+                "outcome": record.outcome,
+                "record": record.hash,
+            }
+            for record in found[:MOST_SHOWN]
+        ]
+        levels = [record.body["level"] for record in found]
+        outcomes = [str(record.outcome) for record in found]
+        return {
+            "model_name": self.model_name,
+            "certificates": shown,
+            "levels": {level: levels.count(level) for level in sorted(set(levels))},
+            "outcomes": {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))},
+        }
