@@ -5,34 +5,25 @@ rows. A column whose test could not have seen a material effect is INCONCLUSIVE 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-import numpy.typing as npt
-
-from airflow_provider_mlops.core.drift_policy import Correction, DriftPolicy
+from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.statistics import multiplicity
-from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.columns import ColumnPair, Summary
-from airflow_provider_mlops.statistics.drift_findings import ColumnTest, Finding, compare_columns, structure_finding
-
-CORRECTIONS: Mapping[Correction, Callable[[npt.ArrayLike], FloatArray]] = MappingProxyType(
-    {
-        Correction.BONFERRONI: multiplicity.bonferroni,
-        Correction.HOLM: multiplicity.holm,
-        Correction.BH: multiplicity.benjamini_hochberg,
-        Correction.BY: multiplicity.benjamini_yekutieli,
-    }
-)
-
-_FIRST = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1, Outcome.PASS: 2}
+from airflow_provider_mlops.core.verdict import Verdict
+from airflow_provider_mlops.statistics.columns import ColumnPair
+from airflow_provider_mlops.statistics.drift_decision import Muted, decide
+from airflow_provider_mlops.statistics.drift_findings import compare_columns, structure_finding
+from airflow_provider_mlops.statistics.finding import Finding, GivenTest
 
 
 def detect_drift(
-    columns: Iterable[ColumnPair], policy: DriftPolicy, *, p_values: Mapping[str, float] | None = None
+    columns: Iterable[ColumnPair],
+    policy: DriftPolicy,
+    *,
+    p_values: Mapping[str, float] | None = None,
+    tests: Mapping[str, GivenTest] | None = None,
+    importance: Mapping[str, float] | None = None,
+    muted: Muted | None = None,
 ) -> Verdict:
     """Compare two samples column by column; only the pair of columns at hand is in memory.
 
@@ -40,12 +31,32 @@ def detect_drift(
     :param policy: when a difference counts.
     :param p_values: raw p-values of another backend by feature, used instead of ours; effects and rows stay ours, and
         a p-value that is not a number makes its feature INCONCLUSIVE.
+    :param tests: tests of rows that hang together, by rule (the column, ``column:nulls``, ...); a policy that names a
+        dependence or a calibration has no other.
+    :param importance: weight by feature for a policy with ``severity``; None when it is not known.
+    :param muted: which drift was accepted.
     :return: the verdict, FAIL for drift; a result per feature and per finding, the largest effects first.
     :raises BadInput: when columns of a sample differ in length, or the policy or ``p_values`` name a column that
         neither sample has.
     """
-    given = p_values or {}
-    _check_p_values(given)
+    _check_p_values(p_values or {})
+    given = {name: GivenTest(p_value=value) for name, value in (p_values or {}).items()} | dict(tests or {})
+    names, findings = find(columns, policy, given)
+    _check_names(policy, p_values or {}, names)
+    return decide(findings, policy, features=names, importance=importance, muted=muted)
+
+
+def find(
+    columns: Iterable[ColumnPair], policy: DriftPolicy, given: Mapping[str, GivenTest] | None = None
+) -> tuple[list[str], list[Finding]]:
+    """Go through the columns once, and keep what there is to say about each.
+
+    :param columns: name, column in the reference, column to judge; each name once.
+    :param policy: when a difference counts.
+    :param given: tests made elsewhere by rule, instead of ours.
+    :return: names of the columns that were compared, and what was found.
+    :raises BadInput: when columns of a sample differ in length.
+    """
     findings: list[Finding] = []
     names: list[str] = []
     lengths: tuple[set[int], set[int]] = (set(), set())
@@ -55,86 +66,15 @@ def detect_drift(
                 seen.add(column.rows)
         if name not in policy.ignore:
             names.append(name)
-            findings.extend(_findings(name, reference, current, policy, given.get(name)))
+            structure = structure_finding(name, reference, current)
+            if structure is not None:
+                findings.append(structure)
+            elif reference is not None and current is not None:
+                findings.extend(compare_columns(name, reference, current, policy, given=given))
         # Large columns: none may be alive while the next one is read.
         del reference, current
     _check_lengths(*lengths)
-    _check_names(policy, given, names)
-    results = _decide(findings, policy)
-    if not results:
-        nothing = "There is no column to compare."
-        results = [(0.0, RuleResult(rule="columns", outcome=Outcome.INCONCLUSIVE, reason=nothing))]
-    results.sort(key=lambda item: (_FIRST[item[1].outcome], -item[0], item[1].rule))
-    return _verdict([result for _, result in results], findings, len(names), policy)
-
-
-def _findings(
-    name: str, reference: Summary | None, current: Summary | None, policy: DriftPolicy, p_value: float | None
-) -> list[Finding]:
-    broken = structure_finding(name, reference, current)
-    if broken is not None or reference is None or current is None:
-        return [broken] if broken is not None else []
-    return compare_columns(name, reference, current, policy, p_value=p_value)
-
-
-def _decide(findings: list[Finding], policy: DriftPolicy) -> list[tuple[float, RuleResult]]:
-    """Judge every finding; only those with a test and enough rows share the correction."""
-    tests = [finding.test for finding in findings if finding.test is not None]
-    adjusted = iter(CORRECTIONS[policy.correction]([test.p_value for test in tests]).tolist())
-    # The strictest bound of every correction but BY is alpha / m; for BY it is smaller by its harmonic factor.
-    strictest = policy.alpha / max(1, len(tests))
-    if policy.correction is Correction.BY and tests:
-        strictest /= float(np.sum(1 / np.arange(1, len(tests) + 1)))
-    results = []
-    for finding in findings:
-        if finding.test is None:
-            results.append((finding.size, finding.result()))
-        else:
-            results.append((finding.size, _judge(finding, finding.test, next(adjusted), strictest, policy)))
-    return results
-
-
-def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float, policy: DriftPolicy) -> RuleResult:
-    smallest, threshold = test.smallest(strictest), test.threshold
-    shown = f"{adjusted:.2g}" if adjusted > 0 else "below 1e-300"
-    significant, material = adjusted < policy.alpha, finding.size >= 1
-    if significant and material:
-        outcome, end = Outcome.FAIL, f"drift (adjusted p {shown})"
-    elif material:
-        outcome, end = Outcome.INCONCLUSIVE, f"large enough to matter, but not proven (adjusted p {shown})"
-    elif smallest > threshold and not significant:
-        outcome = Outcome.INCONCLUSIVE
-        end = f"underpowered: these rows show no {test.effect} below {smallest:.3f}, and {threshold:g} is material"
-    elif significant:
-        outcome, end = (
-            Outcome.PASS,
-            f"a change below the {test.effect} of {threshold:g} that matters (adjusted p {shown})",
-        )
-    else:
-        outcome, end = Outcome.PASS, f"no drift; the smallest {test.effect} it could have seen is {smallest:.3f}"
-    numbers = {"alpha": policy.alpha, "correction": policy.correction.value, "p_value": test.p_value}
-    numbers |= {"adjusted_p_value": adjusted, "smallest_effect_seen": smallest, "method": test.method}
-    return finding.result(outcome, end, numbers)
-
-
-def _verdict(results: list[RuleResult], findings: list[Finding], features: int, policy: DriftPolicy) -> Verdict:
-    """Combine: any drifted feature decides, or, where the policy allows a share of them, more than that share."""
-    whole = Verdict.from_rules(results)
-    if policy.max_drifted_share == 0 or whole.outcome is not Outcome.FAIL:
-        return whole
-    failed = {result.rule for result in results if result.outcome is Outcome.FAIL}
-    # A broken structure is no matter of degree: it decides whatever the share.
-    broken = any(finding.decisive for finding in findings if finding.rule in failed)
-    drifted = {finding.feature for finding in findings if finding.rule in failed}
-    share = len(drifted) / features
-    if broken or share > policy.max_drifted_share:
-        return whole
-    reason = f"{len(drifted)} of {features} features drifted, within the share of {policy.max_drifted_share:g} allowed."
-    inconclusive = any(result.outcome is Outcome.INCONCLUSIVE for result in results)
-    outcome = Outcome.INCONCLUSIVE if inconclusive else Outcome.PASS
-    numbers = {"drifted": len(drifted), "features": features, "max_drifted_share": policy.max_drifted_share}
-    first = RuleResult(rule="drifted_share", outcome=Outcome.PASS, reason=reason, numbers=numbers)
-    return Verdict(outcome=outcome, rules=(first, *results), marks=("drift_within_share",))
+    return names, findings
 
 
 def _check_lengths(reference: set[int], current: set[int]) -> None:

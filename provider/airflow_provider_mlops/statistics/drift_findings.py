@@ -1,8 +1,8 @@
 """What there is to say about one column: broken structure, nulls, infinities, and the test of its distribution."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,67 +10,13 @@ from scipy import special
 
 from airflow_provider_mlops.core.drift_policy import CATEGORICAL_EFFECTS, NUMERIC_EFFECTS, DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.statistics import distances
+from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.statistics import distances, effect_bounds
+from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.columns import Categories, Numbers, Summary
-
-SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnTest:
-    """A test that takes part in the correction.
-
-    :param p_value: raw p-value.
-    :param effect: name of the effect whose smallest visible size is known.
-    :param threshold: size of that effect that is material.
-    :param smallest: the smallest such effect that is significant at an error rate.
-    :param method: name of the test.
-    """
-
-    p_value: float
-    effect: str
-    threshold: float
-    smallest: Callable[[float], float]
-    method: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing to say about one column.
-
-    :param feature: the column.
-    :param rule: name of its result, the column alone for its distribution.
-    :param text: start of the sentence.
-    :param size: largest effect over its threshold: material from 1.
-    :param outcome: what it says without a test.
-    :param decisive: whether it decides the verdict whatever share of features may drift.
-    :param test: the test that decides, if there is one.
-    :param numbers: figures to keep.
-    """
-
-    feature: str
-    rule: str
-    text: str
-    size: float = 0.0
-    outcome: Outcome = Outcome.INCONCLUSIVE
-    decisive: bool = False
-    test: ColumnTest | None = None
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-
-    def result(
-        self, outcome: Outcome | None = None, end: str = "", numbers: Mapping[str, Any] | None = None
-    ) -> RuleResult:
-        """Turn the finding into a rule's result.
-
-        :param outcome: what the test decided, None where there is no test.
-        :param end: end of the sentence.
-        :param numbers: more figures.
-        :return: the result.
-        """
-        reason = f"{self.text}: {end}." if end else f"{self.text}."
-        kept = {"feature": self.feature, **self.numbers, **(numbers or {})}
-        return RuleResult(rule=self.rule, outcome=outcome or self.outcome, reason=reason, numbers=kept)
+from airflow_provider_mlops.statistics.drift_categories import compare_categories_seen
+from airflow_provider_mlops.statistics.finding import SHOWN, ColumnTest, Finding, GivenTest, broken, listed, with_test
+from airflow_provider_mlops.statistics.seeds import derive_seed
 
 
 def structure_finding(name: str, reference: Summary | None, current: Summary | None) -> Finding | None:
@@ -89,11 +35,16 @@ def structure_finding(name: str, reference: Summary | None, current: Summary | N
         text, kind = f"{name} was {reference.kind} and is now {current.kind}", "type_change"
     else:
         return None
-    return _broken(name, name, text, {"finding": kind})
+    return broken(name, name, text, {"finding": kind})
 
 
 def compare_columns(
-    name: str, reference: Summary, current: Summary, policy: DriftPolicy, *, p_value: float | None = None
+    name: str,
+    reference: Summary,
+    current: Summary,
+    policy: DriftPolicy,
+    *,
+    given: Mapping[str, GivenTest] | None = None,
 ) -> list[Finding]:
     """Compare a column that both samples have.
 
@@ -101,22 +52,35 @@ def compare_columns(
     :param reference: the column in the reference.
     :param current: the column now, of the same kind.
     :param policy: when a difference counts.
-    :param p_value: p-value of another backend, instead of ours.
+    :param given: tests made elsewhere by rule (the column, or ``column:nulls``), instead of ours.
     :return: the distribution first, then nulls and infinities where there are any.
     """
     if isinstance(reference, Numbers) and isinstance(current, Numbers):
-        return _compare_numbers(name, reference, current, policy, p_value)
-    if isinstance(reference, Categories) and isinstance(current, Categories):
-        return _compare_categories(name, reference, current, policy, p_value)
-    raise BadInput(f"{name} is {reference.kind} in the reference and {current.kind} now: ask structure_finding first.")
+        findings = _compare_numbers(name, reference, current, policy)
+    elif isinstance(reference, Categories) and isinstance(current, Categories):
+        findings = _compare_categories(name, reference, current, policy)
+    else:
+        was, now = reference.kind, current.kind
+        raise BadInput(f"{name} is {was} in the reference and {now} now: ask structure_finding first.")
+    dependent = policy.dependence is not None or policy.calibration is not None
+    return [_given(finding, (given or {}).get(finding.rule), dependent) for finding in findings]
 
 
-def _compare_numbers(
-    name: str, was: Numbers, now: Numbers, policy: DriftPolicy, p_value: float | None
-) -> list[Finding]:
+def _given(finding: Finding, given: GivenTest | None, dependent: bool) -> Finding:
+    """Put a test made elsewhere in place of ours, which would be wrong about dependent rows."""
+    if finding.test is None or (given is None and not dependent):
+        return finding
+    if given is None or math.isnan(given.p_value):
+        problem = given.problem if given is not None else "no test of rows that hang together was made"
+        numbers = {key: value for key, value in finding.numbers.items() if key != "effects"}
+        return replace(finding, text=f"{finding.feature}: {problem}", test=None, size=0.0, numbers=numbers)
+    return replace(finding, test=given.in_place_of(finding.test))
+
+
+def _compare_numbers(name: str, was: Numbers, now: Numbers, policy: DriftPolicy) -> list[Finding]:
     n, m = len(was.ordered), len(now.ordered)
     findings = _nulls(name, (was.nulls, n), (now.nulls, m), policy) + _infinite(name, was.infinite, now.infinite)
-    early = _not_compared(name, (was.nulls, n), (now.nulls, m), policy, p_value)
+    early = _not_compared(name, (was.nulls, n), (now.nulls, m), policy)
     if early is not None:
         return [early, *findings]
     ks = distances.ks_statistic(was.ordered, now.ordered)
@@ -130,24 +94,26 @@ def _compare_numbers(
     }
     thresholds = _of_kind(policy.thresholds_of(name), NUMERIC_EFFECTS)
     test = ColumnTest(
-        p_value=distances.ks_p_value(ks, n, m) if p_value is None else p_value,
+        p_value=distances.ks_p_value(ks, n, m),
         effect="KS distance",
         threshold=thresholds["ks"],
         smallest=lambda alpha: distances.smallest_ks(alpha, n, m),
-        method="ks_two_sample" if p_value is None else "given",
+        method="ks_two_sample",
+        bounds=lambda alpha: {
+            "ks": (effect_bounds.ks_bound(ks, n, m, alpha), thresholds["ks"]),
+            **_count_bounds(name, {"psi": (old, new), "jensen_shannon": (old, new)}, thresholds, alpha),
+        },
     )
     moved = effects["wasserstein"]
     shift = "" if moved is None else f", moved by {moved:.2f} standard deviations"
     text = f"{name}{_constant(was, now)}: KS distance {ks:.3f}, PSI {effects['psi']:.3f}{shift}"
-    return [_tested(name, text, effects, thresholds, test, {"n_reference": n, "n_current": m}), *findings]
+    return [with_test(name, text, effects, thresholds, test, {"n_reference": n, "n_current": m}), *findings]
 
 
-def _compare_categories(
-    name: str, was: Categories, now: Categories, policy: DriftPolicy, p_value: float | None
-) -> list[Finding]:
+def _compare_categories(name: str, was: Categories, now: Categories, policy: DriftPolicy) -> list[Finding]:
     n, m = was.counts.total(), now.counts.total()
     findings = _nulls(name, (was.nulls, n), (now.nulls, m), policy)
-    early = _not_compared(name, (was.nulls, n), (now.nulls, m), policy, p_value)
+    early = _not_compared(name, (was.nulls, n), (now.nulls, m), policy)
     if early is not None:
         return [early, *findings]
     names = sorted({*was.counts, *now.counts})
@@ -161,26 +127,43 @@ def _compare_categories(
     }
     thresholds = _of_kind(policy.thresholds_of(name), CATEGORICAL_EFFECTS)
     test = ColumnTest(
-        p_value=p_chi if p_value is None else p_value,
+        p_value=p_chi,
         effect="Cramer's V",
         threshold=thresholds["cramers_v"],
         smallest=lambda alpha: distances.smallest_cramers_v(alpha, *merged) if len(merged[0]) > 1 else 0.0,
-        method="chi_squared" if p_value is None else "given",
+        method="chi_squared",
+        bounds=lambda alpha: _count_bounds(
+            name, {"cramers_v": merged, "psi": merged, "jensen_shannon": (old, new)}, thresholds, alpha
+        ),
     )
     appeared = [key for key in names if not was.counts[key]]
     vanished = [key for key in names if not now.counts[key]]
     text = f"{name}: Cramer's V {effects['cramers_v']:.3f}, PSI {effects['psi']:.3f}"
-    text += _listed(", new categories", appeared) + _listed(", vanished categories", vanished)
+    text += listed(", new categories", appeared) + listed(", vanished categories", vanished)
     numbers: dict[str, Any] = {"n_reference": n, "n_current": m, "categories": len(names), "chi_squared": statistic}
     numbers |= {"new": appeared[:SHOWN], "new_count": len(appeared), "new_rows": sum(now.counts[k] for k in appeared)}
     numbers |= {"vanished": vanished[:SHOWN], "vanished_count": len(vanished)}
-    return [_tested(name, text, effects, thresholds, test, numbers), *findings]
+    moved = compare_categories_seen(name, was.counts, now.counts, policy)
+    return [with_test(name, text, effects, thresholds, test, numbers), *moved, *findings]
 
 
-def _not_compared(
-    name: str, was: tuple[int, int], now: tuple[int, int], policy: DriftPolicy, p_value: float | None
-) -> Finding | None:
-    """Say why a distribution cannot be compared: no values, too few of them, or no p-value."""
+def _count_bounds(
+    name: str,
+    counts: Mapping[str, tuple[FloatArray, FloatArray]],
+    thresholds: Mapping[str, float],
+    alpha: float,
+) -> dict[str, tuple[float | None, float]]:
+    """Bound what is computed from counts, where the policy has a threshold for it."""
+    effects = {"cramers_v": distances.cramers_v, "psi": distances.psi, "jensen_shannon": distances.jensen_shannon}
+    return {
+        key: (effect_bounds.counts_bound(effects[key], *pair, alpha, derive_seed(name, key)), thresholds[key])
+        for key, pair in counts.items()
+        if key in thresholds
+    }
+
+
+def _not_compared(name: str, was: tuple[int, int], now: tuple[int, int], policy: DriftPolicy) -> Finding | None:
+    """Say why a distribution cannot be compared: no values, or too few of them."""
     (old_nulls, n), (new_nulls, m) = was, now
     numbers = {"n_reference": n, "n_current": m, "min_rows": policy.min_rows}
     enough = old_nulls + n >= policy.min_rows and new_nulls + m >= policy.min_rows
@@ -188,15 +171,12 @@ def _not_compared(
         text = f"{name} is null in every row of both samples: nothing to compare"
         return Finding(feature=name, rule=name, text=text, outcome=Outcome.PASS, numbers=numbers)
     if enough and n == 0 and m >= policy.min_rows:
-        return _broken(name, name, f"{name} was null in every row and now has {m:,} values", numbers)
+        return broken(name, name, f"{name} was null in every row and now has {m:,} values", numbers)
     if enough and m == 0 and n >= policy.min_rows:
-        return _broken(name, name, f"{name} is null in every row of the current data", numbers)
+        return broken(name, name, f"{name} is null in every row of the current data", numbers)
     if min(n, m) < policy.min_rows:
         text = f"{name} is underpowered: {n:,} reference and {m:,} current values, at least {policy.min_rows:,} needed"
-        return Finding(feature=name, rule=name, text=text, numbers=numbers)
-    if p_value is not None and math.isnan(p_value):
-        text = f"{name}: the backend's p-value is not a number"
-        return Finding(feature=name, rule=name, text=text, numbers=numbers)
+        return Finding(feature=name, rule=name, text=text, numbers={**numbers, "underpowered": True})
     return None
 
 
@@ -210,7 +190,7 @@ def _nulls(name: str, was: tuple[int, int], now: tuple[int, int], policy: DriftP
     numbers = {"n_reference": n, "n_current": m, "reference": old, "current": new}
     if min(n, m) < policy.min_rows:
         text += f"; underpowered with fewer than {policy.min_rows:,} rows"
-        return [Finding(feature=name, rule=rule, text=text, numbers=numbers)]
+        return [Finding(feature=name, rule=rule, text=text, numbers={**numbers, "underpowered": True})]
     threshold = policy.thresholds_of(name)["missing"]
     pooled = (was[0] + now[0]) / (n + m)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
@@ -220,8 +200,9 @@ def _nulls(name: str, was: tuple[int, int], now: tuple[int, int], policy: DriftP
         threshold=threshold,
         smallest=lambda alpha: float(-special.ndtri(alpha / 2)) * error,
         method="two_shares",
+        bounds=lambda alpha: {"missing": (effect_bounds.share_bound(was[0], n, now[0], m, alpha), threshold)},
     )
-    return [_tested(name, text, {"missing": abs(new - old)}, {"missing": threshold}, test, numbers, rule=rule)]
+    return [with_test(name, text, {"missing": abs(new - old)}, {"missing": threshold}, test, numbers, rule=rule)]
 
 
 def _infinite(name: str, was: int, now: int) -> list[Finding]:
@@ -231,28 +212,8 @@ def _infinite(name: str, was: int, now: int) -> list[Finding]:
     text = f"{name} has {now:,} infinite values, the reference {was:,}"
     numbers = {"reference": was, "current": now}
     if was == 0:
-        return [_broken(name, f"{name}:infinite", text, numbers)]
+        return [broken(name, f"{name}:infinite", text, numbers)]
     return [Finding(feature=name, rule=f"{name}:infinite", text=text, outcome=Outcome.PASS, numbers=numbers)]
-
-
-def _tested(
-    name: str,
-    text: str,
-    effects: Mapping[str, float | None],
-    thresholds: Mapping[str, float],
-    test: ColumnTest,
-    numbers: Mapping[str, Any],
-    rule: str | None = None,
-) -> Finding:
-    size = max((effects[key] or 0.0) / limit for key, limit in thresholds.items())
-    kept = {**numbers, "effects": dict(effects), "thresholds": dict(thresholds)}
-    return Finding(feature=name, rule=rule or name, text=text, size=size, test=test, numbers=kept)
-
-
-def _broken(name: str, rule: str, text: str, numbers: Mapping[str, Any]) -> Finding:
-    return Finding(
-        feature=name, rule=rule, text=text, size=math.inf, outcome=Outcome.FAIL, decisive=True, numbers=numbers
-    )
 
 
 def _of_kind(thresholds: Mapping[str, float], effects: tuple[str, ...]) -> Mapping[str, float]:
@@ -266,10 +227,3 @@ def _constant(was: Numbers, now: Numbers) -> str:
     if before or after:
         return " (was constant)" if before else f" (now constant {now.ordered[0]:g})"
     return ""
-
-
-def _listed(title: str, names: list[str]) -> str:
-    if not names:
-        return ""
-    shown = ", ".join(name[:40] for name in names[:SHOWN])
-    return f"{title} {shown}" + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -8,6 +8,8 @@ from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.drift_policy import Correction, DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
 
+SHARES = {"missing": 0.05, "new_categories": 0.05, "vanished_categories": 0.05}
+
 
 def read(**keys: Any) -> DriftPolicy:
     return DriftPolicy.from_mapping({"schema": 1, "name": "d", **keys})
@@ -18,7 +20,7 @@ def test_a_bare_policy_has_the_documented_defaults() -> None:
     policy = read()
 
     assert (policy.alpha, policy.correction, policy.min_rows) == (0.05, Correction.BONFERRONI, 500)
-    assert policy.thresholds == {"ks": 0.1, "cramers_v": 0.1, "missing": 0.05}
+    assert policy.thresholds == {"ks": 0.1, "cramers_v": 0.1, **SHARES}
     assert (policy.max_drifted_share, policy.ignore) == (0.0, ())
     assert policy.hash == sha256_of({"schema": 1, "name": "d"})
 
@@ -27,14 +29,14 @@ def test_thresholds_of_a_feature_go_over_the_general_ones() -> None:
     """What a feature does not say, the policy says; what that does not say, the default."""
     policy = read(thresholds={"psi": 0.2}, features={"temp": {"ks": 0.4}})
 
-    assert policy.thresholds_of("temp") == {"ks": 0.4, "cramers_v": 0.1, "missing": 0.05, "psi": 0.2}
+    assert policy.thresholds_of("temp") == {"ks": 0.4, "cramers_v": 0.1, "psi": 0.2, **SHARES}
     assert policy.thresholds_of("wind")["ks"] == 0.1
 
 
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"threshold": {}}, "unknown key 'threshold'; valid keys: alpha, correction"),
+        ({"threshold": {}}, "unknown key 'threshold'; valid keys: alpha, calibration"),
         ({"thresholds": {"kl": 0.1}}, "unknown key 'kl'; valid keys: cramers_v"),
         ({"thresholds": {"ks": 0}}, "ks must be above 0"),
         ({"thresholds": [0.1]}, "must be a mapping"),
