@@ -1,4 +1,4 @@
-"""The parts of a drift policy beside its thresholds: what is severe, which rows hang together, what is compared with."""
+"""The parts of a drift policy beside its thresholds: severity, rows that hang together, references."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -107,7 +107,7 @@ class DriftPolicy:
     ignore: tuple[str, ...] = ()
     dependence: Blocks | None = None
     calibration: int | None = None
-    reference: ReferenceChoice = ReferenceChoice()
+    reference: ReferenceChoice = field(default_factory=ReferenceChoice)
     slices: tuple[str, ...] = ()
     hash: str
     content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
