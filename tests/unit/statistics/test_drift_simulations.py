@@ -11,7 +11,7 @@ from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.statistics import distances, effect_bounds
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.columns import ColumnSample
+from airflow_provider_mlops.statistics.columns import ColumnSample, paired
 from airflow_provider_mlops.statistics.drift import detect_drift
 from airflow_provider_mlops.statistics.drift_blocks import BlockCounts, calibrated_tests, permutation_tests
 from airflow_provider_mlops.statistics.drift_decision import strictest_alpha
@@ -30,7 +30,7 @@ def at_most(alpha: float, runs: int) -> float:
 
 def judge(was: dict[str, FloatArray], now: dict[str, FloatArray], **keys: Any) -> Verdict:
     samples = [{name: ColumnSample("numeric", values) for name, values in side.items()} for side in (was, now)]
-    return detect_drift(samples[0], samples[1], policy(**keys))
+    return detect_drift(paired(samples[0], samples[1]), policy(**keys))
 
 
 def ar1(random: np.random.Generator, rho: float, series: int, n: int) -> FloatArray:
@@ -73,7 +73,7 @@ def test_any_false_alarm_on_clean_data_is_at_most_nominal(features: int, n: int,
             }
             for _ in range(2)
         )
-        alarms += detect_drift(was, now, policy(thresholds=off)).outcome is Outcome.FAIL
+        alarms += detect_drift(paired(was, now), policy(thresholds=off)).outcome is Outcome.FAIL
 
     assert alarms / runs <= at_most(ALPHA, runs)
 
