@@ -12,6 +12,7 @@ from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
+from airflow_provider_mlops.operators.decide import DecideRetrainOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
@@ -174,7 +175,15 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
     # [START example_claim]
     claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
     # [END example_claim]
-    data >> drift >> claim
+    # [START example_decide]
+    decide = DecideRetrainOperator(
+        task_id="decide",
+        model_name="flight_delays",
+        dataset="flights",
+        policy="include/flights/retrain.yaml",
+    )
+    # [END example_decide]
+    data >> drift >> [claim, decide]
 
 with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):
     # [START example_reconcile]

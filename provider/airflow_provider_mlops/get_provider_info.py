@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
                 "approve",
                 "card",
                 "check",
+                "decide",
                 "drift",
                 "environment",
                 "erase",

@@ -11,8 +11,8 @@ from tests.support.steps import STEPS, arguments_of
 
 # What these return is what they found to do, which is nothing the second time.
 REPAIRS = ("reconcile", "notify")
-# A claim, a rollback and a question belong to the run that asks.
-OF_THEIR_RUN = ("claim", "rollback", "ask", "remind")
+# A claim, a decision, a rollback and a question belong to the run that asks.
+OF_THEIR_RUN = ("claim", "decide", "rollback", "ask", "remind")
 LATER = {"run_id": "manual__later", "run_type": "manual"}
 
 

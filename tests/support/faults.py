@@ -6,7 +6,7 @@ import pathlib
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.forkserver import ensure_running
 from typing import Any
@@ -125,6 +125,16 @@ class TaskProcesses:
         """Run a step to its end, and return the exit code: 0, 1 for an exception, -9 when it was killed."""
         return self.run_together(lab, [(step, arguments)], kill=kill)[0]
 
+    def run_batches(self, lab: Lab, batches: list[list[tuple[str, dict[str, Any]]]]) -> list[int]:
+        """Run lists of steps at the same moment, each list in order in a process of its own; a skip is no failure."""
+        start = time.time() + 0.5
+        processes = [self._context.Process(target=_tasks, args=(lab, batch, start)) for batch in batches]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        return [int(process.exitcode or 0) for process in processes]
+
     def run_together(self, lab: Lab, steps: list[tuple[str, dict[str, Any]]], kill: Kill | None = None) -> list[int]:
         """Run steps at the same moment, each in its own process, and return their exit codes."""
         start = time.time() + (0.5 if len(steps) > 1 else 0)
@@ -154,3 +164,11 @@ def _task(lab: Lab, step: str, arguments: dict[str, Any], kill: Kill | None, sta
     time.sleep(max(0.0, start - time.time()))
     with watched(die):
         lab.run(step, **arguments)
+
+
+def _tasks(lab: Lab, batch: list[tuple[str, dict[str, Any]]], start: float) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    for step, arguments in batch:
+        with suppress(AirflowSkipException):
+            _task(lab, step, arguments, None, start)

@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
+from airflow_provider_mlops.operators.decide import DecideRetrainOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
@@ -108,6 +109,12 @@ alpha: 0.05
 correction: bonferroni
 min_rows: 100
 thresholds: {ks: 0.3, cramers_v: 0.3, missing: 0.3}
+"""
+RETRAIN_POLICY = """\
+schema: 1
+name: events
+triggers:
+  drift: {}
 """
 
 
@@ -320,6 +327,7 @@ class Lab:
                 {**dataset, **model, "policy": "drift.yaml", "outlets": [assets.drift_alias(self.model)]},
             ),
             "claim": (ClaimRetrainingOperator, model),
+            "decide": (DecideRetrainOperator, {**dataset, **model, "policy": "retrain.yaml"}),
             "erase": (EraseRowsOperator, dataset),
             "replay": (ReplayModelOperator, model),
         }
@@ -416,6 +424,7 @@ def _empty(root: Path) -> Lab:
         "checks.yaml": CHECKS,
         "policy.yaml": POLICY,
         "drift.yaml": DRIFT_POLICY,
+        "retrain.yaml": RETRAIN_POLICY,
     }
     for name, text in files.items():
         (root / name).write_text(text)

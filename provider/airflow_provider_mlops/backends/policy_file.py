@@ -9,6 +9,7 @@ from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 
 SCHEMAS = Path(__file__).with_name("schemas")
 MAX_ERRORS = 3
@@ -34,6 +35,16 @@ def load_drift_policy(path: str | Path) -> DriftPolicy:
     :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
     """
     return load_checked(Path(path), "drift_policy.schema.json", DriftPolicy.from_mapping)
+
+
+def load_retrain_policy(path: str | Path) -> RetrainPolicy:
+    """Load the policy of retraining.
+
+    :param path: the YAML file.
+    :return: the policy.
+    :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
+    """
+    return load_checked(Path(path), "retrain_policy.schema.json", RetrainPolicy.from_mapping)
 
 
 def load_checked(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:

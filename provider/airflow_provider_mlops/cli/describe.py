@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_mlops.cli import describe_moves
+from airflow_provider_mlops.cli import describe_moves, describe_retraining
 from airflow_provider_mlops.core.approval_records import described
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
@@ -148,8 +148,13 @@ def drift(body: Mapping[str, Any]) -> str:
 
 
 def retrain_claim(body: Mapping[str, Any]) -> str:
-    """Return how many records of drift were claimed."""
-    return count(len(body["drift_record_hashes"]), "drift record")
+    """Return how many verdicts were claimed."""
+    told = [
+        count(len(body.get(f"{kind}_record_hashes") or ()), f"{kind} record")
+        for kind in ("drift", "performance")
+        if body.get(f"{kind}_record_hashes")
+    ]
+    return " and ".join(told) or "no verdict"
 
 
 def replay(body: Mapping[str, Any]) -> str:
@@ -231,6 +236,9 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         describe_moves.reconciliation,
         drift,
         retrain_claim,
+        describe_retraining.retrain,
+        describe_retraining.mute,
+        describe_retraining.unmute,
         replay,
         pruning,
         erasure,

@@ -201,7 +201,7 @@ def validation_outcomes(records: Iterable[Record], snapshot_ids: Iterable[str]) 
 
 
 def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) -> int:
-    """Count how often other candidates were gated on rows of the same test snapshot.
+    """Count how often other candidates were gated, or a retraining was probed, on rows of the same test snapshot.
 
     Each look wears the rows out: a guarantee holds for a first use only (Dwork et al., CACM 60(4), 2017). A look at
     a part of the snapshot counts like a look at all of it.
@@ -209,7 +209,7 @@ def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) ->
     :param records: records of the model's ledger.
     :param snapshot_id: the test snapshot.
     :param evaluation_id: the evaluation that asks, not counted itself.
-    :return: number of distinct other evaluations on these rows that a live gate judged.
+    :return: number of distinct other evaluations on these rows that a live gate judged, and of live probes.
     """
     records = list(records)
     same = {
@@ -218,7 +218,9 @@ def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) ->
         if record.kind == "evaluation" and record.body["test"]["snapshot_id"] == snapshot_id
     }
     judged = {r.body["evaluation_id"] for r in records if r.kind == "gate" and r.mode == "live"}
-    return len((same & judged) - {evaluation_id})
+    probes = [r.body.get("probe") or {} for r in records if r.kind == "retrain" and r.mode == "live"]
+    probed = {probe["probe_id"] for probe in probes if snapshot_id in probe.get("test_snapshot_ids", ())}
+    return len((same & judged) - {evaluation_id}) + len(probed)
 
 
 def record_reference(record: Record) -> dict[str, Any]:

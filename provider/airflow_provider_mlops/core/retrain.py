@@ -1,10 +1,12 @@
 """When drift leads to a retraining: which drift records wait for one, and whether this run is the one to act."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
 
@@ -15,8 +17,36 @@ def pending_drift(records: Iterable[Record]) -> list[Record]:
     :return: the drift records, in the order given.
     """
     held = list(records)
-    cited = {digest for claim in live_claims(held) for digest in _cited(claim)}
-    return [record for record in held if _is_drift(record) and record.hash not in cited]
+    answered = answered_verdicts(held)
+    return [record for record in held if _is_drift(record) and record.hash not in answered]
+
+
+def answered_verdicts(records: Iterable[Record]) -> frozenset[str]:
+    """Return the hashes of all verdicts that a live claim cites.
+
+    :param records: records of the model's chain.
+    """
+    return frozenset(digest for claim in live_claims(records) for digest in _cited(claim))
+
+
+def newest_claim(records: Iterable[Record]) -> Record | None:
+    """Find the live claim of the newest partition; of several of one partition the last.
+
+    :param records: records of the model's chain, oldest first.
+    :return: the claim, None when nothing was ever claimed.
+    """
+    return max(live_claims(records), key=lambda claim: (_end(claim), claim.seq), default=None)
+
+
+def claim_of_run(records: Iterable[Record], run: RunFacts) -> Record | None:
+    """Find the claim that an earlier try of the same run made.
+
+    :param records: records of the model's chain.
+    :param run: facts of the run.
+    :return: the claim, None when this run has made none.
+    """
+    made_by = (run.dag_id, run.run_id)
+    return next((c for c in live_claims(records) if (c.run.get("dag_id"), c.run.get("run_id")) == made_by), None)
 
 
 def live_claims(records: Iterable[Record]) -> list[Record]:
@@ -91,12 +121,16 @@ def _is_drift(record: Record) -> bool:
 
 
 def _cited(claim: Record) -> list[str]:
-    return list(claim.body.get("drift_record_hashes", ()))
+    return [*claim.body.get("drift_record_hashes", ()), *claim.body.get("performance_record_hashes", ())]
+
+
+def _end(record: Record) -> datetime:
+    return Partition.parse(record.body["partition_key"]).end
 
 
 def _newest(records: Sequence[Record]) -> str | None:
-    keys = [record.body["partition_key"] for record in records]
-    return max(keys, key=lambda key: Partition.parse(key).end, default=None)
+    newest = max(records, key=_end, default=None)
+    return newest and newest.body["partition_key"]
 
 
 def _newer(key: str | None, than: str) -> bool:

@@ -30,7 +30,7 @@ class Window:
 
         :param spec: None for all partitions before (expanding); a number, or text of one, for the newest (sliding);
             ``{"since": "2013-01"}`` or ``{"since": "2013-01-15"}`` for those from there on; ``{"partitions": 6}``,
-            alone or with ``since``.
+            alone or with ``since``. In a mapping an empty text, as a template may give it, is no limit.
         :return: the window.
         :raises BadInput: when it is none of these.
         """
@@ -40,7 +40,7 @@ class Window:
             return cls(_count(spec, spec))
         if not spec or set(spec) - _KEYS:
             raise BadInput(f"window={dict(spec)!r} must have the key 'partitions', 'since' or both, and no other.")
-        since, partitions = spec.get("since"), spec.get("partitions")
+        since, partitions = (None if spec.get(key) == "" else spec.get(key) for key in ("since", "partitions"))
         return cls(
             None if partitions is None else _count(partitions, dict(spec)),
             None if since is None else _partition(since, dict(spec)),

@@ -11,13 +11,22 @@ from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.retrain import decide_retrain, live_claims, newly_claimed, pending_drift
+from airflow_provider_mlops.core.retrain import (
+    claim_of_run,
+    decide_retrain,
+    live_claims,
+    newly_claimed,
+    pending_drift,
+)
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+MOST_SHOWN = 100
+"""How many verdicts a result names: what travels between tasks is small."""
 
 
 class ClaimRetrainingOperator(MLOpsOperator):
@@ -31,7 +40,7 @@ class ClaimRetrainingOperator(MLOpsOperator):
     :param partition_key: partition of the verdict; default: that of the run. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"model_name", "partition_key", "drift_records", "record"}``.
+    Returns ``{"model_name", "partition_key", "drift_records", "record"}``, of many verdicts the first 100.
     """
 
     template_fields: Sequence[str] = ("model_name", "partition_key", "ledger_root")
@@ -56,10 +65,9 @@ class ClaimRetrainingOperator(MLOpsOperator):
         if run.mode is not Mode.LIVE:
             raise AirflowSkipException(f"In {run.mode.value} mode no drift is claimed.")
         ledger = model_ledger(self.model_name, self.ledger_root)
-        for claim in live_claims(ledger.records()):
-            if _made_by(claim, run):
-                self.log.info("Found this run's own claim.")
-                return self._result(claim)
+        if (own := claim_of_run(ledger.records(), run)) is not None:
+            self.log.info("Found this run's own claim.")
+            return self._result(own)
         pending = pending_drift(ledger.records())
         verdict = decide_retrain(pending, live_claims(ledger.records()), now_partition=partition.key)
         self.log.info("Retraining: %s", verdict.summary())
@@ -74,7 +82,7 @@ class ClaimRetrainingOperator(MLOpsOperator):
             mode=run.mode,
             outcome=verdict.outcome,
         )
-        if not _made_by(claim, run) or not newly_claimed(claim, ledger.records()):
+        if claim_of_run([claim], run) is None or not newly_claimed(claim, ledger.records()):
             raise AirflowSkipException("Another run claimed this drift first.")
         for record in pending:
             self.log.info("Claimed the drift of %s: %s", record.body["partition_key"], record.hash)
@@ -84,10 +92,6 @@ class ClaimRetrainingOperator(MLOpsOperator):
         return {
             "model_name": self.model_name,
             "partition_key": claim.body["partition_key"],
-            "drift_records": claim.body["drift_record_hashes"],
+            "drift_records": claim.body["drift_record_hashes"][:MOST_SHOWN],
             "record": claim.hash,
         }
-
-
-def _made_by(claim: Record, run: RunFacts) -> bool:
-    return (claim.run.get("dag_id"), claim.run.get("run_id")) == (run.dag_id, run.run_id)

@@ -13,6 +13,7 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
+from airflow_provider_mlops.operators.decide import DecideRetrainOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -147,11 +148,14 @@ def model_retraining(
     approval: Mapping[str, Any] | None = None,
     governance: Mapping[str, str] | None = None,
     card: bool = True,
+    retrain_policy: str | None = None,
     **train: Any,
 ) -> TaskGroup:
-    """Wire claim, check, train, register, evaluate, gate and promote for the partition of a drift verdict.
+    """Wire claim, check, train, register, evaluate, gate and promote for the partition of a verdict.
 
     The newest days of the partition are held out for the test; the rest of it is trained on with the window before.
+    With ``retrain_policy`` the first task is ``decide`` and asks the policy. The partition is the newest accepted one
+    of the dataset then: the month, where the key of the verdict is a day and the dataset lies in months.
 
     :param model_name: name of the registered model.
     :param dataset: name of the dataset.
@@ -172,12 +176,29 @@ def model_retraining(
         needs a human, by the policy or because the gate could not decide, waits for one; None asks nobody.
     :param governance: what must be known of each version before it is promoted, text by tag (`RegisterModelOperator`).
     :param card: whether the model card of a promoted version is written.
-    :param train: further arguments of `TrainModelOperator`.
+    :param retrain_policy: retrain policy file, relative to the Dag bundle's root; its ``window`` is used where it has
+        one and ``window`` is None. None: each drift verdict that waits is claimed.
+    :param train: further arguments of `TrainModelOperator` (``params_from``, ``fit``, ...).
     :return: the task group.
     """
     judged = {"slices": slices, "metrics": metrics, **(evaluation or {})}
     with TaskGroup(group_id) as group:
-        claim = ClaimRetrainingOperator(task_id="claim", model_name=model_name)
+        first: ClaimRetrainingOperator | DecideRetrainOperator
+        key: dict[str, str] = {}
+        chosen = window
+        if retrain_policy is None:
+            first = ClaimRetrainingOperator(task_id="claim", model_name=model_name)
+        else:
+            first = DecideRetrainOperator(
+                task_id="decide",
+                model_name=model_name,
+                dataset=dataset,
+                policy=retrain_policy,
+                time_column=time_column,
+            )
+            key = {"partition_key": _of(first, "training_partition_key")}
+            if window is None:
+                chosen = {name: _of(first, name, within="window") for name in ("since", "partitions")}
         training = TrainModelOperator(
             task_id="train",
             model_name=model_name,
@@ -187,21 +208,23 @@ def model_retraining(
             label_column=label_column,
             time_column=time_column,
             holdout_days=holdout_days,
-            window=window,
+            window=chosen,
+            **key,
             **train,
         )
         if checks is None:
-            claim >> training
+            first >> training
         else:
             check = CheckTrainingDataOperator(
                 task_id="check",
                 dataset=dataset,
                 checks=checks,
-                window=window,
+                window=chosen,
                 holdout_days=holdout_days,
                 time_column=time_column,
+                **key,
             )
-            claim >> check >> training
+            first >> check >> training
         _judge_and_promote(
             training,
             model_name=model_name,
@@ -254,6 +277,12 @@ def _judge_and_promote(
         promote >> ModelCardOperator(task_id="model_card", model_name=model_name, version=_of(promote, "version"))
 
 
-def _of(task: Any, name: str) -> str:
-    """Template of one member of another task's result: small, and readable in the UI's rendered fields."""
-    return f"{{{{ ti.xcom_pull(task_ids={task.task_id!r})[{name!r}] }}}}"
+def _of(task: Any, name: str, within: str | None = None) -> str:
+    """Template of one member of another task's result: small, and readable in the UI's rendered fields.
+
+    Of a member that is a mapping, or null, the named member of it, and empty where it has none.
+    """
+    result = f"ti.xcom_pull(task_ids={task.task_id!r})"
+    if within is None:
+        return f"{{{{ {result}[{name!r}] }}}}"
+    return f"{{{{ ({result}[{within!r}] or {{}}).get({name!r}) or '' }}}}"

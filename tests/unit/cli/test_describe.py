@@ -119,6 +119,27 @@ MOVED: dict[str, Any] = {"alias": "champion", "version": "2", "previous_version"
         ("reconciliation", {"action": "heal", "text": "Alias on 1."}, "put back: Alias on 1."),
         ("retrain_claim", {"drift_record_hashes": ["sha256:1"]}, "1 drift record"),
         ("retrain_claim", {"drift_record_hashes": ["sha256:1", "sha256:2"]}, "2 drift records"),
+        (
+            "retrain_claim",
+            {"drift_record_hashes": ["sha256:1"], "performance_record_hashes": ["sha256:2"]},
+            "1 drift record and 1 performance record",
+        ),
+        (
+            "retrain",
+            {"training_partition_key": "2013-04", "triggers": ["drift:label"], "verdict": {"outcome": "PASS"}},
+            "retrains on 2013-04: drift:label",
+        ),
+        (
+            "retrain",
+            {"verdict": {"outcome": "FAIL", "rules": [{"rule": "budget", "outcome": "FAIL", "reason": "Spent."}]}},
+            "avoided: Spent.",
+        ),
+        (
+            "mute",
+            {"feature": "wind", "rule": None, "until": "2013-05-01T00:00:00Z", "who": "ann", "why": "new station"},
+            "wind until 2013-05-01T00:00:00Z by ann: new station",
+        ),
+        ("unmute", {"who": "bob", "why": "mended"}, "by bob: mended"),
         ("replay", {"level": "L0", "differences": []}, "L0"),
         ("replay", {"level": "L1", "differences": ["numpy: 1, 2", "b"]}, "L1: numpy: 1, 2"),
     ],

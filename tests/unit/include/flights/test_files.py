@@ -14,6 +14,7 @@ from airflow_provider_mlops.backends.parquet import write_snapshot
 from airflow_provider_mlops.backends.suite_file import load_suite
 from airflow_provider_mlops.core.contract_diff import diff_lines
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
+from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import MetricRule
@@ -118,6 +119,15 @@ def test_gate_policy_is_valid_and_slices_by_known_columns() -> None:
     used = {rule.slice for rule in policy.rules if isinstance(rule, MetricRule)} - {None}
 
     assert used <= set(SLICES)
+
+
+def test_retrain_policy_is_valid() -> None:
+    """Two of three windows, a probe, and a promotion that is taken back soon."""
+    policy = RetrainPolicy.from_mapping(mapping("retrain.yaml"))
+
+    assert policy.drift is not None
+    assert (policy.drift.k, policy.drift.n) == (2, 3)
+    assert None not in (policy.probe, policy.rollback, policy.schedule)
 
 
 def test_drift_policy_is_valid_and_names_known_columns() -> None:
