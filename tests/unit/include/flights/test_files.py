@@ -14,9 +14,9 @@ from airflow_provider_mlops.backends.parquet import write_snapshot
 from airflow_provider_mlops.backends.suite_file import load_suite
 from airflow_provider_mlops.core.contract_diff import diff_lines
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
-from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.policy import Policy
+from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.contract import ContractInForce
