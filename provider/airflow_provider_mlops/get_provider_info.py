@@ -51,6 +51,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             f"{_PACKAGE}.links.certificate.CertificateLink",
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
+            f"{_PACKAGE}.links.drift.DriftReportLink",
             f"{_PACKAGE}.links.storage.SnapshotLink",
             *(
                 f"{_PACKAGE}.links.mlflow.{name}"

@@ -70,7 +70,7 @@ STEPS = {
         ),
     ),
     "reconcile": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
-    "drift": Step("drifted", ("record",)),
+    "drift": Step("drifted", ("publish", "record")),
     "claim": Step("alarmed", ("record",)),
     "decide": Step("alarmed", ("record", "record")),
 }

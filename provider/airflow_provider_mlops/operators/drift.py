@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.alias_moves import champion_that_served
+from airflow_provider_mlops.core.drift_brief import cause_lines
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
+from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks import drift_page
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.links.drift import DriftReportLink
+from airflow_provider_mlops.links.mlflow import push_links
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
 
 if TYPE_CHECKING:
@@ -54,6 +59,7 @@ class DetectDriftOperator(MLOpsOperator):
         "ledger_root",
     )
     template_ext: Sequence[str] = ()
+    operator_extra_links = (DriftReportLink(),)
     ui_color = "#fcf3cf"
 
     def __init__(
@@ -100,10 +106,22 @@ class DetectDriftOperator(MLOpsOperator):
         record = ledger.find(kind="drift", key=key, mode=run.mode)
         if record is None:
             body = self._judge(records, promotion, snapshot_id, policy)
+            if run.mode is not Mode.AUDIT:  # its report would be the one that it audits
+                body["report"] = drift_page.publish(
+                    Storage(self.storage_root, self.ledger_root),
+                    model=self.model_name,
+                    dataset=self.dataset,
+                    body=body,
+                    records=records,
+                    history=dataset_ledger(self.dataset, self.ledger_root).records(),
+                    events=getattr(context["dag_run"], "consumed_asset_events", None) or (),
+                    log=self.log,
+                )
             outcome = body["verdict"]["outcome"]
             record = ledger.append(
                 kind="drift", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
             )
+        push_links(context, drift_report=drift_page.report_url(self.model_name, record.body))
         return self._report(context, run, record)
 
     def _snapshot(self) -> str:
@@ -190,6 +208,7 @@ class DetectDriftOperator(MLOpsOperator):
                 "champion_version": record.body["champion_version"],
                 "record_hash": record.hash,
                 "reasons": result["verdict"]["reasons"][:5],
+                "cause": cause_lines(record.body.get("report") or {})[:5],
             }
             self.emit(context, run, assets.drift_alias(self.model_name), assets.drift(self.model_name), extra)
         return result

@@ -1,0 +1,272 @@
+"""Gathering the report of a drift verdict: how the drifted features changed, since when, and what changed upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.core.drift_history import BROKEN, Look, Since, in_order, look_of, looks_before, since
+from airflow_provider_mlops.core.drift_policy import DriftPolicy
+from airflow_provider_mlops.core.drift_upstream import Origin, acts_between, origin_of, upstream_changes
+from airflow_provider_mlops.core.errors import EvidenceBroken, MLOpsError
+from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
+from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.drift_columns import Rows, read_some, types_of
+from airflow_provider_mlops.hooks.snapshot_set import Cut
+from airflow_provider_mlops.hooks.storage import Storage
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.statistics.columns import ColumnSample
+
+MAX_FEATURES = 8
+"""Drifted features that are looked into, the largest first."""
+LOOK_BACK = 6
+"""Earlier partitions that are measured afterwards, where no verdict on them is at hand."""
+_SLICE_COLUMNS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The verdict that a report is about.
+
+    :param model: name of the model.
+    :param dataset: name of the dataset whose partition was judged.
+    :param body: body of the verdict's record.
+    :param records: records of the model's ledger, oldest first.
+    :param history: records of the dataset's ledger, oldest first.
+    :param storage: where the snapshots lie.
+    :param events: the asset events that started the run, JSON-safe.
+    """
+
+    model: str
+    dataset: str
+    body: Mapping[str, Any]
+    records: Sequence[Record]
+    history: Sequence[Record]
+    storage: Storage
+    events: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def current(self) -> list[dict[str, str]]:
+        """The snapshots that were judged."""
+        ids = self.body.get("snapshot_ids") or [self.body["snapshot_id"]]
+        return [{"snapshot_id": snapshot_id} for snapshot_id in ids]
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """The accepted snapshot of each partition."""
+        return accepted_snapshots(self.history)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What a report says, and the columns that its figures show.
+
+    :param content: the report; JSON-safe.
+    :param looks: the looks at the partitions, oldest first.
+    :param columns: reference and current of each feature that was looked into.
+    """
+
+    content: dict[str, Any]
+    looks: list[Look]
+    columns: dict[str, tuple[ColumnSample, ColumnSample]] = field(default_factory=dict)
+
+
+def gather(asked: Asked) -> Gathered:
+    """Look into a verdict.
+
+    :param asked: the verdict.
+    :return: the report.
+    :raises EvidenceBroken: when a snapshot was changed.
+    """
+    look = look_of(asked.body)
+    drifted = sorted(look.failed, key=lambda name: (-look.sizes[name], name))[:MAX_FEATURES]
+    looks = [*looks_before(asked.records, asked.body), look]
+    columns: dict[str, tuple[ColumnSample, ColumnSample]] = {}
+    slices: dict[str, list[dict[str, Any]]] = {}
+    if drifted and asked.body.get("kind", "feature") == "feature":
+        reading = _Reading(asked)
+        looks = in_order([*looks, *_measured(reading, drifted, looks)])
+        columns, slices = reading.pairs(drifted), reading.slices(drifted)
+    features = [_feature(name, asked, looks, columns.get(name), slices.get(name, [])) for name in drifted]
+    content = {
+        "schema": 1,
+        "model": asked.model,
+        "dataset": asked.dataset,
+        **{name: asked.body.get(name) for name in ("partition_key", "champion_version", "policy_hash", "backend")},
+        "kind": asked.body.get("kind", "feature"),
+        "outcome": asked.body["verdict"]["outcome"],
+        "snapshot_ids": [item["snapshot_id"] for item in asked.current],
+        "reference_snapshot_ids": list(asked.body.get("reference_snapshot_ids") or ()),
+        "features": features,
+        "more_features": max(0, len(look.failed) - len(drifted)),
+        "history": [item.to_dict() for item in looks],
+        "upstream": _upstream(asked, features),
+        "events": list(asked.events),
+    }
+    return Gathered(content, looks, columns)
+
+
+class _Reading:
+    """Reads columns of the reference and of partitions, each side once per set of columns."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.policy = DriftPolicy.from_mapping(asked.body["policy_content"])
+        self._reference: dict[str, Rows] = {}
+
+    def reference(self, name: str) -> Rows:
+        """Return a column of the reference."""
+        if name not in self._reference:
+            self._reference[name] = self._read_reference([name])
+        return self._reference[name]
+
+    def of(self, snapshots: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Rows:
+        """Return columns of partitions."""
+        return read_some(self.asked.storage, self.asked.dataset, snapshots, names)
+
+    def pairs(self, names: Sequence[str]) -> dict[str, tuple[ColumnSample, ColumnSample]]:
+        """Return reference and current of each column that both sides have."""
+        found = {}
+        for name in names:
+            was, now = self.reference(name).sample(name), self.of(self.asked.current, [name]).sample(name)
+            if was is not None and now is not None:
+                found[name] = (was, now)
+        return found
+
+    def slices(self, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return the parts of the rows in which each feature moved."""
+        from airflow_provider_mlops.statistics.drift_slices import moved_slices
+
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        for column in self._slice_columns():
+            wanted = [*(name for name in names if name != column), column]
+            was, now = self._read_reference(wanted), self.of(self.asked.current, wanted)
+            parts = was.sample(column), now.sample(column)
+            if parts[0] is None or parts[1] is None:
+                continue
+            for name in wanted[:-1]:
+                sides = was.sample(name), now.sample(name)
+                if sides[0] is not None and sides[1] is not None:
+                    found[name] += moved_slices(name, column, sides, parts, self.policy)
+        return {name: sorted(parts, key=lambda part: -part["size"]) for name, parts in found.items()}
+
+    def _slice_columns(self) -> list[str]:
+        """Return the slices that the newest evaluation declared and the partition has."""
+        declared = next(
+            (record.body["slices"] for record in reversed(self.asked.records) if record.body.get("slices")), []
+        )
+        there = types_of(self.asked.storage, self.asked.dataset, self.asked.current[-1]["snapshot_id"])
+        return [name for name in declared if isinstance(name, str) and name in there][:_SLICE_COLUMNS]
+
+    def _read_reference(self, names: Sequence[str]) -> Rows:
+        body = self.asked.body
+        found = [{"snapshot_id": item} for item in body["reference_snapshot_ids"]]
+        dataset = body.get("reference_dataset") or self.asked.dataset
+        return read_some(self.asked.storage, dataset, found, names, _training_cut(self.asked))
+
+
+def _training_cut(asked: Asked) -> Cut | None:
+    """Return how the champion's training cut its snapshots, where the reference is what it was trained on."""
+    version = asked.body.get("champion_version")
+    for record in reversed(asked.records):
+        if record.kind == "promotion" and record.body.get("version") == version:
+            manifest = training_of(asked.records, asked.model, record.body["manifest_hash"]).body["manifest"]
+            ids = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
+            if ids == list(asked.body["reference_snapshot_ids"]) and manifest["train"].get("until"):
+                return Cut(manifest["time_column"], None, manifest["train"]["until"])
+            return None
+    return None
+
+
+def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) -> list[Look]:
+    """Measure earlier partitions that no verdict looked at, back to the first that none of the features had left."""
+    from airflow_provider_mlops.statistics.drift_slices import size_between
+
+    asked = reading.asked
+    seen = {look.partition_key for look in looks}
+    now = Partition.parse(asked.body["partition_key"]).start
+    earlier = [key for key in asked.accepted if Partition.parse(key).end <= now]
+    reference = set(asked.body["reference_snapshot_ids"])
+    found = []
+    for key in sorted(earlier, key=lambda name: Partition.parse(name).end, reverse=True)[:LOOK_BACK]:
+        snapshot_id = asked.accepted[key]
+        if snapshot_id in reference:
+            nothing = dict.fromkeys(drifted, 0.0)
+            found.append(Look(partition_key=key, outcome=None, sizes=nothing, failed=frozenset()))
+            break
+        if key in seen:
+            continue
+        sizes = {}
+        for name in drifted:
+            was = reading.reference(name).sample(name)
+            there = reading.of([{"snapshot_id": snapshot_id}], [name]).sample(name)
+            both = was is not None and there is not None
+            sizes[name] = size_between(name, was, there, reading.policy) if both else BROKEN
+        failed = frozenset(name for name, size in sizes.items() if size >= 1)
+        found.append(Look(partition_key=key, outcome=None, sizes=sizes, failed=failed))
+        if not failed:
+            break
+    return found
+
+
+def _feature(
+    name: str,
+    asked: Asked,
+    looks: Sequence[Look],
+    pair: tuple[ColumnSample, ColumnSample] | None,
+    slices: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    from airflow_provider_mlops.statistics.drift_cause import changes_of, summary_of
+
+    up_to = [look for look in looks if not _after(look, asked.body["partition_key"])]
+    began = since(up_to, name) if up_to else Since(asked.body["partition_key"], None)
+    rules = [rule for rule in asked.body["verdict"]["rules"] if rule["numbers"].get("feature") == name]
+    return {
+        "feature": name,
+        "size": look_of(asked.body).sizes[name],
+        "reasons": [rule["reason"] for rule in rules if rule["outcome"] == "FAIL"],
+        "changes": [] if pair is None else [item.to_dict() for item in changes_of(*map(summary_of, pair))],
+        "slices": list(slices),
+        "since": began.first,
+        "clean": began.clean,
+    }
+
+
+def _after(look: Look, key: str) -> bool:
+    return Partition.parse(look.partition_key).end > Partition.parse(key).end
+
+
+def _upstream(asked: Asked, features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Compare what came before and after each beginning of a drift."""
+    accepted = asked.accepted
+    keys = sorted(accepted, key=lambda name: Partition.parse(name).end)
+    found = []
+    for first in dict.fromkeys(item["since"] for item in features):
+        if first not in accepted or keys.index(first) == 0:
+            continue
+        place = keys.index(first)
+        clean, *before = [_origin(asked, accepted[key]) for key in reversed(keys[max(0, place - 3) : place])]
+        drifted = _origin(asked, accepted[first])
+        found.append(
+            {
+                "clean": keys[place - 1],
+                "drifted": first,
+                "features": [item["feature"] for item in features if item["since"] == first],
+                "changes": [item.to_dict() for item in upstream_changes(clean, drifted, before[::-1])],
+                "acts": acts_between(asked.history, clean, drifted),
+                "clean_runs": [dict(run) for run in clean.runs],
+                "drifted_runs": [dict(run) for run in drifted.runs],
+            }
+        )
+    return found
+
+
+def _origin(asked: Asked, snapshot_id: str) -> Origin:
+    try:
+        columns = types_of(asked.storage, asked.dataset, snapshot_id)
+    except (EvidenceBroken, MLOpsError):
+        columns = {}
+    return origin_of(asked.history, snapshot_id, columns)
