@@ -187,7 +187,7 @@ def _add_upstream(page: Page, content: Mapping[str, Any]) -> None:
             page.table(Table(("Changed", "Before", "After"), rows))
         else:
             page.text(
-                "Nothing that the records know changed just then: source, query, code, schema, suite are the same."
+                "Nothing that the records know changed just then: source, query, code, schema and suite are as before."
             )
         runs = [_run(part["clean"], item) for item in part["clean_runs"]]
         runs += [_run("between", item) for item in part["acts"]]
