@@ -155,7 +155,7 @@ class _Reading:
 
     def _slice_columns(self) -> list[str]:
         """Return the slices that the newest evaluation declared and the partition has."""
-        declared = next(
+        declared: list[Any] = next(
             (record.body["slices"] for record in reversed(self.asked.records) if record.body.get("slices")), []
         )
         there = types_of(self.asked.storage, self.asked.dataset, self.asked.current[-1]["snapshot_id"])
@@ -203,8 +203,10 @@ def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) 
         for name in drifted:
             was = reading.reference(name).sample(name)
             there = reading.of([{"snapshot_id": snapshot_id}], [name]).sample(name)
-            both = was is not None and there is not None
-            sizes[name] = size_between(name, was, there, reading.policy) if both else BROKEN
+            if was is None or there is None:
+                sizes[name] = BROKEN
+            else:
+                sizes[name] = size_between(name, was, there, reading.policy)
         failed = frozenset(name for name, size in sizes.items() if size >= 1)
         found.append(Look(partition_key=key, outcome=None, sizes=sizes, failed=failed))
         if not failed:

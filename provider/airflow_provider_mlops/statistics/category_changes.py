@@ -61,7 +61,7 @@ def _renamed(
     went: list[str], came: list[str], was: Mapping[str, float], now: Mapping[str, float], error: float
 ) -> list[tuple[str, str, Mapping[str, float]]]:
     """Pair what went with what came: written alike, or as frequent as before and large enough not to be chance."""
-    found = []
+    found: list[tuple[str, str, Mapping[str, float]]] = []
     left = sorted(came, key=lambda name: -now[name])[:_LOOKED_AT]
     for old in sorted(went, key=lambda name: -was[name])[:_LOOKED_AT]:
         alike = [new for new in left if _plain(new) == _plain(old)]

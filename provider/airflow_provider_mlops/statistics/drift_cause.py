@@ -162,4 +162,4 @@ def finite(side: Numbers) -> FloatArray:
 
     :param side: a numeric column.
     """
-    return side.ordered[np.isfinite(side.ordered)]
+    return np.asarray(side.ordered[np.isfinite(side.ordered)])

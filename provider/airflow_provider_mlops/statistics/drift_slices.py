@@ -51,7 +51,8 @@ def moved_slices(
     """
     labels = [_texts(part) for part in parts]
     values = [value for value in dict.fromkeys(labels[1].tolist()) if value is not None][:MOST_PARTS]
-    found, looked_at = [], 0
+    found: list[dict[str, Any]] = []
+    looked_at = 0
     lenient = replace(policy, min_rows=min(policy.min_rows, MIN_ROWS))
     for value in values:
         was, now = (_only(side, label == value) for side, label in zip(sides, labels, strict=True))
