@@ -54,7 +54,7 @@ def draw_numbers(path: Path, name: str, reference: FloatArray, current: FloatArr
         counts, _ = numpy.histogram(side, edges)
         left.stairs(counts / len(side), edges, label=f"{word} (n {len(side):,})", **style)
         ranks = numpy.linspace(0, 1, min(len(side), 400))
-        right.plot(numpy.quantile(side, ranks), ranks, **style)
+        right.plot([low, *numpy.quantile(side, ranks), high], [0, *ranks, 1], **style)
     dress(left, x=plain(name), y="share of the values")
     dress(right, x=plain(name), y="share of the values up to x")
     right.set(xlim=(low, high), ylim=(0, 1.01))

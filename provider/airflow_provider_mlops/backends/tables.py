@@ -14,12 +14,14 @@ MAX_PAGE_ROWS = 200
 """Rows of a table that a page shows; the CSV file has them all."""
 MOST_COLUMNS = 8
 """Columns that fit the page; a table with more of them is scrolled, not squeezed."""
+_SHORT = 24
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:1100px;margin:2em auto;padding:0 1em}
 h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}p.note{color:#595959}
 table{border-collapse:collapse;font-size:.87em;margin:.6em 0;display:block;overflow-x:auto}
 th,td{border-bottom:1px solid #d9d9d9;padding:.25em .7em;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th{overflow-wrap:normal}td.short{white-space:nowrap}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .wide{overflow-x:auto}
 .wide th,.wide td{white-space:nowrap;overflow-wrap:normal}
@@ -135,6 +137,8 @@ def _cell(value: Any) -> str:
         return "<td></td>"
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = str(value)
-        kind = f' class="{text}"' if text in {"PASS", "FAIL", "INCONCLUSIVE"} else ""
+        # A name or a month on one line, whatever sentences stand beside it.
+        short = ' class="short"' if len(text) <= _SHORT and " " not in text else ""
+        kind = f' class="{text}"' if text in {"PASS", "FAIL", "INCONCLUSIVE"} else short
         return f"<td{kind}>{html.escape(text)}</td>"
     return f'<td class="number">{f"{value:,}" if isinstance(value, int) else f"{value:.5g}"}</td>'

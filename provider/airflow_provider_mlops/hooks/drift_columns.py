@@ -13,7 +13,7 @@ from airflow_provider_mlops.hooks.storage import Storage
 if TYPE_CHECKING:
     import pandas as pd
 
-    from airflow_provider_mlops.statistics.columns import ColumnSample
+    from airflow_provider_mlops.statistics.columns import ColumnSample, Summary
 
 MOST_ROWS = 300_000
 """Rows that are looked at on each side; of more, every k-th is taken."""
@@ -69,6 +69,19 @@ def read_some(
         kept.append(there if every == 1 else there.take(pa.array(range(first, batch.num_rows, every))))
     frame = pa.Table.from_batches(kept).to_pandas() if kept else load("pandas", "parquet").DataFrame()
     return Rows(frame, rows, every)
+
+
+def thinned(side: Summary) -> Summary:
+    """Keep of a long numeric column every k-th value in order: its quantiles, in bounded memory.
+
+    :param side: the column.
+    """
+    from airflow_provider_mlops.statistics.columns import Numbers
+
+    if not isinstance(side, Numbers) or len(side.ordered) <= MOST_ROWS:
+        return side
+    every = -(-len(side.ordered) // MOST_ROWS)
+    return Numbers(side.ordered[every // 2 :: every].copy(), side.nulls // every, -(-side.infinite // every))
 
 
 def types_of(storage: Storage, dataset: str, snapshot_id: str) -> dict[str, str]:

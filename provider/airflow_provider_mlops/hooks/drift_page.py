@@ -148,7 +148,7 @@ def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
 def _add_columns(page: Page, folder: Path, found: Gathered) -> None:
     from airflow_provider_mlops.backends.figures_drift import draw_categories, draw_numbers
     from airflow_provider_mlops.statistics.columns import Categories, Numbers
-    from airflow_provider_mlops.statistics.drift_cause import finite, summary_of
+    from airflow_provider_mlops.statistics.drift_cause import finite
 
     for number, feature in enumerate(found.content["features"]):
         name = feature["feature"]
@@ -157,8 +157,11 @@ def _add_columns(page: Page, folder: Path, found: Gathered) -> None:
             page.text(reason)
         if name not in found.columns:
             continue
-        was, now = map(summary_of, found.columns[name])
-        path, title = folder / f"column-{number}.png", f"{name}: {_how(feature) or 'moved'}"
+        was, now = found.columns[name]
+        path, title = (
+            folder / f"column-{number}.png",
+            f"{name}: {feature['changes'][0]['text'] if feature['changes'] else 'moved'}",
+        )
         if isinstance(was, Numbers) and isinstance(now, Numbers):
             sides = finite(was), finite(now)
             if min(map(len, sides)) == 0:

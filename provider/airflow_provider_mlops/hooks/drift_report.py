@@ -13,12 +13,16 @@ from airflow_provider_mlops.core.errors import EvidenceBroken, MLOpsError
 from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.hooks.drift_columns import Rows, read_some, types_of
+from airflow_provider_mlops.hooks.drift_columns import read_some, thinned, types_of
+from airflow_provider_mlops.hooks.samples import SnapshotPairs, open_columns
 from airflow_provider_mlops.hooks.snapshot_set import Cut
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
-    from airflow_provider_mlops.statistics.columns import ColumnSample
+    from airflow_provider_mlops.statistics.column_change import Change
+    from airflow_provider_mlops.statistics.columns import Summary
+
+    Pair = tuple[Summary, Summary]
 
 MAX_FEATURES = 8
 """Drifted features that are looked into, the largest first."""
@@ -71,7 +75,7 @@ class Gathered:
 
     content: dict[str, Any]
     looks: list[Look]
-    columns: dict[str, tuple[ColumnSample, ColumnSample]] = field(default_factory=dict)
+    columns: dict[str, Pair] = field(default_factory=dict)
 
 
 def gather(asked: Asked) -> Gathered:
@@ -84,13 +88,15 @@ def gather(asked: Asked) -> Gathered:
     look = look_of(asked.body)
     drifted = sorted(look.failed, key=lambda name: (-look.sizes[name], name))[:MAX_FEATURES]
     looks = [*looks_before(asked.records, asked.body), look]
-    columns: dict[str, tuple[ColumnSample, ColumnSample]] = {}
+    columns: dict[str, Pair] = {}
+    changes: dict[str, list[Change]] = {}
     slices: dict[str, list[dict[str, Any]]] = {}
     if drifted and asked.body.get("kind", "feature") == "feature":
         reading = _Reading(asked)
-        looks = in_order([*looks, *_measured(reading, drifted, looks)])
         columns, slices = reading.pairs(drifted), reading.slices(drifted)
-    features = [_feature(name, asked, looks, columns.get(name), slices.get(name, [])) for name in drifted]
+        looks = in_order([*looks, *_measured(reading, drifted, looks)])
+        changes = _changes(reading, columns)
+    features = [_feature(name, asked, looks, changes.get(name, []), slices.get(name, [])) for name in drifted]
     content = {
         "schema": 1,
         "model": asked.model,
@@ -110,30 +116,50 @@ def gather(asked: Asked) -> Gathered:
 
 
 class _Reading:
-    """Reads columns of the reference and of partitions, each side once per set of columns."""
+    """Reads columns of the reference and of partitions; the summaries that it keeps are thinned."""
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.policy = DriftPolicy.from_mapping(asked.body["policy_content"])
-        self._reference: dict[str, Rows] = {}
+        self.cut = _training_cut(asked)
+        self.reference: dict[str, Summary] = {}
 
-    def reference(self, name: str) -> Rows:
-        """Return a column of the reference."""
-        if name not in self._reference:
-            self._reference[name] = self._read_reference([name])
-        return self._reference[name]
-
-    def of(self, snapshots: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Rows:
-        """Return columns of partitions."""
-        return read_some(self.asked.storage, self.asked.dataset, snapshots, names)
-
-    def pairs(self, names: Sequence[str]) -> dict[str, tuple[ColumnSample, ColumnSample]]:
+    def pairs(self, names: Sequence[str]) -> dict[str, Pair]:
         """Return reference and current of each column that both sides have."""
         found = {}
-        for name in names:
-            was, now = self.reference(name).sample(name), self.of(self.asked.current, [name]).sample(name)
-            if was is not None and now is not None:
-                found[name] = (was, now)
+        limits = {"time_column": self.cut.time_column, "until": self.cut.until} if self.cut else {}
+        storage, dataset = self.asked.storage, self._reference_dataset
+        with (
+            open_columns(storage, dataset, self._reference_snapshots, **limits) as reference,
+            open_columns(storage, self.asked.dataset, self.asked.current) as current,
+        ):
+            for name, was, now in SnapshotPairs(reference, current, names):
+                if was is not None:
+                    self.reference[name] = thinned(was)
+                if was is not None and now is not None:
+                    found[name] = (self.reference[name], thinned(now))
+        return found
+
+    def sizes(self, snapshot_id: str, names: Sequence[str]) -> dict[str, float]:
+        """Measure how far columns of a partition are from the reference."""
+        from airflow_provider_mlops.statistics.drift_slices import size_between
+
+        there = self.summaries(snapshot_id, names)
+        return {
+            name: BROKEN
+            if (was := self.reference.get(name)) is None or (now := there[name]) is None
+            else size_between(name, was, now, self.policy)
+            for name in names
+        }
+
+    def summaries(self, snapshot_id: str, names: Sequence[str]) -> dict[str, Summary | None]:
+        """Sum up columns of a partition; None for one that it does not have."""
+        found: dict[str, Summary | None] = {}
+        with open_columns(self.asked.storage, self.asked.dataset, [{"snapshot_id": snapshot_id}]) as there:
+            for name in names:
+                was = self.reference.get(name)
+                summary = there.summary(name, there.kind(name) or (was.kind if was is not None else None))
+                found[name] = None if summary is None else thinned(summary)
         return found
 
     def slices(self, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -143,7 +169,8 @@ class _Reading:
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         for column in self._slice_columns():
             wanted = [*(name for name in names if name != column), column]
-            was, now = self._read_reference(wanted), self.of(self.asked.current, wanted)
+            was = read_some(self.asked.storage, self._reference_dataset, self._reference_snapshots, wanted, self.cut)
+            now = read_some(self.asked.storage, self.asked.dataset, self.asked.current, wanted)
             parts = was.sample(column), now.sample(column)
             if parts[0] is None or parts[1] is None:
                 continue
@@ -161,11 +188,13 @@ class _Reading:
         there = types_of(self.asked.storage, self.asked.dataset, self.asked.current[-1]["snapshot_id"])
         return [name for name in declared if isinstance(name, str) and name in there][:_SLICE_COLUMNS]
 
-    def _read_reference(self, names: Sequence[str]) -> Rows:
-        body = self.asked.body
-        found = [{"snapshot_id": item} for item in body["reference_snapshot_ids"]]
-        dataset = body.get("reference_dataset") or self.asked.dataset
-        return read_some(self.asked.storage, dataset, found, names, _training_cut(self.asked))
+    @property
+    def _reference_snapshots(self) -> list[dict[str, str]]:
+        return [{"snapshot_id": item} for item in self.asked.body["reference_snapshot_ids"]]
+
+    @property
+    def _reference_dataset(self) -> str:
+        return str(self.asked.body.get("reference_dataset") or self.asked.dataset)
 
 
 def _training_cut(asked: Asked) -> Cut | None:
@@ -183,8 +212,6 @@ def _training_cut(asked: Asked) -> Cut | None:
 
 def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) -> list[Look]:
     """Measure earlier partitions that no verdict looked at, back to the first that none of the features had left."""
-    from airflow_provider_mlops.statistics.drift_slices import size_between
-
     asked = reading.asked
     seen = {look.partition_key for look in looks}
     now = Partition.parse(asked.body["partition_key"]).start
@@ -199,14 +226,7 @@ def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) 
             break
         if key in seen:
             continue
-        sizes = {}
-        for name in drifted:
-            was = reading.reference(name).sample(name)
-            there = reading.of([{"snapshot_id": snapshot_id}], [name]).sample(name)
-            if was is None or there is None:
-                sizes[name] = BROKEN
-            else:
-                sizes[name] = size_between(name, was, there, reading.policy)
+        sizes = reading.sizes(snapshot_id, drifted)
         failed = frozenset(name for name, size in sizes.items() if size >= 1)
         found.append(Look(partition_key=key, outcome=None, sizes=sizes, failed=failed))
         if not failed:
@@ -214,15 +234,28 @@ def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) 
     return found
 
 
+def _changes(reading: _Reading, columns: Mapping[str, Pair]) -> dict[str, list[Change]]:
+    """Say how each column changed: from the reference, and from the partition before."""
+    from airflow_provider_mlops.statistics.drift_cause import changes_of, merged
+
+    asked = reading.asked
+    now = Partition.parse(asked.body["partition_key"]).start
+    earlier = [key for key in asked.accepted if Partition.parse(key).end <= now]
+    newest = max(earlier, key=lambda key: Partition.parse(key).end, default=None)
+    before = {} if newest is None else reading.summaries(asked.accepted[newest], list(columns))
+    return {
+        name: merged(changes_of(*pair), changes_of(was, pair[1]) if (was := before.get(name)) is not None else [])
+        for name, pair in columns.items()
+    }
+
+
 def _feature(
     name: str,
     asked: Asked,
     looks: Sequence[Look],
-    pair: tuple[ColumnSample, ColumnSample] | None,
+    changes: Sequence[Change],
     slices: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    from airflow_provider_mlops.statistics.drift_cause import changes_of, summary_of
-
     up_to = [look for look in looks if not _after(look, asked.body["partition_key"])]
     began = since(up_to, name) if up_to else Since(asked.body["partition_key"], None)
     rules = [rule for rule in asked.body["verdict"]["rules"] if rule["numbers"].get("feature") == name]
@@ -230,7 +263,7 @@ def _feature(
         "feature": name,
         "size": look_of(asked.body).sizes[name],
         "reasons": [rule["reason"] for rule in rules if rule["outcome"] == "FAIL"],
-        "changes": [] if pair is None else [item.to_dict() for item in changes_of(*map(summary_of, pair))],
+        "changes": [item.to_dict() for item in changes],
         "slices": list(slices),
         "since": began.first,
         "clean": began.clean,

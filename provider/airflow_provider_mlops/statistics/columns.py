@@ -131,12 +131,16 @@ def paired(reference: Mapping[str, ColumnSample], current: Mapping[str, ColumnSa
     :return: pairs in the order of their names.
     """
     for name in sorted({*reference, *current}):
-        yield name, _summed_up(reference.get(name)), _summed_up(current.get(name))
+        was, now = reference.get(name), current.get(name)
+        yield name, None if was is None else summary_of(was), None if now is None else summary_of(now)
 
 
-def _summed_up(column: ColumnSample | None) -> Summary | None:
-    if column is None:
-        return None
+def summary_of(column: ColumnSample) -> Summary:
+    """Sum a column up.
+
+    :param column: the column.
+    :return: its summary, of its kind.
+    """
     return Numbers.of(column) if column.kind == "numeric" else Categories.of(column)
 
 

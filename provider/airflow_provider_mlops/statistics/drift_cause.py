@@ -3,18 +3,20 @@
 A drift verdict says that a distribution moved, and how far. Here is said in which way, from the same summaries.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from airflow_provider_mlops.statistics import distances
 from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.category_changes import category_changes
 from airflow_provider_mlops.statistics.column_change import Change
-from airflow_provider_mlops.statistics.columns import Categories, ColumnSample, Numbers
+from airflow_provider_mlops.statistics.columns import Categories, Numbers, Summary
 from airflow_provider_mlops.statistics.unit_changes import TURNED, Conversion, find_conversion
 
-Summary = Numbers | Categories
-
 _STANDS_OUT = 0.05
+_ALONE = 2.5
 _CUT, _BEYOND = 0.02, 0.005
 _WIDER, _NARROWER = 1.25, 0.8
 _MOVED = 0.1
@@ -40,6 +42,38 @@ def changes_of(reference: Summary, current: Summary) -> list[Change]:
     return changes + category_changes(reference, current)
 
 
+SHARP = frozenset(
+    (
+        "unit_change",
+        "scale",
+        "filled_value",
+        "clipping",
+        "rounded",
+        "constant",
+        "renamed_category",
+        "swapped_categories",
+    )
+)
+_SLOW = frozenset(("unit_change", "scale", "filled_value", "clipping", "location", "spread", "shape", "shares"))
+
+
+def merged(against_reference: Sequence[Change], since_before: Sequence[Change]) -> list[Change]:
+    """Put together how a column differs from the reference and how it stepped from one partition to the next.
+
+    Seasons move a column away from its reference; a step from the partition just before shows a break by itself. Where
+    there is such a break, what the reference alone would suggest about place and width is left out.
+
+    :param against_reference: changes from the reference.
+    :param since_before: changes from the partition before.
+    :return: the breaks first.
+    """
+    breaks = [replace(change, text=f"{change.text} (from the partition before)") for change in since_before]
+    breaks = [change for change in breaks if change.kind in SHARP]
+    known = {change.kind for change in breaks}
+    rest = [item for item in against_reference if item.kind not in known and not (breaks and item.kind in _SLOW)]
+    return [*breaks, *rest]
+
+
 def _nulls(reference: Summary, current: Summary) -> list[Change]:
     was, now = _null_share(reference), _null_share(current)
     if was is None or now is None or abs(now - was) < _MISSING:
@@ -48,9 +82,7 @@ def _nulls(reference: Summary, current: Summary) -> list[Change]:
 
 
 def _null_share(side: Summary) -> float | None:
-    values = len(side.ordered) if isinstance(side, Numbers) else side.counts.total()
-    rows = values + side.nulls
-    return side.nulls / rows if rows else None
+    return side.nulls / side.rows if side.rows else None
 
 
 def _numbers(reference: Numbers, current: Numbers) -> list[Change]:
@@ -105,7 +137,9 @@ def _one_value(was: FloatArray, now: FloatArray) -> Change | None:
     if beyond[side] >= _BEYOND and rise[place] >= min(_CUT, beyond[side] / 2) and len(values) > 20:
         text = f"clipped at {value:g}: {share:.1%} of the values lie there, {beyond[side]:.1%} lay {side} it before"
         return Change("clipping", text, {**numbers, "side": side, "beyond": beyond[side]})
-    if rise[place] >= _STANDS_OUT and len(values) > 20:
+    others = np.delete(counts, place)
+    alone = not len(others) or counts[place] >= _ALONE * others.max()
+    if rise[place] >= _STANDS_OUT and len(values) > 20 and alone:
         text = f"{share:.1%} of the values are {value:g}, before {before[place]:.1%}: it may stand for what is missing"
         return Change("filled_value", text, numbers)
     return None
@@ -147,14 +181,6 @@ def _without(values: FloatArray, value: float) -> FloatArray:
 def _noise(was: FloatArray, now: FloatArray) -> float:
     """Return the distance that chance alone seldom reaches, at most one time in a hundred."""
     return max(_LEAST_KS, distances.smallest_ks(0.01, len(was), len(now)))
-
-
-def summary_of(sample: ColumnSample) -> Summary:
-    """Sum a column up.
-
-    :param sample: the column.
-    """
-    return Numbers.of(sample) if sample.kind == "numeric" else Categories.of(sample)
 
 
 def finite(side: Numbers) -> FloatArray:

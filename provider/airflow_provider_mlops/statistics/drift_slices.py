@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
-from airflow_provider_mlops.statistics.columns import ColumnSample
-from airflow_provider_mlops.statistics.drift_cause import changes_of, summary_of
+from airflow_provider_mlops.statistics.columns import ColumnSample, Summary, summary_of
+from airflow_provider_mlops.statistics.drift_cause import changes_of
 from airflow_provider_mlops.statistics.drift_findings import compare_columns, structure_finding
 
 MIN_ROWS = 100
@@ -18,17 +18,17 @@ _BROKEN = 99.0
 _SHOWN = 5
 
 
-def size_between(name: str, reference: ColumnSample, current: ColumnSample, policy: DriftPolicy) -> float:
+def size_between(name: str, reference: Summary, current: Summary, policy: DriftPolicy) -> float:
     """Measure the largest effect over its threshold.
 
     :param name: the column.
-    :param reference: one sample.
-    :param current: the other.
+    :param reference: the column in the reference.
+    :param current: the column now.
     :param policy: the thresholds.
     :return: the size, material from 1; 99 for what cannot be measured.
     """
     broken = structure_finding(name, reference, current)
-    findings = [broken] if broken else compare_columns(name, reference, current, policy, p_value=None)
+    findings = [broken] if broken else compare_columns(name, reference, current, policy)
     return float(min(_BROKEN, max((item.size for item in findings), default=0.0)))
 
 
@@ -59,9 +59,10 @@ def moved_slices(
         if was is None or now is None or min(len(was), len(now)) < MIN_ROWS:
             continue
         looked_at += 1
-        size = size_between(name, was, now, lenient)
+        sums = summary_of(was), summary_of(now)
+        size = size_between(name, *sums, lenient)
         if size >= 1:
-            how = [item.text for item in changes_of(summary_of(was), summary_of(now))][:2]
+            how = [item.text for item in changes_of(*sums)][:2]
             facts = {"column": column, "value": str(value), "n_reference": len(was), "n_current": len(now)}
             found.append({**facts, "size": size, "how": how})
     if len(found) == looked_at:
