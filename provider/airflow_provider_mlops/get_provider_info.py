@@ -193,8 +193,8 @@ _CONFIG = {
                 "default": "",
             },
             "reports_url": {
-                "description": "Web address under which the storage root can be read; links to Data Docs and drift reports "
-                "lead there. "
+                "description": "Web address under which the storage root can be read; links to Data Docs and drift "
+                "reports lead there. "
                 "Default: none.",
                 "version_added": "0.1.0",
                 "type": "string",

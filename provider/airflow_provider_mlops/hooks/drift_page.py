@@ -130,7 +130,7 @@ def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
     _add_upstream(page, content)
     page.heading("History")
     page.text(
-        "A verdict is not made again: what an earlier one saw stands here, against the reference of its day.",
+        "What an earlier verdict saw stands here as it was, against the reference of its day.",
         kind="note",
     )
     if figures:
