@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import platform
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
-
-_DISTRIBUTIONS = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 
 
 def class_list(frame: pd.DataFrame, label: str) -> list[str] | list[int]:
@@ -185,26 +181,6 @@ def read_model(path: Path, *, sha256: str, trusted_types: Sequence[str]) -> Any:
             return io.load(path, trusted=list(trusted_types))
     except errors.UntrustedTypesFoundException as err:
         raise EvidenceBroken(f"{path.name} holds types that the record does not trust: {err}") from err
-
-
-def environment_facts() -> dict[str, Any]:
-    """Return what of this environment can change a model: interpreter, platform and library versions."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {}
-    for name in _DISTRIBUTIONS:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {
-        "python": platform.python_version(),
-        "implementation": sys.implementation.name,
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "threads": 1,
-        "distributions": versions,
-    }
 
 
 def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from airflow_provider_mlops.core.gone import Gone
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
+# What is installed beside it differs between any two machines; whatever was imported is compared one by one.
+_NOT_COMPARED = ("installed",)
+
 
 class Level(StrEnum):
     """How far a replay agrees with the record; the first that holds counts."""
@@ -99,7 +102,7 @@ def code_differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> l
 
 
 def environment_differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Name what of the environment differs.
+    """Name what of the environment differs; what the record does not state is not compared.
 
     :param recorded: facts of the environment, as recorded.
     :param found: the same facts, as they are now.
@@ -107,10 +110,14 @@ def environment_differences(recorded: Mapping[str, Any], found: Mapping[str, Any
     """
     before, now = _flat(recorded), _flat(found)
     return [
-        f"environment: {name} was {before.get(name)}, is {now.get(name)}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
+        f"environment: {name} was {_shown(was)}, is {_shown(now.get(name))}"
+        for name, was in sorted(before.items())
+        if name not in _NOT_COMPARED and was != now.get(name)
     ]
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 _SECONDS = 20
 
@@ -30,6 +31,23 @@ def last_change(modules: Iterable[str]) -> dict[str, str] | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return {"commit": commit, "author": author, "email": email}
+
+
+def git_state(modules: Iterable[str]) -> dict[str, Any] | None:
+    """Return the commit that the sources of modules were checked out at, and whether it tells all.
+
+    :param modules: names of loaded modules.
+    :return: ``commit``, and ``dirty``: whether the checkout differs from it; None where there is no Git.
+    """
+    files = [Path(path).resolve() for name in modules if (path := getattr(sys.modules.get(name), "__file__", None))]
+    try:
+        folder = str(files[0].parent)
+        # Python's own folder may lie in somebody's checkout, too.
+        _git(folder, "ls-files", "--error-unmatch", "--", *map(str, files))
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain"))}
+    except (IndexError, OSError, subprocess.SubprocessError):
+        return None
 
 
 def _git(folder: str, *arguments: str) -> str:

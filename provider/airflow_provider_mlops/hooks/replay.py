@@ -70,10 +70,10 @@ class Replay:
         level, compared = Level.NONE, []
         figures: dict[str, Any] = {}
         if trained is not None:
-            level, told = compare_training(training.body, {**trained.facts(), "code_files": code_files(function)})
+            level, _ = compare_training(training.body, {**trained.facts(), "code_files": code_files(function)})
             figures = {"environment": trained.environment, "rows": trained.rows}
             compared = list(self._compare(cited, trained, records, figures))
-            self.log.info("The models agree at %s; %d things differ from the record.", level, len(told))
+            self.log.info("The models agree at %s; %d things are not as recorded.", level, len(differences))
         metrics, verdict = (_holds(compared, rule) for rule in ("metrics", "verdict"))
         reached = level_reached(level, metrics, verdict)
         # Whoever asks for the verdict alone allows other metrics.
@@ -103,7 +103,7 @@ class Replay:
     def _known_differences(
         self, training: Record, function: Callable[..., Any], checks: list[RuleResult]
     ) -> list[Difference]:
-        from airflow_provider_mlops.backends.scikit_learn import environment_facts
+        from airflow_provider_mlops.backends.environment import environment_now
 
         manifest, body = training.body["manifest"], training.body
         found = [
@@ -116,7 +116,7 @@ class Replay:
             if check.rule.startswith("data") and check.outcome is Outcome.FAIL
         ]
         code = code_differences(manifest["code_files"], code_files(function))
-        environment = environment_differences(body["environment"], environment_facts())
+        environment = environment_differences(body["environment"], environment_now(body["environment"]))
         found += [Difference(Cause.CODE, detail) for detail in code]
         return found + [Difference(Cause.ENVIRONMENT, detail) for detail in environment]
 

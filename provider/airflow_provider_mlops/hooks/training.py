@@ -30,6 +30,7 @@ class Training:
     :param prediction_digest: hash of the scores on the first 1,000 training rows.
     :param environment: interpreter and library versions.
     :param seconds: wall time of the fit.
+    :param cpu_seconds: processor time of the fit.
     :param task: ``binary``, ``multiclass`` or ``regression``.
     :param classes: the classes of a multiclass label, in the order of the scores; else None.
     :param operating_threshold: the frozen threshold, None where none is chosen.
@@ -43,6 +44,7 @@ class Training:
     prediction_digest: str
     environment: dict[str, Any]
     seconds: float
+    cpu_seconds: float
     task: str = BINARY
     classes: list[str] | list[int] | None = None
     operating_threshold: dict[str, Any] | None = None
@@ -56,6 +58,7 @@ class Training:
             "prediction_digest": self.prediction_digest,
             "environment": self.environment,
             "fit_seconds": round(self.seconds, 3),
+            "fit_cpu_seconds": round(self.cpu_seconds, 3),
             "task": self.task,
             "classes": self.classes,
             "operating_threshold": self.operating_threshold,
@@ -76,6 +79,7 @@ def train_from_manifest(
     :raises EvidenceBroken: when a snapshot is missing or was changed.
     """
     from airflow_provider_mlops.backends import scikit_learn as sk
+    from airflow_provider_mlops.backends.environment import environment_facts
 
     task = task_of(manifest)
     frame = _training_rows(storage, manifest)
@@ -86,9 +90,9 @@ def train_from_manifest(
     )
     log.info("Training on %s labelled rows with seed %s.", f"{len(features):,}", manifest["seed"])
     threshold = _choose_threshold(manifest, function, frame, features, labels, log)
-    started = time.monotonic()
+    started, cpu = time.monotonic(), time.process_time()
     estimator = sk.fit(function, features, labels, seed=manifest["seed"], params=manifest["params"], task=task)
-    seconds = time.monotonic() - started
+    seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     log.info("Trained in %.1f s.", seconds)
     sample = features.head(PROBE_ROWS)
     return Training(
@@ -98,8 +102,9 @@ def train_from_manifest(
         unlabelled=unlabelled,
         model_digest=sk.model_digest(estimator),
         prediction_digest=sk.prediction_digest(sk.score(estimator, sample, task)),
-        environment=sk.environment_facts(),
+        environment=environment_facts(),
         seconds=seconds,
+        cpu_seconds=cpu,
         task=task,
         classes=classes,
         operating_threshold=threshold,

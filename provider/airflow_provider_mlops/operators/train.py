@@ -19,7 +19,7 @@ from airflow_provider_mlops.core.replay import Level, compare_training, excused,
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.core.window import WindowSpec
-from airflow_provider_mlops.hooks.change import last_change
+from airflow_provider_mlops.hooks.change import git_state, last_change
 from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
@@ -27,7 +27,7 @@ from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
+from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -149,7 +149,7 @@ class TrainModelOperator(MLOpsOperator):
         key = manifest_hash(manifest)
         record = _recorded(ledger, key, run)
         if record is None:
-            record = self._train(ledger, run, manifest, function)
+            record = self._train(ledger, run, manifest, function, bundle_facts(context))
         else:
             self.log.info("Found the training of this manifest: MLflow run %s.", record.body["mlflow_run_id"])
         if record.mode == run.mode:
@@ -219,7 +219,12 @@ class TrainModelOperator(MLOpsOperator):
         raise AirflowSkipException(reason)
 
     def _train(
-        self, ledger: Ledger, run: RunFacts, manifest: Mapping[str, Any], function: Callable[..., Any]
+        self,
+        ledger: Ledger,
+        run: RunFacts,
+        manifest: Mapping[str, Any],
+        function: Callable[..., Any],
+        bundle: Mapping[str, Any],
     ) -> Record:
         from airflow_provider_mlops.hooks.training import train_from_manifest
 
@@ -245,6 +250,8 @@ class TrainModelOperator(MLOpsOperator):
                 **trained.facts(),
                 **tracked,
                 "change": last_change(manifest["code_files"]),
+                "git": git_state(manifest["code_files"]),
+                "bundle": bundle,
             },
             run=run.to_record(),
             mode=run.mode,
@@ -254,6 +261,7 @@ class TrainModelOperator(MLOpsOperator):
         return record
 
     def _replay(self, partition: Partition, run: RunFacts) -> dict[str, Any]:
+        from airflow_provider_mlops.backends.environment import environment_now
         from airflow_provider_mlops.hooks.training import train_from_manifest
 
         ledger = model_ledger(self.model_name, self.ledger_root)
@@ -266,7 +274,8 @@ class TrainModelOperator(MLOpsOperator):
         function = self.training_function()
         storage = Storage(self.storage_root, self.ledger_root)
         trained = train_from_manifest(manifest, function, storage, self.log)
-        found = {**trained.facts(), "code_files": code_files(function)}
+        now = environment_now(record.body["environment"])
+        found = {**trained.facts(), "environment": now, "code_files": code_files(function)}
         level, differences = excused(*compare_training(record.body, found), erasures_since(storage, manifest))
         outcome = self._record_replay(partition, run, record.hash, level, differences)
         if outcome is Outcome.FAIL:

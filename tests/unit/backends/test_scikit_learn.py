@@ -268,11 +268,3 @@ def test_newest_rows(times: Any, newest: list[int]) -> None:
     """The last fifth in time; without a time, and among equal ones, the last rows; null is oldest."""
     column = None if times is None else pd.to_datetime(pd.Series(times, index=range(100, 110)), unit="D")
     assert np.flatnonzero(sk.newest_rows(column, 10, 0.2)).tolist() == newest
-
-
-def test_environment_is_told() -> None:
-    """What can change a model is named with its version."""
-    facts = sk.environment_facts()
-    assert facts["python"].startswith("3.")
-    assert facts["threads"] == 1
-    assert {"numpy", "scikit-learn", "skops"} <= set(facts["distributions"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_mlops.hooks.change import last_change
+from airflow_provider_mlops.hooks.change import git_state, last_change
 
 
 @pytest.fixture
@@ -51,3 +51,16 @@ def test_without_git_nobody_is_known(module: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", "/nowhere")
 
     assert last_change(["changed_by_ann"]) is None
+
+
+def test_the_state_of_the_checkout(module: Path) -> None:
+    """The commit, and whether it tells all that ran."""
+    clean = git_state(["changed_by_ann"])
+    module.write_text("x = 3\n")
+    dirty = git_state(["changed_by_ann"])
+
+    assert clean is not None
+    assert dirty == {"commit": clean["commit"], "dirty": True}
+    assert len(clean["commit"]) == 40
+    assert git_state(["json"]) is None
+    assert git_state([]) is None
