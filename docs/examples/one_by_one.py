@@ -26,6 +26,7 @@ from airflow_provider_mlops.operators.replay import ReplayModelOperator
 from airflow_provider_mlops.operators.retire import RetireModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
 from airflow_provider_mlops.operators.rollback import RollbackModelOperator
+from airflow_provider_mlops.operators.score import ScoreBatchOperator
 from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
@@ -163,6 +164,14 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         timeout=timedelta(days=7),
     )
     # [END example_wait_registry]
+    # [START example_score]
+    score = ScoreBatchOperator(
+        task_id="score",
+        model_name="flight_delays",
+        dataset="flights",
+        outlets=[assets.predictions_alias("flight_delays")],
+    )
+    # [END example_score]
     # [START example_detect_drift]
     drift = DetectDriftOperator(
         task_id="detect_drift",
@@ -183,7 +192,7 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         policy="include/flights/retrain.yaml",
     )
     # [END example_decide]
-    data >> drift >> [claim, decide]
+    data >> score >> drift >> [claim, decide]
 
 with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):
     # [START example_reconcile]

@@ -39,6 +39,7 @@ def get_provider_info() -> dict[str, Any]:
                 "retire",
                 "retrain",
                 "rollback",
+                "score",
                 "snapshot",
                 "train",
                 "validate",

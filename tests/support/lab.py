@@ -31,6 +31,7 @@ from airflow_provider_mlops.operators.replay import ReplayModelOperator
 from airflow_provider_mlops.operators.retire import RetireModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
 from airflow_provider_mlops.operators.rollback import RollbackModelOperator
+from airflow_provider_mlops.operators.score import ScoreBatchOperator
 from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
@@ -261,6 +262,7 @@ class Lab:
         records = [record for chain in chains(root) for record in Ledger(root, chain).records()]
         return {
             "folders": Counter(path.parent.parent.parent.name for path in self.storage.glob("*/*/*/manifest.json")),
+            "logs": sorted(path.parent.name for path in self.storage.glob("predictions/*/*/*/manifest.json")),
             "runs": Counter(run.info.status for run in client.search_runs(where)) if where else Counter(),
             "models": sum(str(model.status) in ("READY", "LoggedModelStatus.READY") for model in models),
             "versions": len(client.search_model_versions(f"name = '{self.model}'")),
@@ -328,6 +330,7 @@ class Lab:
             ),
             "claim": (ClaimRetrainingOperator, model),
             "decide": (DecideRetrainOperator, {**dataset, **model, "policy": "retrain.yaml"}),
+            "score": (ScoreBatchOperator, {**dataset, **model, "outlets": [assets.predictions_alias(self.model)]}),
             "erase": (EraseRowsOperator, dataset),
             "replay": (ReplayModelOperator, model),
         }

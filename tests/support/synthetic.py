@@ -102,6 +102,23 @@ def text_feature(partition: Partition) -> Iterator[pd.DataFrame]:
     yield rows_of(partition.key).assign(signal="high")
 
 
+def holes(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month with three rows that a logistic regression refuses."""
+    holes = rows_of(partition.key).index.isin([3, 250, 799])
+    yield rows_of(partition.key).assign(noise=lambda frame: frame["noise"].where(~holes))
+
+
+def twice(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month in which a row id stands twice."""
+    rows = rows_of(partition.key)
+    yield rows.assign(row_id=rows["row_id"].where(rows.index != 700, rows["row_id"][9]))
+
+
+def nameless(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a month in which a row has no id."""
+    yield rows_of(partition.key).assign(row_id=lambda frame: frame["row_id"].where(frame.index != 5, None))
+
+
 def not_frames(partition: Partition) -> Iterator[Any]:
     """Yield what is no frame."""
     yield {"signal": [1.0]}

@@ -12,6 +12,7 @@ from typing import Any
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
@@ -104,13 +105,24 @@ def promotion_of_gate(records: Iterable[Record], gate_hash: str, alias: str = CH
 def champion_that_served(records: Iterable[Record], partition_key: str, alias: str = CHAMPION) -> Record | None:
     """Find the move that put the champion in place which served a partition: the newest judged on an earlier one.
 
+    The champion that January was judged on serves from the first day of February on, whether days or months are served.
+
     :param records: records of the model's ledger, oldest first.
     :param partition_key: the partition that was served.
     :param alias: the alias that serves.
     :return: the move, None when there was no champion yet, or none any more. What was adopted has served for ever.
     """
-    earlier = [r for r in _deciding(records, alias) if (r.body.get("partition_key") or "") < partition_key]
+    earlier = [r for r in _deciding(records, alias) if served_before(r.body.get("partition_key"), partition_key)]
     return earlier[-1] if earlier and earlier[-1].body["version"] is not None else None
+
+
+def served_before(judged: str | None, served: str) -> bool:
+    """Whether what was judged on a partition was in place before another partition began.
+
+    :param judged: the partition that it was judged on, a month or a day; None where nobody knows: it always was.
+    :param served: the partition that is served.
+    """
+    return not judged or Partition.parse(judged).end <= Partition.parse(served).start
 
 
 def baseline_of(records: Iterable[Record], version: str | None, alias: str = CHAMPION) -> str | None:

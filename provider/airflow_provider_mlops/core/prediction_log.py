@@ -36,6 +36,8 @@ COLUMNS = (
     "arm",
     "error",
 )
+DIGESTED = ("row_id", "score")
+"""The columns that an audit compares bit by bit."""
 LABEL_COLUMNS = ("prediction_id", "row_id", "label", "label_time")
 _ARM_LENGTH = 100
 

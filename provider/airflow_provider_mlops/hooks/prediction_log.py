@@ -12,6 +12,7 @@ from airflow_provider_mlops.core.evidence import training_of
 from airflow_provider_mlops.core.prediction_log import (
     CHAMPION_ARM,
     COLUMNS,
+    DIGESTED,
     LABELS,
     PREDICTIONS,
     labels_path,
@@ -183,6 +184,22 @@ def find_prediction(
             start += batch.num_rows
     where = f"in {', '.join(partition_keys)}" if partition_keys is not None else f"in {len(wanted)} logs"
     raise BadInput(f"Model {model!r} has no prediction {prediction_id[:80]!r} {where}.")
+
+
+def scores_now(storage: Storage, record: Record) -> tuple[str, int]:
+    """Hash the scores that a log holds now, after rows were erased from it.
+
+    :param storage: where the log lies.
+    :param record: the record of the log.
+    :return: the hash, as of ``scores_digest``, and how many rows are left.
+    :raises EvidenceBroken: when the log is missing or was changed.
+    """
+    from airflow_provider_mlops.backends.prediction_files import RowsDigest
+
+    digest = RowsDigest(DIGESTED)
+    for batch in read_predictions(storage, [record], DIGESTED):
+        digest.update(batch)
+    return digest.result(), digest.rows
 
 
 def model_of(record: Record) -> str:

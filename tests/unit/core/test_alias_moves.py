@@ -72,6 +72,19 @@ def test_champions(model: Ledger) -> None:
     assert moves.aliases_of(records) == ["champion", "golden"]
 
 
+def test_days_are_served_after_the_month_that_was_judged(model: Ledger) -> None:
+    """A champion that a month was judged on never served a day of that month: it would know its labels."""
+    promotion(model, "1", "2013-02", None)
+    promotion(model, "2", "2013-03", "1")
+    promotion(model, "3", "2013-04-10", "2")
+    records = model.records()
+    days = ("2013-02-28", "2013-03-01", "2013-03-31", "2013-04-01", "2013-04-10", "2013-04-11")
+
+    served = [version_of(moves.champion_that_served(records, day)) for day in days]
+    assert served == [None, "1", "1", "2", "2", "3"]
+    assert [version_of(moves.champion_that_served(records, month)) for month in ("2013-04", "2013-05")] == ["2", "3"]
+
+
 def test_golden_version(model: Ledger) -> None:
     """The alias names the golden version, else it is the first champion; the candidate is no baseline of itself."""
     assert moves.golden_of(model.records(), None, "1") is None
