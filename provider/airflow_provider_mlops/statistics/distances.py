@@ -6,10 +6,14 @@ import numpy as np
 from scipy import special
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.kolmogorov import kolmogorov_sf
+from airflow_provider_mlops.statistics.moments import spread_of
+from airflow_provider_mlops.statistics.sorted_samples import Knots
 
 PSI_BINS = 10
 _SMOOTH = 0.5
 _LEAST_EXPECTED = 5.0
+_MANY = 10_000
 
 
 def ks_statistic(reference: FloatArray, current: FloatArray) -> float:
@@ -19,26 +23,25 @@ def ks_statistic(reference: FloatArray, current: FloatArray) -> float:
     :param current: sorted values, not empty, no NaN.
     :return: the Kolmogorov-Smirnov statistic, 0 to 1.
     """
-    both = np.concatenate([reference, current])
-    # Whole numbers until the last division: the statistic is exact, whatever the order of the samples.
-    below_reference = np.searchsorted(reference, both, side="right").astype(np.int64)
-    below_current = np.searchsorted(current, both, side="right").astype(np.int64)
-    gap = np.max(np.abs(below_reference * len(current) - below_current * len(reference)))
-    return int(gap) / (len(reference) * len(current))
+    return Knots.of(reference, current).largest_gap()
 
 
 def ks_p_value(statistic: float, n: int, m: int) -> float:
-    """Compute the p-value of the statistic from Kolmogorov's limit.
+    """Compute the p-value of the statistic of two samples; ties make the test more careful.
 
-    From 100 values a side it is at most half a percent below the exact p-value, and usually some percent above it: the
-    error is on the safe side where it matters. Ties make the test more careful still.
+    Above 10,000 values it is that of ``scipy.stats.ks_2samp`` (``kstwo``), much faster. Below, that one is too small,
+    by a fifth for twice 100 values, which means more false alarms than promised: there it comes from Kolmogorov's
+    limit, which from 100 values a side is at most half a percent below the exact p-value and usually above.
 
     :param statistic: the statistic.
     :param n: size of one sample.
     :param m: size of the other.
     :return: two-sided p-value.
     """
-    return float(special.kolmogorov(statistic * math.sqrt(n * m / (n + m))))
+    values = n * m / (n + m)
+    if max(n, m) > _MANY:
+        return kolmogorov_sf(round(values), statistic)
+    return float(special.kolmogorov(statistic * math.sqrt(values)))
 
 
 def smallest_ks(alpha: float, n: int, m: int) -> float:
@@ -59,14 +62,30 @@ def wasserstein(reference: FloatArray, current: FloatArray) -> float | None:
     :param current: sorted values, not empty, no NaN.
     :return: the first Wasserstein distance; None when the reference is constant or a value is infinite.
     """
-    ends = (reference[0], reference[-1], current[0], current[-1])
-    if not np.all(np.isfinite(ends)) or reference[0] == reference[-1]:
+    return in_spreads(Knots.of(reference, current))
+
+
+def ks_and_wasserstein(reference: FloatArray, current: FloatArray) -> tuple[float, float | None]:
+    """Compute both distances in one go, cheaper than one after the other.
+
+    :param reference: sorted values, not empty, no NaN.
+    :param current: sorted values, not empty, no NaN.
+    :return: what `ks_statistic` and `wasserstein` return.
+    """
+    knots = Knots.of(reference, current)
+    return knots.largest_gap(), in_spreads(knots)
+
+
+def in_spreads(knots: Knots) -> float | None:
+    """Compute the Wasserstein distance in standard deviations of the first sample.
+
+    :param knots: both samples, cut.
+    :return: the distance; None when the first sample is constant or a value is infinite.
+    """
+    if not np.all(np.isfinite(knots.at[[0, -1]])) or knots.first[0] == knots.first[-1]:
         return None
-    spread = float(np.std(reference))
-    both = np.sort(np.concatenate([reference, current]), kind="stable")
-    below_reference = np.searchsorted(reference, both[:-1], side="right") / len(reference)
-    below_current = np.searchsorted(current, both[:-1], side="right") / len(current)
-    moved = float(np.sum(np.abs(below_reference - below_current) * np.diff(both))) / spread
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        moved = knots.area() / spread_of(knots.first)
     return moved if math.isfinite(moved) else None
 
 

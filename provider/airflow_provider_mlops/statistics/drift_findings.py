@@ -83,14 +83,14 @@ def _compare_numbers(name: str, was: Numbers, now: Numbers, policy: DriftPolicy)
     early = _not_compared(name, (was.nulls, n), (now.nulls, m), policy)
     if early is not None:
         return [early, *findings]
-    ks = distances.ks_statistic(was.ordered, now.ordered)
+    ks, moved = distances.ks_and_wasserstein(was.ordered, now.ordered)
     edges = distances.quantile_edges(was.ordered)
     old, new = distances.bin_counts(was.ordered, edges), distances.bin_counts(now.ordered, edges)
     effects = {
         "ks": ks,
         "psi": distances.psi(old, new),
         "jensen_shannon": distances.jensen_shannon(old, new),
-        "wasserstein": distances.wasserstein(was.ordered, now.ordered),
+        "wasserstein": moved,
     }
     thresholds = _of_kind(policy.thresholds_of(name), NUMERIC_EFFECTS)
     test = ColumnTest(
@@ -104,7 +104,6 @@ def _compare_numbers(name: str, was: Numbers, now: Numbers, policy: DriftPolicy)
             **_count_bounds(name, {"psi": (old, new), "jensen_shannon": (old, new)}, thresholds, alpha),
         },
     )
-    moved = effects["wasserstein"]
     shift = "" if moved is None else f", moved by {moved:.2f} standard deviations"
     text = f"{name}{_constant(was, now)}: KS distance {ks:.3f}, PSI {effects['psi']:.3f}{shift}"
     return [with_test(name, text, effects, thresholds, test, {"n_reference": n, "n_current": m}), *findings]

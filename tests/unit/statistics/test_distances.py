@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from scipy.spatial.distance import jensenshannon
 
 from airflow_provider_mlops.statistics import distances
@@ -45,6 +45,16 @@ def test_ks_p_value_is_close_to_the_exact_one_and_hardly_ever_below(n: int, m: i
         assert exact * 0.995 <= ours <= exact * 1.4 + 1e-6
 
 
+@pytest.mark.parametrize(("n", "m"), [(10_001, 10_001), (400, 90_000), (1_000_000, 1_000_000)])
+@pytest.mark.parametrize("p", [0.5, 0.04, 1e-3, 1e-9, 1e-100])
+def test_ks_p_value_of_many_rows_is_that_of_scipy(n: int, m: int, p: float) -> None:
+    """Within 1e-9 of the law that `ks_2samp` takes for large samples."""
+    statistic = float(special.kolmogi(p)) / math.sqrt(n * m / (n + m))
+    theirs = stats.kstwo.sf(statistic, round(n * m / (n + m)))
+
+    assert distances.ks_p_value(statistic, n, m) == pytest.approx(theirs, rel=1e-9)
+
+
 @pytest.mark.parametrize(("n", "sigma"), [(100, 0.46), (500, 0.21), (5_000, 0.09)])
 def test_smallest_visible_shift_is_that_of_the_design(n: int, sigma: float) -> None:
     """Against 5,000 rows, Bonferroni over 20: the normal shift whose KS distance is just significant."""
@@ -65,7 +75,7 @@ def test_wasserstein_equals_scipy(first: list[int], second: list[int]) -> None:
     if len(set(first)) == 1:
         assert ours is None
     else:
-        assert ours == pytest.approx(stats.wasserstein_distance(first, second) / np.std(first), abs=1e-9)
+        assert ours == pytest.approx(stats.wasserstein_distance(first, second) / np.std(first), abs=1e-12)
 
 
 def test_wasserstein_of_infinite_values_is_none() -> None:
