@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.batch_layout import laid_out
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.expectation_sample import sample_key
 
@@ -26,13 +27,13 @@ def parts(files: Sequence[Path], columns: Sequence[str] | None = None) -> Iterat
     :return: tables of at most 100,000 rows; of no rows at all one empty table.
     """
     pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
-    empty = True
+    schema: pa.Schema | None = None
     for file in files:
         with pq.ParquetFile(file) as opened:
             for batch in opened.iter_batches(batch_size=PART_ROWS, columns=columns):
-                empty = False
-                yield pa.Table.from_batches([batch])
-    if empty:
+                schema = schema or batch.schema
+                yield pa.Table.from_batches([laid_out(batch, schema)])
+    if schema is None:
         yield pq.read_table(files[0], columns=columns)
 
 

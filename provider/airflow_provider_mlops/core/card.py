@@ -118,6 +118,7 @@ def _data(training: Record, data: Sequence[Record]) -> dict[str, Any]:
     return {
         "dataset": manifest["dataset"],
         "snapshots": snapshots,
+        "since": manifest["train"].get("since"),
         "until": manifest["train"]["until"],
         "rows": body["rows"],
         "unlabelled": body["unlabelled"],

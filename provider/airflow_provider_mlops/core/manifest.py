@@ -18,6 +18,7 @@ def training_manifest(
     model_name: str,
     dataset: str,
     train_snapshots: Sequence[Mapping[str, str]],
+    train_since: str | None = None,
     train_until: str | None,
     test_snapshot: Mapping[str, str],
     test_since: str | None,
@@ -37,6 +38,7 @@ def training_manifest(
     :param model_name: name of the registered model.
     :param dataset: name of the dataset.
     :param train_snapshots: ``{"partition_key", "snapshot_id"}`` of each training snapshot, in order.
+    :param train_since: only rows from this time on are trained on (ISO 8601); None for all.
     :param train_until: only rows before this time are trained on (ISO 8601); None for all.
     :param test_snapshot: ``{"partition_key", "snapshot_id"}`` of the snapshot that is held out.
     :param test_since: only rows from this time on are tested on (ISO 8601); None for all.
@@ -60,11 +62,12 @@ def training_manifest(
         raise BadInput(f"The test snapshot {test_snapshot['snapshot_id']} is among the training snapshots.")
     if label in features or row_id in features:
         raise BadInput(f"The features must hold neither the label {label!r} nor the row id {row_id!r}.")
+    since = {} if train_since is None else {"since": train_since}
     return {
         "schema": SCHEMA,
         "model_name": model_name,
         "dataset": dataset,
-        "train": {"snapshots": [dict(item) for item in train_snapshots], "until": train_until},
+        "train": {"snapshots": [dict(item) for item in train_snapshots], **since, "until": train_until},
         "test": {**test_snapshot, "since": test_since},
         "features": list(features),
         "label": label,

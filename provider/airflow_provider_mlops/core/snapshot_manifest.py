@@ -161,6 +161,42 @@ def is_window(manifest: Mapping[str, Any]) -> bool:
     return "members" in manifest
 
 
+def joined_columns(manifests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Join what the manifests of several snapshots state of their columns.
+
+    :param manifests: manifests with columns, at least one.
+    :return: name, type, nullability and nulls of each column; of one manifest all that it states. Extremes and digests
+        of parts do not add up in the forms that manifests keep.
+    :raises BadInput: when they differ in names, order or types.
+    """
+    first = manifests[0]["columns"]
+    if len(manifests) == 1:
+        return [dict(column) for column in first]
+    for manifest in manifests[1:]:
+        _must_have_columns(manifest, first)
+    return [
+        {
+            "name": column["name"],
+            "type": column["type"],
+            "nullable": any(manifest["columns"][place].get("nullable", True) for manifest in manifests),
+            "nulls": sum(manifest["columns"][place]["nulls"] for manifest in manifests),
+        }
+        for place, column in enumerate(first)
+    ]
+
+
+def _must_have_columns(manifest: Mapping[str, Any], expected: Sequence[Mapping[str, Any]]) -> None:
+    ours = [(item["name"], item["type"]) for item in expected]
+    theirs = [(item["name"], item["type"]) for item in manifest["columns"]]
+    if ours == theirs:
+        return
+    differ = [f"{name[:80]!r} ({kind[:80]})" for name, kind in theirs if (name, kind) not in ours]
+    lacks = [name for name, kind in ours if (name, kind) not in theirs]
+    differ += [f"{name[:80]!r}, which is missing there" for name in lacks]
+    what = f"column {differ[0]}" if differ else "the order of the columns"
+    raise BadInput(f"The snapshots of a window differ in their columns: {manifest.get('snapshot_id')} in {what}.")
+
+
 def column_digests(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return name, type and digests of each column, as the id is computed from.
 

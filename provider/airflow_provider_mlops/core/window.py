@@ -8,9 +8,24 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.partition import Partition
 
 WindowSpec = int | str | Mapping[str, Any] | None
-"""How a Dag says which partitions to train on: see `Window.parse`."""
+"""How a Dag says which partitions to train on: see `Window.parse`, and `names_snapshot` for a window that was taken."""
 
 _KEYS = frozenset({"partitions", "since"})
+
+
+def names_snapshot(spec: WindowSpec) -> tuple[str, str] | None:
+    """Tell whether a Dag names a window that was taken as a snapshot: ``{"dataset": ..., "snapshot_id": ...}``.
+
+    :param spec: what a Dag says.
+    :return: dataset and snapshot id of the window; None when it is said in another way.
+    :raises BadInput: when it says more than these two, or one of them is no text.
+    """
+    if not isinstance(spec, Mapping) or "snapshot_id" not in spec:
+        return None
+    named = spec.get("dataset"), spec["snapshot_id"]
+    if set(spec) != {"dataset", "snapshot_id"} or not all(isinstance(part, str) and part for part in named):
+        raise BadInput(f"window={dict(spec)!r} must name the 'dataset' and the 'snapshot_id' of a window, no more.")
+    return str(named[0]), str(named[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,9 @@ class Window:
         if not isinstance(spec, Mapping):
             return cls(_count(spec, spec))
         if not spec or set(spec) - _KEYS:
-            raise BadInput(f"window={dict(spec)!r} must have the key 'partitions', 'since' or both, and no other.")
+            raise BadInput(
+                f"window={dict(spec)!r} must have 'partitions', 'since' or both, or 'dataset' and 'snapshot_id'."
+            )
         since, partitions = (None if spec.get(key) == "" else spec.get(key) for key in ("since", "partitions"))
         return cls(
             None if partitions is None else _count(partitions, dict(spec)),

@@ -11,7 +11,9 @@ from airflow_provider_mlops.core.contract import Contract, contract_of, seen_col
 from airflow_provider_mlops.core.contract_diff import BASELINE_MARK, compare_contract
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.snapshot_manifest import is_window
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.row_files import columns_stated
 from airflow_provider_mlops.hooks.snapshot_set import published_manifest, snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -87,8 +89,12 @@ def contract_in_force(
 
 def _manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict[str, Any] | None:
     """Read a manifest; one that is not stored any more is no reason to refuse a partition."""
-    there = storage.exists(snapshot_path(dataset, snapshot_id))
-    return published_manifest(storage, dataset, snapshot_id) if there else None
+    if not storage.exists(snapshot_path(dataset, snapshot_id)):
+        return None
+    manifest = published_manifest(storage, dataset, snapshot_id)
+    if is_window(manifest):
+        return {**manifest, "columns": columns_stated(storage, dataset, snapshot_id)}
+    return manifest
 
 
 def _with_categories(contract: Contract, manifest: Mapping[str, Any]) -> set[str]:

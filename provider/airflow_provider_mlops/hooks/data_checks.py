@@ -21,13 +21,12 @@ from airflow_provider_mlops.core.data_checks import (
     RowCountCheck,
     TimeOrderCheck,
 )
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.evidence import accepted_rows
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.snapshot_manifest import is_window
 from airflow_provider_mlops.core.verdict import RuleResult, Verdict
-from airflow_provider_mlops.hooks.gone import snapshot_there_now
-from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
+from airflow_provider_mlops.hooks.row_files import row_files
+from airflow_provider_mlops.hooks.snapshot_set import Cut
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ class TrainingRows:
     :param dataset: name of the dataset.
     :param train: ``{"partition_key", "snapshot_id"}`` of each training snapshot, oldest first; at least one.
     :param test: the same of the test snapshot.
+    :param since: training rows are from this time on (ISO 8601); None for whole snapshots.
     :param cutoff: training rows are before this time (ISO 8601), test rows are not; None for whole snapshots.
     :param time_column: the column that the cutoff cuts by.
     """
@@ -51,11 +51,13 @@ class TrainingRows:
     train: Sequence[Mapping[str, str]]
     test: Mapping[str, str]
     cutoff: str | None = None
+    since: str | None = None
     time_column: str | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the JSON-safe form that records hold."""
-        return {"train": [dict(item) for item in self.train], "test": dict(self.test), "cutoff": self.cutoff}
+        found = {"train": [dict(item) for item in self.train], "test": dict(self.test), "cutoff": self.cutoff}
+        return found if self.since is None else {**found, "since": self.since}
 
 
 def check_training_rows(checks: DataChecks, rows: TrainingRows, storage: Storage, records: Sequence[Record]) -> Verdict:
@@ -73,10 +75,13 @@ def check_training_rows(checks: DataChecks, rows: TrainingRows, storage: Storage
     from airflow_provider_mlops.backends.check_counts import open_rows
 
     with ExitStack() as stack:
-        partitions = {
-            item["partition_key"]: _files(storage, rows.dataset, item["snapshot_id"], stack) for item in rows.train
+        since = Cut(rows.time_column, rows.since)
+        opened = {
+            item["partition_key"]: stack.enter_context(row_files(storage, rows.dataset, item["snapshot_id"], since))
+            for item in rows.train
         }
-        test_files = _files(storage, rows.dataset, rows.test["snapshot_id"], stack)
+        partitions = {key: found.files for key, found in opened.items()}
+        test_files = stack.enter_context(row_files(storage, rows.dataset, rows.test["snapshot_id"])).files
         train_files = [file for files in partitions.values() for file in files]
         spill = stack.enter_context(storage.staging())
         cut = (rows.time_column, _microseconds(rows.cutoff)) if rows.cutoff and rows.time_column else None
@@ -156,19 +161,6 @@ class _Judge:
 
 def _named(counts: Mapping[Any, int]) -> dict[str, int]:
     return {"(missing)" if value is None else str(value)[:100]: count for value, count in counts.items()}
-
-
-def _files(storage: Storage, dataset: str, snapshot_id: str, stack: ExitStack) -> list[Path]:
-    from airflow_provider_mlops.backends.parquet import verify_snapshot
-
-    there = snapshot_there_now(storage, dataset, snapshot_id)
-    if there is None:
-        raise EvidenceBroken(f"All rows of snapshot {snapshot_id} of dataset {dataset!r} were lawfully erased.")
-    folder = stack.enter_context(storage.open(snapshot_path(dataset, there)))
-    manifest = verify_snapshot(folder, there)
-    if is_window(manifest):
-        raise BadInput(f"Snapshot {there} is a window over other snapshots: check those.")
-    return [folder / item["name"] for item in manifest["files"]]
 
 
 def _microseconds(moment: str) -> int:

@@ -83,13 +83,15 @@ def time_facts(rows: pd.DataFrame, labelled: pd.DataFrame, time_column: str | No
 
 def _training_rows(storage: Storage, manifest: Mapping[str, Any], entity: str | None) -> Iterator[pd.DataFrame]:
     """Yield the labelled training rows of one snapshot after the other."""
-    until = manifest["train"]["until"]
+    since, until = manifest["train"].get("since"), manifest["train"]["until"]
     columns = [name for name in (*manifest["features"], manifest["label"], manifest["time_column"], entity) if name]
     for snapshot in manifest["train"]["snapshots"]:
         frame = read_rows(storage, manifest["dataset"], [snapshot], columns=columns)
         frame = frame[frame[manifest["label"]].notna()]
+        pandas = load("pandas", "parquet")
+        if since is not None:
+            frame = frame[pandas.to_datetime(frame[manifest["time_column"]]) >= pandas.Timestamp(since)]
         if until is not None:
-            pandas = load("pandas", "parquet")
             frame = frame[pandas.to_datetime(frame[manifest["time_column"]]) < pandas.Timestamp(until)]
         yield frame
 

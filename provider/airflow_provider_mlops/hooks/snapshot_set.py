@@ -179,11 +179,24 @@ class SnapshotSet:
     def _of(
         self, dataset: str, snapshot_id: str, columns: Sequence[str] | None, cuts: tuple[Cut, ...]
     ) -> Iterator[pa.RecordBatch]:
-        from airflow_provider_mlops.backends.parquet import SnapshotReader
-
         for leaf in self._leaves(dataset, snapshot_id, cuts):
-            with self.storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)) as folder:
-                yield from _read(SnapshotReader(folder, leaf.snapshot_id), leaf, columns)
+            yield from leaf_batches(self.storage, leaf, columns)
+
+
+def leaf_batches(storage: Storage, leaf: Leaf, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Stream the rows of one stored snapshot, cut.
+
+    :param storage: where the snapshots lie.
+    :param leaf: the snapshot, and what is cut off.
+    :param columns: the columns to read, None for all.
+    :return: record batches, possibly of no rows.
+    :raises EvidenceBroken: when it is missing or was changed.
+    :raises BadInput: when a time column is missing.
+    """
+    from airflow_provider_mlops.backends.parquet import SnapshotReader
+
+    with storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)) as folder:
+        yield from _read(SnapshotReader(folder, leaf.snapshot_id), leaf, columns)
 
 
 def published_manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict[str, Any]:

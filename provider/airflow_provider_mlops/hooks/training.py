@@ -135,6 +135,7 @@ def _training_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFram
         train["snapshots"],
         columns=[name for name in (*manifest["features"], manifest["label"], manifest["time_column"]) if name],
         time_column=manifest["time_column"],
+        since=train.get("since"),
         until=train["until"],
     )
 

@@ -10,20 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, json_safe, sha256_of
 from airflow_provider_mlops.core.contract_diff import contract_rule
-from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.expectation import Judged
 from airflow_provider_mlops.core.snapshot_manifest import is_window
 from airflow_provider_mlops.core.suite_report import gx_shaped
 from airflow_provider_mlops.core.suite_verdict import judge_suite, must_split
-from airflow_provider_mlops.core.verdict import Verdict
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.quarantine import Split, quarantine_path, split_snapshot
+from airflow_provider_mlops.hooks.row_files import row_files
 from airflow_provider_mlops.hooks.rows import snapshot_path
+from airflow_provider_mlops.hooks.snapshot_set import published_manifest
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.suite_verdict import Aside
 
 RESULT, PAGE = "result.json", "data_docs.html"
+
+_WINDOW_IS_WHOLE = RuleResult(
+    rule="window",
+    outcome=Outcome.FAIL,
+    reason="no rows of a window are set aside, because it holds none of its own: validate its members by this suite, "
+    "which sets theirs aside, and take the window again",
+)
 
 JudgeColumns = Callable[[Mapping[str, Any], Sequence[Path]], Verdict]
 """Judges the columns of a snapshot by its manifest and files."""
@@ -75,19 +83,18 @@ def validate_snapshot(
     :param judge_columns: judges the columns by a contract; None without one.
     :return: the snapshot, judged.
     :raises EvidenceBroken: when the snapshot is missing or was changed.
-    :raises BadInput: when the suite cannot be judged on these columns at all, or the snapshot is a window.
+    :raises BadInput: when the suite cannot be judged on these columns at all, or a window's members differ in columns.
     """
-    from airflow_provider_mlops.backends.parquet import verify_snapshot
     from airflow_provider_mlops.backends.validation import judge
 
-    with storage.open(snapshot_path(dataset, snapshot_id)) as folder:
-        manifest = verify_snapshot(folder, snapshot_id)
-        if is_window(manifest):
-            raise BadInput(f"Snapshot {snapshot_id} is a window over other snapshots: validate those.")
-        files = _files(folder, manifest)
+    published_manifest(storage, dataset, snapshot_id)  # of an erased one nothing else is judged in its place
+    with row_files(storage, dataset, snapshot_id) as opened:
+        manifest, files = opened.manifest, opened.files
         first = judge(files, suite, seed=snapshot_id, engine=engine)
         if not (positions := must_split(first, suite)):
             return _judged(first, suite, manifest, files, judge_columns)
+        if is_window(manifest):
+            return _judged(first, suite, manifest, files, judge_columns, more=[_WINDOW_IS_WHOLE])
         with storage.staging() as kept_folder, storage.staging() as apart_folder, storage.staging() as spill_folder:
             split = split_snapshot(
                 files,
@@ -159,10 +166,11 @@ def _judged(
     files: Sequence[Path],
     judge_columns: JudgeColumns | None,
     aside: Aside | None = None,
+    more: Sequence[RuleResult] = (),
 ) -> Validation:
     contract = judge_columns(manifest, files) if judge_columns else None
-    more = [contract_rule(contract)] if contract else []
-    verdict = judge_suite(judged, suite, aside=aside, more=more, marks=contract.marks if contract else ())
+    rules = [*more, contract_rule(contract)] if contract else more
+    verdict = judge_suite(judged, suite, aside=aside, more=rules, marks=contract.marks if contract else ())
     return Validation(
         verdict=verdict,
         judged=judged,

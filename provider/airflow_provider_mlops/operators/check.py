@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import Refused
-from airflow_provider_mlops.core.evidence import accepted_rows, accepted_snapshots, latest_of_run, training_window
+from airflow_provider_mlops.core.evidence import accepted_rows, accepted_snapshots, latest_of_run
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
@@ -18,10 +18,14 @@ from airflow_provider_mlops.hooks.data_checks import TrainingRows, check_trainin
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.training_rows import Held, choose_training
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+_ROWS = ("train", "test", "since", "cutoff", "checks_hash")
 
 
 class CheckTrainingDataOperator(MLOpsOperator):
@@ -141,18 +145,21 @@ class CheckTrainingDataOperator(MLOpsOperator):
         cutoff = None
         if self.holdout_days is not None:
             cutoff = holdout_start(storage, self.dataset, test_id, self.holdout_days, self.time_column)
-        train = training_window(
-            {**accepted, partition.key: test_id},
-            partition.key,
-            window=self.window,
-            include_current=cutoff is not None,
+        held = Held(
+            dataset=self.dataset,
+            partition_key=partition.key,
+            snapshot_id=test_id,
+            tail_only=cutoff is not None,
+            time_column=self.time_column,
         )
+        chosen = choose_training(self.window, held, accepted, records, storage)
         return TrainingRows(
             dataset=self.dataset,
-            train=train,
+            train=chosen.snapshots,
             test={"partition_key": partition.key, "snapshot_id": test_id},
+            since=chosen.since,
             cutoff=cutoff,
-            time_column=self.time_column if cutoff else None,
+            time_column=self.time_column if cutoff or chosen.since else None,
         )
 
     def _compared(self, records: Sequence[Record], body: Mapping[str, Any], run: RunFacts) -> dict[str, Any] | None:
@@ -160,7 +167,7 @@ class CheckTrainingDataOperator(MLOpsOperator):
         recorded = latest_of_run(records, kind="data_check", partition_key=body["partition_key"], run=run)
         if recorded is None:
             return None
-        comparable = all(recorded.body[name] == body[name] for name in ("train", "test", "cutoff", "checks_hash"))
+        comparable = all(recorded.body.get(name) == body.get(name) for name in _ROWS)
         agrees = recorded.outcome == body["verdict"]["outcome"]
         return {"record": recorded.hash, "outcome": recorded.outcome, "comparable": comparable, "agrees": agrees}
 

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops.core.code_identity import code_files, import_callable
 from airflow_provider_mlops.core.errors import Refused
-from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run, training_window
+from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.manifest import BINARY, manifest_hash, training_manifest
 from airflow_provider_mlops.core.modes import Mode
@@ -26,6 +26,7 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
+from airflow_provider_mlops.hooks.training_rows import Held, choose_training
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts
 
@@ -57,7 +58,8 @@ class TrainModelOperator(MLOpsOperator):
     :param partition_key: partition that is held out; default: that of the run. (templated)
     :param window: which partitions before it to train on: None for all (expanding), a number for the newest
         (sliding), ``{"since": "2013-01"}`` for those from a month or day on, which may also limit their number:
-        ``{"since": "2013-01", "partitions": 6}``. (templated)
+        ``{"since": "2013-01", "partitions": 6}``; or a window that was taken as a snapshot,
+        ``{"dataset": "flights_window", "snapshot_id": ...}``. (templated)
     :param holdout_days: hold out only the last days of the partition and train on the rest of it too; None holds
         out all of it.
     :param train_params: further keyword arguments of the training function. (templated)
@@ -162,7 +164,8 @@ class TrainModelOperator(MLOpsOperator):
         return import_callable(self.train_function)
 
     def _manifest(self, partition: Partition, function: Callable[..., Any], run: RunFacts) -> dict[str, Any]:
-        accepted = accepted_snapshots(dataset_ledger(self.dataset, self.ledger_root).records())
+        records = dataset_ledger(self.dataset, self.ledger_root).records()
+        accepted = accepted_snapshots(records)
         test_id = self.test_snapshot_id or accepted.get(partition.key)
         if test_id is None:
             raise Refused(
@@ -170,19 +173,22 @@ class TrainModelOperator(MLOpsOperator):
                 "take and validate one first."
             )
         cutoff = self._cutoff(test_id)
-        chosen = training_window(
-            {**accepted, partition.key: test_id},
-            partition.key,
-            window=self.window,
-            include_current=cutoff is not None,
+        held = Held(
+            dataset=self.dataset,
+            partition_key=partition.key,
+            snapshot_id=test_id,
+            tail_only=cutoff is not None,
+            time_column=self.time_column,
         )
-        if not chosen:
+        chosen = choose_training(self.window, held, accepted, records, Storage(self.storage_root, self.ledger_root))
+        if not chosen.snapshots:
             self._nothing_to_train_on(partition, run)
-        self.log.info("Training window: %s.", ", ".join(item["partition_key"] for item in chosen))
+        self.log.info("Training window: %s.", ", ".join(item["partition_key"] for item in chosen.snapshots))
         return training_manifest(
             model_name=self.model_name,
             dataset=self.dataset,
-            train_snapshots=chosen,
+            train_snapshots=chosen.snapshots,
+            train_since=chosen.since,
             train_until=cutoff,
             test_snapshot={"partition_key": partition.key, "snapshot_id": test_id},
             test_since=cutoff,
