@@ -44,8 +44,8 @@ def test_days_since_a_month() -> None:
         (1.5, r"window=1.5 must be a number of partitions, None, or \{'since'"),
         (True, "must be a number of partitions"),
         ("last month", "must be a number of partitions"),
-        ({}, "must have the key 'partitions', 'since' or both"),
-        ({"sincee": "2013-01"}, "and no other"),
+        ({}, "must have 'partitions', 'since' or both, or 'dataset'"),
+        ({"sincee": "2013-01"}, "or 'dataset' and 'snapshot_id'"),
         ({"since": "January"}, "since must be a month"),
     ],
 )
