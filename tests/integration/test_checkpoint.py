@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,20 +10,29 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mlops.backends.mlflow_checkpoint import CHECKPOINT_TAG, read_checkpoint, write_checkpoint
-from airflow_provider_mlops.cli.ledger import verify
+from airflow_provider_mlops.cli.ledger_verify import verify
 from airflow_provider_mlops.core.checkpoint import Checkpoint
+from airflow_provider_mlops.core.citations import citation_problems, citations_in
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
+from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from tests.support.keys import private_pem
 from tests.support.lab import Lab
+
+
+def arguments(**given: object) -> Namespace:
+    """Return what the parser gives the command, by default without any option."""
+    plain = {"chain": None, "public_key": None, "signed": False, "mlflow": False, "no_mlflow": False, "json": False}
+    return Namespace(**{**plain, "mlflow_conn_id": "mlflow_default", "ledger_root": None, **given})
 
 
 def found(lab: Lab, capsys: pytest.CaptureFixture[str], chain: str | None = None) -> dict[str, dict[str, object]]:
     """Check the ledger against the registry, and return what was found by chain."""
-    arguments = {"public_key": None, "signed": False, "mlflow": True, "mlflow_conn_id": "mlflow_default", "json": True}
+    capsys.readouterr()  # what steps have logged
     with contextlib.suppress(SystemExit):
-        verify(Namespace(ledger_root=str(lab.storage / "ledger"), chain=chain, **arguments))
+        verify(arguments(chain=chain, json=True))
     return {item["chain"]: item for item in json.loads(capsys.readouterr().out)}
 
 
@@ -35,6 +45,7 @@ def test_live_steps_keep_the_newest_record(promoted: Lab, capsys: pytest.Capture
     assert read_checkpoint(promoted.client, promoted.model) == Checkpoint(newest.seq, newest.hash)
     assert checked[f"model/{promoted.model}"]["checkpoint"] == {"seq": newest.seq, "hash": newest.hash}
     assert checked["dataset/events"]["checkpoint"] is None
+    assert checked["dataset/events"]["end"] == "holds what models cite, up to record 6"
     assert all(item["intact"] for item in checked.values())
 
 
@@ -83,6 +94,98 @@ def test_a_chain_that_was_cut_is_found(promoted: Lab, capsys: pytest.CaptureFixt
         promoted.run("promote", gate_record=promoted.facts["gate"]["record"])
 
 
+def test_it_is_said_when_nothing_was_compared(
+    promoted: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a registry, with one that is down, or for a ledger of another place: not an error, but not silent."""
+    root, chain = str(promoted.storage / "copy"), promoted.ledger().chain
+    shutil.copytree(promoted.storage / "ledger", root)
+    verify(arguments(ledger_root=root))
+    assert "--ledger-root is not the configured ledger" in capsys.readouterr().out
+    verify(arguments(ledger_root=root, mlflow=True))
+    assert f"{chain}: intact" in capsys.readouterr().out
+
+    promoted.connect(monkeypatch, host="http://127.0.0.1:9")
+    verify(arguments())
+    out = capsys.readouterr().out
+    assert "not signed, truncation not checked\n" in out
+    assert "Truncation of models' chains not checked: no checkpoint reachable. MLflow at http://127.0.0.1:9" in out
+    with pytest.raises(SystemExit) as caught:
+        verify(arguments(mlflow=True))
+    assert (caught.value.code, "cannot be asked" in capsys.readouterr().err) == (2, True)
+
+    monkeypatch.delenv("AIRFLOW_CONN_MLFLOW_DEFAULT")
+    verify(arguments(chain=chain))
+    assert "no checkpoint reachable. The conn_id `mlflow_default` isn't defined" in capsys.readouterr().out
+
+
+def test_a_datasets_chain_that_was_cut_is_found_by_what_models_cite(
+    promoted: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A training and a promotion name its newest record; no promotion is built on what is left."""
+    chain = promoted.ledger("dataset/events")
+    count = len(chain.records())
+    checked = found(promoted, capsys)[chain.chain]
+    assert (checked["intact"], checked["cited"]) == (True, count)
+
+    (chain.folder / f"{count:08d}.json").unlink()
+    for name in (None, chain.chain):
+        (problem,) = found(promoted, capsys, name)[chain.chain]["problems"]
+        cut = "cut off: record 1 of model/late_events names this record, the chain has"
+        assert problem == f"{chain.chain}/{count:08d}.json: {cut} {count - 1}."
+    with pytest.raises(AirflowFailException, match=f"{count:08d}.json: cut off: record 1 of model/late_events"):
+        promoted.run("promote", gate_record=gate_of_another_policy(promoted))
+
+    for path in chain.folder.glob("*.json"):
+        path.unlink()
+    assert found(promoted, capsys)[chain.chain]["intact"] is False
+
+
+def gate_of_another_policy(lab: Lab) -> str:
+    """Judge the version anew, so that there is something to promote."""
+    text = (lab.root / "policy.yaml").read_text()
+    (lab.root / "policy.yaml").write_text(text.replace("0.6}", "0.61}"))
+    return str(lab.run("gate", evaluation_id=lab.facts["evaluate"]["evaluation_id"])["record"])
+
+
+def test_records_of_earlier_releases_cite_snapshots(promoted: Lab) -> None:
+    """Their trainings name no record, but the snapshots that they were trained and tested on."""
+    training, dataset = promoted.records("training")[0], promoted.ledger("dataset/events").records()
+    training.body.pop("dataset_record")
+    cited = citations_in([training])
+    used = promoted.facts["snapshots"]["2020-02"]
+
+    assert citation_problems("dataset/events", dataset, cited) == []
+    (problem,) = citation_problems("dataset/events", dataset[:2], cited)
+    assert problem == (
+        f"dataset/events/{used}: no record is about this snapshot, which record 1 of model/late_events names."
+    )
+
+
+def test_signatures_that_were_taken_away_are_found(
+    promoted: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where public keys are trusted, a chain that is written anew without signatures does not verify by silence."""
+    value = {"conn_type": "mlops_ledger", "password": private_pem("one")}
+    monkeypatch.setenv("AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT", json.dumps(value))
+    verify(arguments(no_mlflow=True))
+    assert "not signed although public keys are trusted" in capsys.readouterr().out
+    promoted.run("retire", version="1", drop_champion=True)
+    chain = promoted.ledger().chain
+    records = model_ledger(promoted.model).records()
+    assert records[-1].signed_by is not None
+
+    monkeypatch.delenv("AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT")
+    for path in promoted.ledger().folder.glob("*.json"):
+        path.unlink()
+    for record in records:
+        Ledger(promoted.storage / "ledger", chain).append(
+            kind=record.kind, key=record.key, body=record.body, outcome=record.outcome
+        )
+    monkeypatch.setenv("AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT", json.dumps(value))
+    assert "rewritten: the checkpoint names another hash" in found(promoted, capsys)[chain]["problems"][0]
+
+
 def test_a_chain_that_was_written_anew_is_found(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     """Every hash fits, but they are others."""
     ledger = promoted.ledger()
@@ -95,7 +198,7 @@ def test_a_chain_that_was_written_anew_is_found(promoted: Lab, capsys: pytest.Ca
         )
     (problem,) = found(promoted, capsys)[ledger.chain]["problems"]
 
-    assert problem.endswith(f"{len(records):08d}.json: rewritten: the checkpoint holds another hash of it.")
+    assert problem.endswith(f"{len(records):08d}.json: rewritten: the checkpoint names another hash of it.")
 
 
 def test_a_chain_that_is_gone_is_found(promoted: Lab, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,12 +145,14 @@ def test_it_verifies_without_this_project(signed: Lab, tmp_path: Path) -> None:
 def test_an_auditors_own_key_decides(signed: Lab, tmp_path: Path) -> None:
     """The keys in the export could have been exchanged: one that was handed over earlier could not."""
     folder = unpacked(export_model(signed.model, Storage()), tmp_path / "export")
-    for name in ("one", "thief"):
+    for name in ("one", "two", "thief"):
         (tmp_path / f"{name}.pem").write_text(signing_key(name).public.pem)
 
-    # The index is signed by the second key, which only the chain brings.
+    # The index is signed by the second key, which the first one brought; the second one vouches for what is older.
     (tmp_path / "both.pem").write_text("".join(signing_key(name).public.pem for name in ("one", "two")))
-    assert run(folder / "verify.py", "--public-key", tmp_path / "both.pem", cwd=tmp_path)[0] == 0
+    for trusted in ("both", "one", "two"):
+        code, told = run(folder / "verify.py", "--public-key", tmp_path / f"{trusted}.pem", cwd=tmp_path)
+        assert code == 0, (trusted, told)
     code, told = run(folder / "verify.py", "--public-key", tmp_path / "thief.pem", cwd=tmp_path)
     assert code == 1
     assert f"unknown key: it is signed by {signing_key('one').public.id}" in told
@@ -163,6 +165,44 @@ def seal_again(folder: Path, index: dict[str, object]) -> None:
     index |= {"sealed_by": None}
     index["index_hash"] = sha256_of({name: value for name, value in index.items() if name != "index_hash"})
     (folder / "index.json").write_text(canonical_json(index) + "\n")
+
+
+def test_a_retired_key_seals_nothing(signed: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever found an old key makes no export of today with it, and the newest key vouches for no other's."""
+    value = {"conn_type": "mlops_ledger", "password": private_pem("one")}
+    monkeypatch.setenv(CONNECTION, json.dumps(value))
+    folder = unpacked(export_model(signed.model, Storage()), tmp_path / "export")
+    for name in ("one", "two"):
+        (tmp_path / "key.pem").write_text(signing_key(name).public.pem)
+        code, told = run(folder / "verify.py", "--public-key", tmp_path / "key.pem", cwd=tmp_path)
+        assert code == 1
+        assert ("retired key" if name == "one" else "unknown key") in told
+
+
+def test_the_export_says_what_its_end_was_compared_with(
+    promoted: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry's checkpoint, where it answers; a chain that was cut is not handed on, the model's or the data's."""
+    folder = unpacked(export_model(promoted.model, Storage()), tmp_path / "compared")
+    assert "the registry's checkpoint agreed: record" in run(folder / "verify.py", cwd=tmp_path)[1]
+
+    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", json.dumps({"conn_type": "mlflow", "host": "http://127.0.0.1:9"}))
+    promoted.ledger().folder.joinpath(f"{len(promoted.ledger().records()):08d}.json").unlink()  # the card: in MLflow
+    folder = unpacked(export_model(promoted.model, Storage()), tmp_path / "alone")
+    code, told = run(folder / "verify.py", cwd=tmp_path)
+    assert (code, "truncation was not checked: no registry was asked" in told) == (0, True)
+
+    newest = max(promoted.ledger("dataset/events").folder.glob("*.json"))
+    raw = newest.read_bytes()
+    newest.unlink()
+    with pytest.raises(EvidenceBroken, match=r"cut off: record \d+ of model/late_events names this record"):
+        export_model(promoted.model, Storage())
+    newest.write_bytes(raw)
+    promoted.connect(monkeypatch, host=promoted.host)
+    for record in promoted.ledger().records()[-3:]:
+        promoted.ledger().folder.joinpath(f"{record.seq:08d}.json").unlink()
+    with pytest.raises(EvidenceBroken, match="cut off: the checkpoint names this record"):
+        export_model(promoted.model, Storage())
 
 
 def test_who_has_a_key_takes_nothing_that_is_not_signed(promoted: Lab, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 
     python verify.py                        this folder, unpacked
     python verify.py EXPORT.zip             a ZIP file
-    python verify.py --public-key FILE ...  trust the keys in FILE instead of those in the export, which must be signed
+    python verify.py --public-key FILE ...  trust the keys in FILE instead of those in the export, which must be signed;
+                                            after rotations of the key, the first or the newest one is enough
     python verify.py --last-hash HASH ...   the hash, kept elsewhere, of a record that must be there
 
 Exits with 0 when everything holds, with 1 when something does not and names it, with 2 when it was called wrongly.
@@ -136,6 +137,42 @@ def check_cards(files: Mapping[str, bytes], model: str) -> Iterator[str]:
             yield name + ": no record is about it"
 
 
+def fields(raw: bytes) -> dict[str, Any]:
+    """Return the fields of a record, none of one that cannot be read: that is told of where chains are checked."""
+    try:
+        record = json.loads(raw)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) and isinstance(record.get("body"), dict) else {}
+
+
+def check_citations(files: Mapping[str, bytes], index: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the model's records, and the registry's checkpoint, say of records that are others or not there."""
+    model = "model/" + str(index["model"])
+    cited: dict[str, Any] = {}
+    if (index.get("checkpoint") or {}).get("seq"):
+        cited["the checkpoint"] = {"chain": model, **index["checkpoint"]}
+    for name in sorted(files):
+        found = RECORD.fullmatch(name)
+        if found and found.group(1) == model:
+            cited[name] = fields(files[name]).get("body", {}).get("dataset_record")
+    for who, what in cited.items():
+        if what and what["chain"] in index["chains"]:
+            name = f"ledger/{what['chain']}/{what['seq']:08d}.json"
+            if fields(files.get(name, b"")).get("hash") != what["hash"]:
+                yield f"{name}: {who} names it with the hash {what['hash']}, it is another one or missing"
+
+
+def say_checkpoint(index: Mapping[str, Any], say: Callable[[str], object]) -> None:
+    """Say whether the end of the model's chain was compared when the export was made."""
+    kept = index.get("checkpoint") or {"compared": False, "seq": None}
+    if kept["seq"]:
+        say(f"When this was exported, the registry's checkpoint agreed: record {kept['seq']}, {kept['hash']}")
+    else:
+        why = "the registry held no checkpoint" if kept["compared"] else "no registry was asked"
+        say(f"When this was exported, truncation was not checked: {why}.")
+
+
 def read_keys(texts: Iterable[str]) -> dict[str, bytes]:
     """Return public keys by their id: the SHA-256 of the key in its DER form."""
     keys: dict[str, bytes] = {}
@@ -244,8 +281,8 @@ def check_signed(record: Any, state: State) -> str | None:
 
 def check_chain(
     files: Mapping[str, bytes], chain: str, count: int, keys: Mapping[str, bytes]
-) -> tuple[list[str], list[str | None], dict[str, int]]:
-    """Return what is wrong with a chain, the hashes of its records, and how many each key signed."""
+) -> tuple[list[str], list[str | None], State]:
+    """Return what is wrong with a chain, the hashes of its records, and what it says of keys."""
     problems: list[str] = []
     hashes: list[str | None] = []
     before: str | None = None
@@ -263,7 +300,26 @@ def check_chain(
         hashes.append(record.get("hash"))
         if problem:
             problems.append(f"{name}: {problem}")
-    return problems, hashes, state.by
+    return problems, hashes, state
+
+
+def older_keys(files: Mapping[str, bytes], keys: Mapping[str, bytes], own: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the keys that trusted ones replaced: the export, whose seal a trusted key made, brings them."""
+    known = dict(keys)
+    for name in sorted((name for name in files if RECORD.fullmatch(name)), reverse=True):
+        record = fields(files[name])
+        if record.get("kind") == "key_rotation" and record["body"].get("new_key_id") in known:
+            old = record["body"].get("old_key_id")
+            known.update({old: own[old]} if old in own else {})
+    return known
+
+
+def seal_problem(files: Mapping[str, bytes], index: Mapping[str, Any], keys: Mapping[str, bytes]) -> str | None:
+    """Return what is wrong with the signature of the index, or None, also where there is none."""
+    if index["sealed_by"] is None or SEAL not in files:
+        return None
+    subject = {"name": INDEX, "digest": {"sha256": hashlib.sha256(files[INDEX]).hexdigest()}}
+    return check_seal(files[SEAL], index["sealed_by"], keys, subject, {"model": index["model"]})
 
 
 def check(
@@ -275,25 +331,31 @@ def check(
     """Return everything that is wrong with an export."""
     problems = list(check_index(files)) + list(check_content(files))
     index = json.loads(files[INDEX])
-    problems += [*check_chains(files, index), *check_cards(files, index["model"])]
+    problems += [*check_chains(files, index), *check_cards(files, index["model"]), *check_citations(files, index)]
     if trusted is not None and index["sealed_by"] is None:
         problems.append(INDEX + ": not signed, and --public-key asks for a signature")
     own = read_keys(files[name].decode("utf-8", "replace") for name in sorted(files) if name.startswith("keys/"))
     keys = own if trusted is None else trusted
+    if trusted is not None and index["sealed_by"] in trusted and seal_problem(files, index, trusted) is None:
+        keys = older_keys(files, trusted, own)
     seen: set[str | None] = set()
+    learned, retired = dict(keys), set()
     for chain, facts in sorted(index["chains"].items()):
-        found, hashes, by = check_chain(files, chain, facts["records"], keys)
+        found, hashes, state = check_chain(files, chain, facts["records"], keys)
         problems += found
         seen.update(hashes)
         if not hashes or hashes[-1] != facts["last_hash"]:
             problems.append(f"ledger/{chain}: its last hash is not the one in the index")
-        signed = " and ".join(f"{count} signed by {key}" for key, count in sorted(by.items())) or "not signed"
+        learned.update(state.keys)
+        retired |= state.retired
+        signed = " and ".join(f"{count} signed by {key}" for key, count in sorted(state.by.items())) or "not signed"
         say(f"{chain}: {facts['records']} records, last hash {facts['last_hash']}, {signed}")
-    if index["sealed_by"] is not None and SEAL in files:
-        subject = {"name": INDEX, "digest": {"sha256": hashlib.sha256(files[INDEX]).hexdigest()}}
-        problem = check_seal(files[SEAL], index["sealed_by"], keys, subject, {"model": index["model"]})
-        problems += [f"{SEAL}: {problem}"] if problem else []
+    problem = seal_problem(files, index, learned)
+    if problem is None and index["sealed_by"] in retired:
+        problem = "retired key: a record in this export replaced the key that made its signature"
+    problems += [f"{SEAL}: {problem}"] if problem else []
     problems += [f"{wanted}: no record with this hash is in the export" for wanted in last_hashes if wanted not in seen]
+    say_checkpoint(index, say)
     for item in index["missing"]:
         say(f"not in this export: {item}")
     return problems

@@ -33,7 +33,13 @@ _PUBLIC_KEYS = _arg(
     "connection",
 )
 _SIGNED = _arg(("--signed",), action="store_true", help="Fail unless every record is signed by a trusted key")
-_MLFLOW = _arg(("--mlflow",), action="store_true", help="Compare with the checkpoints in the registry")
+_MLFLOW = _arg(
+    ("--mlflow",),
+    action="store_true",
+    help="Insist on the checkpoints in the registry: exit with 2 when it cannot be asked. Default: they are compared "
+    "where the registry answers within seconds, and it is said where it does not",
+)
+_NO_MLFLOW = _arg(("--no-mlflow",), action="store_true", help="Do not ask the registry for its checkpoints")
 _MLFLOW_CONN_ID = _arg(
     ("--mlflow-conn-id",),
     metavar="CONN_ID",
@@ -61,11 +67,12 @@ LEDGER_COMMANDS = (
     ActionCommand(
         name="verify",
         help="Check every record against its hash, its predecessor and its signature",
-        description="Check every record against its hash, its predecessor and its signature, and the chain's end "
-        "against the registry. Exits with 1 and names each broken record when a chain is not intact, with 2 when "
-        "there is no such chain.",
-        func=lazy_load_command("airflow_provider_mlops.cli.ledger.verify"),
-        args=(_CHAIN_OR_ALL, _PUBLIC_KEYS, _SIGNED, _MLFLOW, _MLFLOW_CONN_ID, _JSON, ROOT),
+        description="Check every record against its hash, its predecessor and its signature, and the chain's end: of a "
+        "model against its checkpoint in the registry, of a dataset against what models cite. Exits with 1 and names "
+        "each broken record when a chain is not intact, with 2 when there is no such chain, or --mlflow is given and "
+        "the registry cannot be asked. Where it cannot be asked without --mlflow, that is said, and exits with 0.",
+        func=lazy_load_command("airflow_provider_mlops.cli.ledger_verify.verify"),
+        args=(_CHAIN_OR_ALL, _PUBLIC_KEYS, _SIGNED, _MLFLOW, _NO_MLFLOW, _MLFLOW_CONN_ID, _JSON, ROOT),
     ),
     ActionCommand(
         name="export",

@@ -36,14 +36,15 @@ class Checkpoint:
             raise EvidenceBroken(f"The checkpoint {text[:80]!r} is not a number and a hash: it was changed.")
         return cls(int(found[1]), found[2])
 
-    def problem(self, hashes: Mapping[int, str]) -> str | None:
+    def problem(self, hashes: Mapping[int, str], source: str = "the checkpoint names") -> str | None:
         """Say why a chain does not hold this record.
 
         :param hashes: hash of each record of the chain by its number.
+        :param source: what says that it must.
         :return: what is wrong, after the record's name; None when the chain holds it.
         """
         if self.seq not in hashes:
-            return f"cut off: the checkpoint names this record, the chain has {len(hashes)}."
+            return f"cut off: {source} this record, the chain has {len(hashes)}."
         if hashes[self.seq] != self.hash:
-            return "rewritten: the checkpoint holds another hash of it."
+            return f"rewritten: {source} another hash of it."
         return None

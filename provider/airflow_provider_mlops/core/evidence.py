@@ -1,7 +1,6 @@
 """Questions to a ledger's records: which snapshot is accepted, what made a version, who was champion when."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.gone import gone_snapshots, judged_too_late, successor
@@ -221,12 +220,3 @@ def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) ->
     probes = [r.body.get("probe") or {} for r in records if r.kind == "retrain" and r.mode == "live"]
     probed = {probe["probe_id"] for probe in probes if snapshot_id in probe.get("test_snapshot_ids", ())}
     return len((same & judged) - {evaluation_id}) + len(probed)
-
-
-def record_reference(record: Record) -> dict[str, Any]:
-    """Return the short form by which results name a record.
-
-    :param record: the record.
-    :return: ``{"chain", "seq", "hash"}``.
-    """
-    return {"chain": record.chain, "seq": record.seq, "hash": record.hash}

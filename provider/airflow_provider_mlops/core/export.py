@@ -55,6 +55,7 @@ def write_index(
     chains: Mapping[str, Sequence[Record]],
     missing: Collection[str],
     signer: Signer | None,
+    checkpoint: Mapping[str, Any],
 ) -> dict[str, bytes]:
     """Make the index over all files of an export, with its signature.
 
@@ -63,12 +64,14 @@ def write_index(
     :param chains: records by chain.
     :param missing: what should be there and is not, a sentence each.
     :param signer: the key that signs the index; None: it is not signed.
+    :param checkpoint: whether the model's chain was compared with its checkpoint, and with which record.
     :return: the files to add; the same bytes for the same evidence and key.
     """
     index: dict[str, Any] = {
         "schema": SCHEMA,
         "model": model,
         "chains": {name: {"records": len(found), "last_hash": found[-1].hash} for name, found in chains.items()},
+        "checkpoint": dict(checkpoint),
         "files": {name: sha256_bytes(data) for name, data in files.items()},
         "missing": sorted(missing),
         "sealed_by": signer.public.id if signer else None,

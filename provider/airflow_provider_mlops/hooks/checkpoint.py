@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.chain import record_name
 from airflow_provider_mlops.core.checkpoint import Checkpoint
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.ledger import Ledger
     from airflow_provider_mlops.hooks.mlflow import MlflowHook
 
+_log = logging.getLogger(__name__)
 _MODEL = "model/"
 _TRIES = 10
 
@@ -55,6 +57,44 @@ def check_checkpoint(client: MlflowClient, ledger: Ledger) -> Checkpoint | None:
             f"Restore the ledger from a copy, or point ledger_root at the one that model {model!r} belongs to."
         )
     return kept
+
+
+def kept_checkpoints(hook: MlflowHook) -> tuple[dict[str, Checkpoint] | None, str]:
+    """Read the checkpoints of all models, where the registry can be asked.
+
+    :param hook: the MLflow connection.
+    :return: checkpoint by name of the chain, of the models that have one; and None with the reason where the registry
+        is not configured, or does not answer within seconds.
+    :raises EvidenceBroken: when a checkpoint is none: somebody wrote into its tag.
+    """
+    from airflow_provider_mlops.backends.mlflow_checkpoint import read_checkpoints
+
+    try:
+        with hook.session(quick=True) as client:
+            return {f"{_MODEL}{model}": kept for model, kept in read_checkpoints(client).items()}, ""
+    except EvidenceBroken:
+        raise
+    except Exception as err:  # noqa: BLE001 - whatever MLflow's client and its stores raise: nothing can be compared
+        return None, str(err).splitlines()[0][:300] if str(err) else type(err).__name__
+
+
+def compared_checkpoint(hook: MlflowHook, ledger: Ledger) -> dict[str, Any]:
+    """Compare a model's ledger with its checkpoint, where the registry can be asked, for who reads it elsewhere.
+
+    :param hook: the MLflow connection.
+    :param ledger: the ledger of a model.
+    :return: ``{"compared", "seq", "hash"}``: whether the registry was asked, and the record that it names, if any.
+    :raises EvidenceBroken: when the ledger was cut or rewritten, or is another one.
+    """
+    try:
+        with hook.session(quick=True) as client:
+            kept = check_checkpoint(client, ledger)
+    except EvidenceBroken:
+        raise
+    except Exception as err:  # noqa: BLE001 - as above
+        _log.warning("The ledger is not compared with its checkpoint: %s", str(err)[:300])
+        return {"compared": False, "seq": None, "hash": None}
+    return {"compared": True, "seq": kept.seq if kept else None, "hash": kept.hash if kept else None}
 
 
 def _keep(client: MlflowClient, ledger: Ledger) -> None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_mlops import backends
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes
 from airflow_provider_mlops.core.chain import record_name
+from airflow_provider_mlops.core.citations import citation_problems, citations_in
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, FinalError, TransientError
 from airflow_provider_mlops.core.export import cited_datasets, cited_snapshots, hash_name, rules, write_index
 from airflow_provider_mlops.core.trust import ROTATION
+from airflow_provider_mlops.hooks.checkpoint import compared_checkpoint
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import snapshot_path
@@ -42,19 +44,25 @@ def export_model(
     :param model: name of the registered model.
     :param storage: where manifests lie.
     :param ledger_root: folder or address of all ledgers; default: as the ledger's connection or the options say.
-    :param registry: the MLflow connection, where cards lie; default: ``mlflow_default``. Asked only if there is a card.
+    :param registry: the MLflow connection, where the checkpoint and cards lie; default: ``mlflow_default``. Where it
+        does not answer the checkpoint is not compared, and the export says so.
     :return: the file's content: the same for the same evidence.
     :raises BadInput: when the model has no record.
-    :raises EvidenceBroken: when a chain is broken, or a card is not the recorded one: nothing is handed on then.
+    :raises EvidenceBroken: when a chain is broken, or was cut since the registry or another chain named its records, or
+        a card is not the recorded one: nothing is handed on then.
     :raises TransientError: when there is a card and MLflow cannot be reached.
     """
     ledger = model_ledger(model, ledger_root)
     records = ledger.records()
     if not records:
         raise BadInput(f"Model {model!r} has no record in {ledger.store.root}; nothing is to be exported.")
+    checkpoint = compared_checkpoint(registry or MlflowHook(), ledger)
     datasets = [dataset_ledger(name, ledger_root) for name in cited_datasets(records)]
     chains = {one.chain: one.records() for one in (ledger, *datasets)}
     missing: list[str] = [f"chain {name}: it has no record" for name, found in chains.items() if not found]
+    for one in datasets:
+        for problem in citation_problems(one.chain, chains[one.chain], citations_in(records)):
+            raise EvidenceBroken(problem)
     chains = {name: found for name, found in chains.items() if found}
     files = {"verify.py": _VERIFIER.read_bytes(), "README.md": _README.read_bytes()}
     for one in (ledger, *datasets):
@@ -72,7 +80,7 @@ def export_model(
         if record.kind == CARD:
             _add_card(files, missing, registry or MlflowHook(), record)
     files |= _key_files(every, ledger.keys)
-    return _zipped({**files, **write_index(model, files, chains, missing, ledger.keys.signer)})
+    return _zipped({**files, **write_index(model, files, chains, missing, ledger.keys.signer, checkpoint)})
 
 
 def _record_files(ledger: Ledger, records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:

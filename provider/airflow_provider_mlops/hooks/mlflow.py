@@ -26,8 +26,9 @@ _CREDENTIALS = (
     "MLFLOW_TRACKING_TOKEN",
     "MLFLOW_TRACKING_INSECURE_TLS",
 )
-# Without it MLflow 3 shows its view of generative AI, in which a training run seems to be missing.
+_QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@\[\]?#]+)(:[0-9]+)?")
+# Without it MLflow 3 shows its view of generative AI, in which a training run seems to be missing.
 _WORKFLOW = "?workflowType=machine_learning"
 _TRANSIENT = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
 _DENIED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"})
@@ -83,16 +84,17 @@ class MlflowHook(BaseHook):
         return mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=registry)  # type: ignore[no-any-return]
 
     @contextmanager
-    def session(self) -> Iterator[MlflowClient]:
+    def session(self, *, quick: bool = False) -> Iterator[MlflowClient]:
         """Open a client whose credentials, TLS check, timeout and retries come from the connection.
 
         MLflow takes these from environment variables only; they are set for this process and restored afterwards.
 
+        :param quick: give up after five seconds and without a retry, for what can do without an answer.
         :return: context manager that gives the client.
         :raises TransientError: when MLflow cannot be reached or asks to come back later.
         :raises BadInput: when MLflow refuses the credentials.
         """
-        with _environment(self._variables()):
+        with _environment({**self._variables(), **(_QUICK if quick else {})}):
             load("mlflow", "mlflow")
             try:
                 yield self.get_conn()
@@ -104,9 +106,8 @@ class MlflowHook(BaseHook):
 
         :return: whether it answered, and one sentence for the form.
         """
-        quick = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
         try:
-            with self.session() as client, _environment(quick):
+            with self.session(quick=True) as client:
                 client.search_experiments(max_results=1)
         except Exception as err:  # noqa: BLE001 - the form shows whatever went wrong
             return False, str(err)

@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.alias_moves import (
     withdrawn_versions,
 )
 from airflow_provider_mlops.core.approval import approval_of, judged_since
+from airflow_provider_mlops.core.citations import MEMBER, check_citation, newest_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
     evaluation_by_id,
@@ -123,6 +124,8 @@ class PromoteModelOperator(MLOpsOperator):
         version = gate.body["candidate_version"] or NOT_REGISTERED
         training = self._training(records, gate, run)
         manifest = training.body["manifest"]
+        dataset = dataset_ledger(manifest["dataset"], self.ledger_root).records()
+        check_citation(training, dataset)
         approval, again = approval_of(records, gate.hash), judged_since(records, gate)
         required = gate.body.get("governance") or ()
         governance = self._governance(version, required)
@@ -131,10 +134,7 @@ class PromoteModelOperator(MLOpsOperator):
             candidate_digest=training.body["model_digest"],
             partition_key=gate.body["partition_key"],
             gate=_with_version(gate, version) if gate.mode == run.mode else None,
-            validations=validation_outcomes(
-                dataset_ledger(manifest["dataset"], self.ledger_root).records(),
-                [item["snapshot_id"] for item in manifest["train"]["snapshots"]],
-            ),
+            validations=validation_outcomes(dataset, [item["snapshot_id"] for item in manifest["train"]["snapshots"]]),
             current_champion=now.champion,
             evaluated_champion=gate.body["champion_version"],
             champion_partition_key=partition_of(deciding_move(records, self.alias)),
@@ -151,7 +151,7 @@ class PromoteModelOperator(MLOpsOperator):
         for rule in verdict.rules:
             self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)
         self.log.info("Promotion: %s", verdict.summary())
-        body = self._body(gate, training, now.current, verdict) | {"governance": governance}
+        body = self._body(gate, training, now.current, verdict) | {"governance": governance, MEMBER: newest_of(dataset)}
         if "forced" in verdict.marks:
             body["force_reason"] = self.force_reason
         if not verdict.passed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_provider_mlops.core.citations import MEMBER, newest_of
 from airflow_provider_mlops.core.code_identity import code_files, import_callable
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots, latest_of_run
@@ -258,6 +259,7 @@ class TrainModelOperator(MLOpsOperator):
                 "change": last_change(manifest["code_files"]),
                 "git": git_state(manifest["code_files"]),
                 "bundle": bundle,
+                MEMBER: newest_of(dataset_ledger(self.dataset, self.ledger_root).records()),
             },
             run=run.to_record(),
             mode=run.mode,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_mlops.cli.ledger import list_chains, show, verify
+from airflow_provider_mlops.cli.ledger import list_chains, show
 from airflow_provider_mlops.cli.ledger_keys import rotate_key
+from airflow_provider_mlops.cli.ledger_verify import verify
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
@@ -46,7 +47,9 @@ def arguments(
 
 def namespace(**arguments: object) -> Namespace:
     """Return the arguments of any command, with what the parser sets by itself."""
-    return Namespace(**{"public_key": None, "signed": False, "mlflow": False, "json": False, **arguments})
+    return Namespace(
+        **{"public_key": None, "signed": False, "mlflow": False, "no_mlflow": True, "json": False, **arguments}
+    )
 
 
 def edit(ledger: Ledger) -> None:
@@ -179,6 +182,8 @@ def test_verify_writes_json(ledger: Ledger, capsys: pytest.CaptureFixture[str]) 
             "last_hash": last,
             "signatures": {"checked": False, "records": {}},
             "checkpoint": None,
+            "cited": None,
+            "end": "truncation not checked",
             "problems": [],
         }
     ]
@@ -215,7 +220,10 @@ def test_verify_says_intact(ledger: Ledger, capsys: pytest.CaptureFixture[str], 
     """The last hash is printed, to be kept elsewhere."""
     verify(arguments(ledger, chain))
 
-    assert capsys.readouterr().out == f"{CHAIN}: intact, 3 records, last hash {ledger.records()[-1].hash}, not signed\n"
+    assert capsys.readouterr().out == (
+        f"{CHAIN}: intact, 3 records, last hash {ledger.records()[-1].hash}, not signed, truncation not checked\n"
+        "Truncation of models' chains not checked: no checkpoint reachable. --no-mlflow.\n"
+    )
 
 
 def test_verify_exits_with_1_and_names_the_record(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,12 +318,14 @@ def test_verify_says_who_signed(
     short = signing_key("one").public.id[:19]
     verify(arguments(signed))
     out = capsys.readouterr().out
-    assert re.search(rf"dataset/flights: intact, 1 records, last hash sha256:\w+, signed by {short}\n", out)
-    assert f", 1 signed by {short}\n" in out
+    assert re.search(
+        rf"dataset/flights: intact, 1 records, last hash sha256:\w+, signed by {short}, no model cites it\n", out
+    )
+    assert f", 1 signed by {short}, truncation not checked\n" in out
 
     connect(monkeypatch, None)
     verify(arguments(signed, "dataset/flights"))
-    assert capsys.readouterr().out.endswith(", signed, signatures not checked (no public key)\n")
+    assert ", signed, signatures not checked (no public key), no model cites it\n" in capsys.readouterr().out
 
 
 def test_a_public_key_in_a_file_is_enough(
