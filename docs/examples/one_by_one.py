@@ -18,6 +18,7 @@ from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOpe
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.mute import MuteDriftOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
@@ -200,7 +201,10 @@ with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup
     # [END example_reconcile]
 
 with DAG(
-    dag_id="flights_by_hand", schedule=None, start_date=START, params={"version": "", "reason": "", "keys_file": ""}
+    dag_id="flights_by_hand",
+    schedule=None,
+    start_date=START,
+    params={"version": "", "reason": "", "until": "", "keys_file": ""},
 ):
     # [START example_rollback]
     rollback = RollbackModelOperator(
@@ -210,6 +214,15 @@ with DAG(
         reason="{{ params.reason }}",
     )
     # [END example_rollback]
+    # [START example_mute]
+    mute = MuteDriftOperator(
+        task_id="mute",
+        model_name="flight_delays",
+        feature="wind_speed",
+        until="{{ params.until }}",
+        reason="{{ params.reason }}",
+    )
+    # [END example_mute]
     # [START example_environment]
     to_production = PromoteToEnvironmentOperator(
         task_id="to_production",

@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
                 "erase",
                 "evaluate",
                 "gate",
+                "mute",
                 "notify",
                 "promote",
                 "reconcile",

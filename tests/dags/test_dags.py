@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR = "flight_delays_lifecycle", "flight_delays_monitor"
 RELEASE_NOTE, RETRAIN = "flight_delays_release_note", "flight_delays_retrain"
 APPROVE, ROLLBACK, REPLAY = "flight_delays_approve", "model_rollback", "audit_replay"
-DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK)
+MUTE = "model_mute_drift"
+DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK, MUTE)
 WIRING = {
     APPROVE: [("verdict", ["approve", "promote"]), ("approve", ["promote"]), ("promote", [])],
     LIFECYCLE: [
@@ -42,6 +43,7 @@ WIRING = {
     ],
     REPLAY: [("replay", [])],
     ROLLBACK: [("rollback", [])],
+    MUTE: [("mute", [])],
 }
 
 
@@ -192,6 +194,22 @@ def test_a_rollback_is_a_form(bag: BundleDagBag) -> None:
         "bad_version": (None, None),
         "reason": (NOTSET, 1),
     }
+
+
+def test_a_mute_is_a_form(bag: BundleDagBag) -> None:
+    """Started by hand alone: the last day and the reason must be given."""
+    dag = bag.dags[MUTE]
+    params = {name: dag.params.get_param(name) for name in dag.params}
+
+    assert dag.schedule is None
+    assert {name: param.value for name, param in params.items()} == {
+        "model": "flight_delays",
+        "feature": None,
+        "kind": None,
+        "until": NOTSET,
+        "reason": NOTSET,
+    }
+    assert params["until"].schema["format"] == "date"
 
 
 def test_a_lifecycle_is_about_fifteen_lines() -> None:

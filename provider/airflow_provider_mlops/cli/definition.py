@@ -8,6 +8,7 @@ from airflow_provider_mlops.cli.definition_adopt import ADOPT
 from airflow_provider_mlops.cli.definition_approvers import APPROVERS
 from airflow_provider_mlops.cli.definition_card import CARD
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
+from airflow_provider_mlops.cli.definition_mute import MUTE
 from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS, SUITE
 
 # Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
@@ -81,6 +82,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 SNAPSHOTS,
                 APPROVERS,
                 CARD,
+                MUTE,
                 SUITE,
             ),
         )

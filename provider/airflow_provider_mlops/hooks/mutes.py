@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,7 @@ def add_mute(ledger: Ledger, body: Mapping[str, Any], run: RunFacts) -> Record:
     return ledger.append(
         kind="mute",
         key=sha256_of({**body, "after": _newest(ledger)}),
-        body=body,
+        body={**body, "request": run.request},
         run=run.to_record(),
         mode=run.mode,
         unless=there if run.mode is Mode.LIVE else None,
@@ -67,6 +67,19 @@ def end_mute(ledger: Ledger, digest: str, *, why: Any, who: str, run: RunFacts) 
         run=run.to_record(),
         mode=run.mode,
     )
+
+
+def mute_of_request(records: Iterable[Record], run: RunFacts) -> Record | None:
+    """Find the mute that an earlier try of the same task recorded.
+
+    :param records: records of the model's ledger.
+    :param run: facts of the run.
+    :return: the record, None when there is none.
+    """
+    for record in records:
+        if (record.kind, record.mode, record.body.get("request")) == (MUTE, run.mode, run.request):
+            return record
+    return None
 
 
 def _ended(ledger: Ledger, digest: str, run: RunFacts) -> Record | None:
