@@ -16,6 +16,7 @@ with DAG(
     dag_id="model_mute_drift",
     schedule=None,
     start_date=pendulum.datetime(2013, 1, 1, tz="UTC"),
+    max_active_runs=1,
     params={
         "model": Param(spec.MODEL, type="string", minLength=1, description="Name of the registered model."),
         "feature": Param(None, type=["null", "string"], description="The feature whose drift is accepted."),

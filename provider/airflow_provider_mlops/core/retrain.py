@@ -130,7 +130,7 @@ def _end(record: Record) -> datetime:
 
 def _newest(records: Sequence[Record]) -> str | None:
     newest = max(records, key=_end, default=None)
-    return newest and newest.body["partition_key"]
+    return None if newest is None else str(newest.body["partition_key"])
 
 
 def _newer(key: str | None, than: str) -> bool:

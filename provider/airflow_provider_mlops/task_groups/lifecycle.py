@@ -11,6 +11,7 @@ from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
+from airflow_provider_mlops.operators.base import PARTITION_KEY
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.decide import DecideRetrainOperator
@@ -184,8 +185,7 @@ def model_retraining(
     judged = {"slices": slices, "metrics": metrics, **(evaluation or {})}
     with TaskGroup(group_id) as group:
         first: ClaimRetrainingOperator | DecideRetrainOperator
-        key: dict[str, str] = {}
-        chosen = window
+        key, chosen = PARTITION_KEY, window
         if retrain_policy is None:
             first = ClaimRetrainingOperator(task_id="claim", model_name=model_name)
         else:
@@ -196,7 +196,7 @@ def model_retraining(
                 policy=retrain_policy,
                 time_column=time_column,
             )
-            key = {"partition_key": _of(first, "training_partition_key")}
+            key = _of(first, "training_partition_key")
             if window is None:
                 chosen = {name: _of(first, name, within="window") for name in ("since", "partitions")}
         training = TrainModelOperator(
@@ -209,7 +209,7 @@ def model_retraining(
             time_column=time_column,
             holdout_days=holdout_days,
             window=chosen,
-            **key,
+            partition_key=key,
             **train,
         )
         if checks is None:
@@ -222,7 +222,7 @@ def model_retraining(
                 window=chosen,
                 holdout_days=holdout_days,
                 time_column=time_column,
-                **key,
+                partition_key=key,
             )
             first >> check >> training
         _judge_and_promote(
