@@ -65,7 +65,7 @@ def test_success(make_lab: MakeLab, step: str) -> None:
             "drift",
             assets.drift_alias("late_events"),
             assets.drift("late_events"),
-            {"model_name", "champion_version", "record_hash", "reasons"},
+            {"model_name", "kind", "window", "cause", "champion_version", "record_hash", "reasons"},
         ),
     ],
 )

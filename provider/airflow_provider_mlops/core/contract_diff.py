@@ -138,6 +138,16 @@ def _units(changes: list[str], contract: Contract, before: Contract | None) -> R
     return _rule("units", changes, "no unit has changed", broken=not raised, version=contract.version)
 
 
+def names_alike(old: str, new: str) -> float:
+    """Say how alike two names of columns are.
+
+    :param old: one name.
+    :param new: another.
+    :return: from 0 to 1, whatever their case.
+    """
+    return SequenceMatcher(None, old.lower(), new.lower()).ratio()
+
+
 def _renamings(
     removed: list[ContractColumn], added: list[SeenColumn], last: Mapping[str, SeenColumn]
 ) -> dict[str, str]:
@@ -147,7 +157,7 @@ def _renamings(
         for new in added:
             if _family(old.type) != _family(new.type):
                 continue
-            name = SequenceMatcher(None, old.name.lower(), new.name.lower()).ratio()
+            name = names_alike(old.name, new.name)
             values = _overlap(old, last.get(old.name), new)
             if name >= _ALIKE_NAME or (values or 0) >= _ALIKE_RANGE:
                 pairs.append((name + (values or 0), old.name, new.name, name, values))

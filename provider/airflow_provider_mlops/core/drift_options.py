@@ -9,6 +9,25 @@ from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.errors import BadInput
 
 
+class DriftKind(StrEnum):
+    """What is compared with what; verdicts of different kinds are never mixed up.
+
+    - ``feature``: the features with those that the champion was trained or tested on.
+    - ``recent_change``: the features with those of the partitions just before.
+    - ``prediction``: the scores of the prediction log with the champion's on its test rows.
+    - ``confidence``: how sure those scores are, from 0.5 to 1.
+    - ``label``: the matured labels with those that the champion was trained on.
+    - ``skew``: the features as they were served with those of the training data of the same partitions.
+    """
+
+    FEATURE = "feature"
+    RECENT_CHANGE = "recent_change"
+    PREDICTION = "prediction"
+    CONFIDENCE = "confidence"
+    LABEL = "label"
+    SKEW = "skew"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severity:
     """How much of the model's importance may drift before the whole verdict is FAIL.

@@ -147,9 +147,12 @@ def _check_together(policy: DriftPolicy) -> None:
         raise BadInput("The drift policy has both severity and max_drifted_share; one of them decides the verdict.")
     if policy.dependence is not None and policy.calibration is not None:
         raise BadInput("The drift policy has both dependence and calibration; each is an answer to dependent rows.")
+    dependent = policy.dependence is not None or policy.calibration is not None
+    if dependent and policy.slices:
+        raise BadInput("The drift policy's slices need independent rows; drop them, or dependence and calibration.")
     if policy.decide is not Decide.BOUND:
         return
-    if policy.dependence is not None or policy.calibration is not None:
+    if dependent:
         raise BadInput(
             "The drift policy's decide: bound needs independent rows; drop it, or dependence and calibration."
         )

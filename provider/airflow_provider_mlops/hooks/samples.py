@@ -25,22 +25,26 @@ def open_columns(
     snapshots: Sequence[Mapping[str, Any]],
     *,
     time_column: str | None = None,
+    since: str | None = None,
     until: str | None = None,
+    weekdays: Sequence[int] = (),
 ) -> Iterator[ParquetColumns]:
     """Open snapshots for reading column by column; their bytes are proved once, before the first one.
 
     :param storage: where the snapshots lie.
     :param dataset: name of the dataset.
     :param snapshots: ``{"snapshot_id"}`` of each, in order; a window stands for its members.
-    :param time_column: column that ``until`` cuts by.
+    :param time_column: column that rows are cut by.
+    :param since: keep rows from this time on (ISO 8601), None for all.
     :param until: keep rows before this time (ISO 8601), None for all.
+    :param weekdays: days of the week to keep, Monday 0; empty for all.
     :return: context manager that gives the columns.
     :raises EvidenceBroken: when a snapshot is missing or was changed, or all were lawfully erased.
     :raises BadInput: when rows are to be cut and there is no such time column.
     """
     from airflow_provider_mlops.backends.parquet_column import ParquetColumns
 
-    found = list(SnapshotSet(storage, dataset, snapshots, Cut(time_column, None, until)).leaves())
+    found = list(SnapshotSet(storage, dataset, snapshots, Cut(time_column, since, until, tuple(weekdays))).leaves())
     if snapshots and not found:
         raise EvidenceBroken(f"All rows of these snapshots of dataset {dataset!r} were lawfully erased.")
     with ExitStack() as stack:

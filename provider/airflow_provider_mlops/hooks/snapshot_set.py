@@ -29,21 +29,25 @@ def snapshot_path(dataset: str, snapshot_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Which rows to keep by their time: from ``since`` on and before ``until``; rows without a time are dropped.
+    """Which rows to keep by their time: from ``since`` on and before ``until``, of some days of the week.
+
+    Rows without a time are dropped where there is a limit.
 
     :param time_column: the column that says when; None where nothing is cut.
     :param since: first time to keep (ISO 8601), None for no limit.
     :param until: first time not to keep (ISO 8601), None for no limit.
+    :param weekdays: days of the week to keep, Monday 0, of UTC where times have a zone; empty for all.
     """
 
     time_column: str | None = None
     since: str | None = None
     until: str | None = None
+    weekdays: tuple[int, ...] = ()
 
     @property
     def cuts(self) -> bool:
         """Whether there is a limit."""
-        return self.since is not None or self.until is not None
+        return self.since is not None or self.until is not None or bool(self.weekdays)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Keep the rows of a batch that lie between the limits.
@@ -66,6 +70,9 @@ class Cut:
             if limit is not None:
                 # A null is not valid already; its comparison must not make the whole null.
                 keep = pc.and_(keep, pc.fill_null(compare(times, _moment(limit, times.type)), False))
+        if self.weekdays:
+            wanted = load("pyarrow", "parquet").array(self.weekdays, "int64")
+            keep = pc.and_(keep, pc.is_in(pc.day_of_week(times), value_set=wanted))
         return keep
 
 

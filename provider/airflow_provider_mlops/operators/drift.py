@@ -1,19 +1,19 @@
-"""Comparing a partition with the data that the champion was trained on."""
+"""Comparing what is served with the data that the champion was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import assets
-from airflow_provider_mlops.core.alias_moves import champion_that_served
 from airflow_provider_mlops.core.drift_brief import cause_lines
+from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
 from airflow_provider_mlops.core.modes import Mode
-from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.mute import Mute, active_mutes
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks import drift_page
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
@@ -25,29 +25,37 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlops.core.drift_policy import DriftPolicy
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.drift_plan import DriftPlan
 
 BACKENDS = ("native", "alibi")
 
 
 class DetectDriftOperator(MLOpsOperator):
-    """Judge whether a partition's features have drifted from the training data of the champion that served it.
+    """Judge whether partitions have drifted from the reference of the champion that served them.
 
-    The reference is the training snapshots of the newest champion that was promoted for an earlier partition. A
-    feature has drifted when its adjusted p-value, the size of the effect and the number of rows all say so. Drift is
-    FAIL, none is PASS, too few rows or no champion yet is INCONCLUSIVE; the task succeeds with each. With the alias
-    ``assets.drift_alias(model_name)`` among the outlets, a live FAIL emits an event of ``assets.drift(model_name)``.
+    The reference is the training snapshots of the newest champion that was promoted for an earlier partition, or what
+    the policy says. A feature has drifted when its adjusted p-value, the size of the effect and the number of rows all
+    say so. Drift is FAIL, none is PASS, too few rows or no champion yet is INCONCLUSIVE; the task succeeds with each.
+    With the alias ``assets.drift_alias(model_name)`` among the outlets, a live FAIL emits an event of
+    ``assets.drift(model_name)``. Drift that a person has muted is listed and does not decide.
 
     :param model_name: name of the registered model. (templated)
-    :param dataset: name of the dataset. (templated)
+    :param dataset: name of the dataset that is judged, or that was scored. (templated)
     :param policy: drift policy file, YAML, relative to the Dag bundle's root or absolute. (templated)
-    :param partition_key: partition to judge; default: that of the run. (templated)
+    :param partition_key: the newest partition to judge; default: that of the run. (templated)
+    :param kind: what is compared: ``feature``, ``recent_change``, ``prediction``, ``confidence``, ``label`` or
+        ``skew``.
+    :param window: number of partitions that end there and are judged together.
+    :param reference_dataset: of ``skew``, the dataset of the training data, where it is not the one that the champion
+        was trained on. (templated)
     :param backend: who computes the p-values: ``native``, or ``alibi`` for alibi-detect's KS and chi-squared
         tests (an extra whose licence, BSL 1.1, allows no production use without a contract). The decision is ours
         with both.
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"model_name", "partition_key", "champion_version", "verdict", "record"}``.
+    Returns ``{"model_name", "partition_key", "kind", "champion_version", "verdict", "record"}``.
     """
 
     template_fields: Sequence[str] = (
@@ -55,6 +63,7 @@ class DetectDriftOperator(MLOpsOperator):
         "dataset",
         "policy",
         "partition_key",
+        "reference_dataset",
         "storage_root",
         "ledger_root",
     )
@@ -69,6 +78,9 @@ class DetectDriftOperator(MLOpsOperator):
         dataset: str,
         policy: str,
         partition_key: str = PARTITION_KEY,
+        kind: str = DriftKind.FEATURE.value,
+        window: int = 1,
+        reference_dataset: str | None = None,
         backend: str = "native",
         storage_root: str | None = None,
         ledger_root: str | None = None,
@@ -79,6 +91,9 @@ class DetectDriftOperator(MLOpsOperator):
         self.dataset = dataset
         self.policy = policy
         self.partition_key = partition_key
+        self.kind = kind
+        self.window = window
+        self.reference_dataset = reference_dataset
         self.backend = backend
         self.storage_root = storage_root
         self.ledger_root = ledger_root
@@ -86,37 +101,23 @@ class DetectDriftOperator(MLOpsOperator):
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Judge, record, and emit an event when there is drift."""
         from airflow_provider_mlops.backends.policy_file import load_drift_policy
+        from airflow_provider_mlops.hooks.drift_plan import plan_drift
 
-        if self.backend not in BACKENDS:
-            raise BadInput(f"backend={self.backend!r} must be one of: {', '.join(BACKENDS)}.")
+        kind = self._kind()
         policy = load_drift_policy(bundle_file(context, self.policy))
         ledger = model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
-        snapshot_id = self._snapshot()
-        promotion = champion_that_served(records, self.partition_key)
-        decision = {
-            "model": self.model_name,
-            "partition": self.partition_key,
-            "champion": promotion.body["manifest_hash"] if promotion else None,
-            "snapshot": snapshot_id,
-            "policy": policy.hash,
-            "backend": self.backend,
-        }
+        plan = plan_drift(self._question(kind, policy), records)
+        mutes = [mute for mute in active_mutes(records, datetime.now(UTC)) if mute.drift_kind in (None, kind.value)]
+        decision = {**plan.decision(), "backend": self.backend}
+        if mutes:
+            decision["mutes"] = [mute.record for mute in mutes]
         key = self.decision_key(run, decision)
         record = ledger.find(kind="drift", key=key, mode=run.mode)
         if record is None:
-            body = self._judge(records, promotion, snapshot_id, policy)
+            body = self._judge(plan, policy, mutes)
             if run.mode is not Mode.AUDIT:  # its report would be the one that it audits
-                body["report"] = drift_page.publish(
-                    Storage(self.storage_root, self.ledger_root),
-                    model=self.model_name,
-                    dataset=self.dataset,
-                    body=body,
-                    records=records,
-                    history=dataset_ledger(self.dataset, self.ledger_root).records(),
-                    events=getattr(context["dag_run"], "consumed_asset_events", None) or (),
-                    log=self.log,
-                )
+                body["report"] = self._publish(context, kind, body, records)
             outcome = body["verdict"]["outcome"]
             record = ledger.append(
                 kind="drift", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
@@ -124,61 +125,79 @@ class DetectDriftOperator(MLOpsOperator):
         push_links(context, drift_report=drift_page.report_url(self.model_name, record.body))
         return self._report(context, run, record)
 
-    def _snapshot(self) -> str:
-        accepted = accepted_snapshots(dataset_ledger(self.dataset, self.ledger_root).records())
-        if self.partition_key not in accepted:
-            raise BadInput(
-                f"Partition {self.partition_key!r} of dataset {self.dataset!r} has no accepted snapshot; it has: "
-                f"{', '.join(accepted) or 'none'}."
-            )
-        return accepted[self.partition_key]
+    def _kind(self) -> DriftKind:
+        if self.backend not in BACKENDS:
+            raise BadInput(f"backend={self.backend!r} must be one of: {', '.join(BACKENDS)}.")
+        try:
+            kind = DriftKind(self.kind)
+        except ValueError:
+            raise BadInput(f"kind={self.kind!r} must be one of: {', '.join(DriftKind)}.") from None
+        if self.reference_dataset and kind is not DriftKind.SKEW:
+            raise BadInput(f"reference_dataset is for kind='skew' only, not for {kind.value!r}.")
+        return kind
 
-    def _judge(
-        self, records: Sequence[Record], promotion: Record | None, snapshot_id: str, policy: DriftPolicy
-    ) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "partition_key": self.partition_key,
-            "champion_version": promotion.body["version"] if promotion else None,
-            "reference_snapshot_ids": [],
-            "snapshot_id": snapshot_id,
+    def _question(self, kind: DriftKind, policy: DriftPolicy) -> Any:
+        from airflow_provider_mlops.hooks.drift_plan import DriftQuestion
+
+        return DriftQuestion(
+            model_name=self.model_name,
+            dataset=self.dataset,
+            reference_dataset=self.reference_dataset or None,
+            partition_key=self.partition_key,
+            window=self.window,
+            kind=kind,
+            policy=policy,
+            ledger_root=self.ledger_root,
+        )
+
+    def _judge(self, plan: DriftPlan, policy: DriftPolicy, mutes: Sequence[Mute]) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks.drift_check import judge_drift
+
+        p_values: Callable[[Any], Mapping[str, float]] | None = None
+        if self.backend == "alibi":
+            from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
+
+            p_values = univariate_p_values
+
+        def muted(feature: str, rule: str) -> str | None:
+            kind = plan.question.kind.value
+            held = (mute for mute in mutes if mute.covers(feature=feature, rule=rule, drift_kind=kind))
+            return next((mute.words() for mute in held), None)
+
+        verdict = judge_drift(Storage(self.storage_root, self.ledger_root), plan, muted=muted, p_values=p_values)
+        return {
+            **plan.body(),
             "policy": self.policy,
             "policy_hash": policy.hash,
             "policy_content": policy.content,
             "backend": self.backend,
+            "mutes": [mute.record for mute in mutes],
+            "verdict": verdict.to_dict(),
         }
-        if promotion is None:
-            return {**body, "verdict": _no_reference(f"No champion served {self.partition_key}").to_dict()}
-        manifest = training_of(records, self.model_name, promotion.body["manifest_hash"]).body["manifest"]
-        if not manifest["train"]["snapshots"]:
-            why = f"Champion version {promotion.body['version']} was not trained on snapshots of this storage"
-            return {**body, "verdict": _no_reference(why).to_dict()}
-        verdict = self._compare(manifest, snapshot_id, policy)
-        ids = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
-        return {**body, "reference_snapshot_ids": ids, "verdict": verdict.to_dict()}
 
-    def _compare(self, manifest: Mapping[str, Any], snapshot_id: str, policy: DriftPolicy) -> Verdict:
-        from airflow_provider_mlops.hooks.samples import SnapshotPairs, open_columns
-        from airflow_provider_mlops.statistics.drift import detect_drift
+    def _publish(
+        self, context: Context, kind: DriftKind, body: dict[str, Any], records: Sequence[Record]
+    ) -> dict[str, Any] | None:
+        from airflow_provider_mlops.hooks.drift_plan import SERVED
 
-        storage, train = Storage(self.storage_root, self.ledger_root), manifest["train"]
-        features = [name for name in manifest["features"] if name not in policy.ignore]
-        trained_on = open_columns(
-            storage, self.dataset, train["snapshots"], time_column=manifest["time_column"], until=train["until"]
+        if kind in SERVED:  # the report tells the story of snapshots
+            return None
+        return drift_page.publish(
+            Storage(self.storage_root, self.ledger_root),
+            model=self.model_name,
+            dataset=self.dataset,
+            body=body,
+            records=records,
+            history=dataset_ledger(self.dataset, self.ledger_root).records(),
+            events=getattr(context["dag_run"], "consumed_asset_events", None) or (),
+            log=self.log,
         )
-        with trained_on as reference, open_columns(storage, self.dataset, [{"snapshot_id": snapshot_id}]) as current:
-            pairs = SnapshotPairs(reference, current, features)
-            p_values = None
-            if self.backend == "alibi":
-                from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
-
-                p_values = univariate_p_values(pairs)
-            return detect_drift(pairs, policy, p_values=p_values)
 
     def _report(self, context: Context, run: RunFacts, record: Record) -> dict[str, Any]:
         verdict = Verdict.from_dict(record.body["verdict"])
         champion = record.body["champion_version"]
         if champion is not None:
-            self.log.info("Compared with the training data of champion version %s.", champion)
+            self.log.info("Compared with the reference of champion version %s.", champion)
         for rule in verdict.rules:
             if rule.outcome is not Outcome.PASS:
                 self.log.info("%-12s %s", rule.outcome.value, rule.reason)
@@ -186,7 +205,8 @@ class DetectDriftOperator(MLOpsOperator):
                 self.log.debug("%-12s %s", rule.outcome.value, rule.reason)
         found = [rule.rule for rule in verdict.rules if rule.outcome is Outcome.FAIL]
         self.log.info(
-            "Drift of %s: %s; %d of %d checks found drift%s%s.",
+            "Drift (%s) of %s: %s; %d of %d checks found drift%s%s.",
+            self.kind,
             self.partition_key,
             verdict.outcome.value,
             len(found),
@@ -197,6 +217,7 @@ class DetectDriftOperator(MLOpsOperator):
         result = {
             "model_name": self.model_name,
             "partition_key": self.partition_key,
+            "kind": self.kind,
             "champion_version": record.body["champion_version"],
             "verdict": verdict.to_xcom(),
             "record": record.hash,
@@ -205,6 +226,8 @@ class DetectDriftOperator(MLOpsOperator):
             extra = {
                 "model_name": self.model_name,
                 "partition_key": self.partition_key,
+                "kind": self.kind,
+                "window": record.body["partition_keys"],
                 "champion_version": record.body["champion_version"],
                 "record_hash": record.hash,
                 "reasons": result["verdict"]["reasons"][:5],
@@ -212,8 +235,3 @@ class DetectDriftOperator(MLOpsOperator):
             }
             self.emit(context, run, assets.drift_alias(self.model_name), assets.drift(self.model_name), extra)
         return result
-
-
-def _no_reference(why: str) -> Verdict:
-    reason = f"{why}: there is no reference to compare with."
-    return Verdict.from_rules([RuleResult(rule="reference", outcome=Outcome.INCONCLUSIVE, reason=reason)])

@@ -80,21 +80,23 @@ def permutation_tests(columns: BlockCounts, current: BoolArray, *, alpha: float,
     return found
 
 
-def calibrated_tests(columns: Sequence[BlockCounts], reference: BoolArray) -> dict[str, GivenTest]:
+def calibrated_tests(columns: Sequence[BlockCounts], reference: BoolArray, windows: FloatArray) -> dict[str, GivenTest]:
     """Test all columns by how far windows that are known to be clean are from the reference.
 
     The last window is the one to judge. Each window's distance is counted in standard deviations over the windows, and
     the largest over all columns is compared with the largest of each clean window: adjusted for all columns at once,
     whatever their dependence.
 
-    :param columns: the columns, a block per partition; the last block is the window to judge.
-    :param reference: which blocks are part of the reference; such a window is compared with the rest of it.
+    :param columns: the columns, a block per snapshot.
+    :param reference: which blocks are part of the reference; their window is compared with the rest of it.
+    :param windows: per window and block 1 where the block is of the window, else 0.
     :return: test by rule.
     """
-    windows = len(reference)
+    count = len(windows)
     seen: dict[str, FloatArray] = {}
     for column in columns:
-        seen |= _window_distances(column, reference)
+        rest = np.where(windows > 0, 0.0, reference[None].astype(np.float64))
+        seen |= _distances(column, column.sums(windows), column.sums(windows + rest))
     if not seen:
         return {}
     table = np.stack(list(seen.values()))
@@ -102,11 +104,11 @@ def calibrated_tests(columns: Sequence[BlockCounts], reference: BoolArray) -> di
     safe = np.where(spread > 0, spread, 1.0)
     scaled = np.where(np.isfinite(table), (table - table.mean(axis=1, keepdims=True)) / safe, np.inf)
     largest = scaled.max(axis=0)
-    clean = windows - 1
+    clean = count - 1
     tests = {}
     for row, (rule, values) in enumerate(seen.items()):
-        own = (1 + int(np.count_nonzero(values[:-1] >= values[-1]))) / windows
-        joint = (1 + int(np.count_nonzero(largest[:-1] >= scaled[row, -1]))) / windows
+        own = (1 + int(np.count_nonzero(values[:-1] >= values[-1]))) / count
+        joint = (1 + int(np.count_nonzero(largest[:-1] >= scaled[row, -1]))) / count
         tests[rule] = GivenTest(
             p_value=own,
             adjusted=joint,
@@ -131,14 +133,6 @@ class _Calibrated:
         if allowed < 0:
             return 1.0
         return min(1.0, self.mean + self.spread * float(self.largest[-1 - min(allowed, self.clean - 1)]))
-
-
-def _window_distances(column: BlockCounts, reference: BoolArray) -> dict[str, FloatArray]:
-    """Measure each window against the reference without it."""
-    windows = len(reference)
-    own = column.sums(np.eye(windows))
-    rest = column.sums(np.where(np.eye(windows, dtype=bool), 0.0, reference[None].astype(np.float64)))
-    return _distances(column, own, own + rest)
 
 
 def _splits(current: BoolArray, *, alpha: float, seed: int) -> Iterator[FloatArray]:

@@ -27,6 +27,8 @@ CORRECTIONS: Mapping[Correction, Callable[[npt.ArrayLike], FloatArray]] = Mappin
     }
 )
 UNDERPOWERED, LISTED, NOT_FAMILY_WISE, MUTED = "underpowered", "listed_only", "not_family_wise", "muted"
+NOT_ASSESSED = "slices_not_assessed"
+SHOWN_SLICES, MAX_SLICES = 10, 200
 
 Muted = Callable[[str, str], str | None]
 """Says of a feature and a rule by whom and why its drift was accepted; None where it was not."""
@@ -62,6 +64,33 @@ def decide(
     judged = [(finding, _shown(finding, result, muted)) for finding, result in judged]
     whole = whole_verdict(judged, policy, features=features, importance=importance)
     return replace(whole, marks=tuple(dict.fromkeys((*whole.marks, *_marks(judged, used)))))
+
+
+def decide_slices(
+    findings: Sequence[Finding], policy: DriftPolicy, not_assessed: Sequence[str], *, muted: Muted | None = None
+) -> Verdict:
+    """Judge findings of slices: any slice may be the one that drifted, so all of them share Holm's correction.
+
+    :param findings: what was found in the slices that have enough rows; their rules name the slice.
+    :param policy: when a difference counts.
+    :param not_assessed: slices with too few rows, in words.
+    :param muted: which drift was accepted.
+    :return: the verdict; a first rule ``slices`` lists what was not assessed.
+    """
+    judged = _judge_all(findings, policy, Correction.HOLM)
+    judged.sort(key=lambda item: (_FIRST[item[1].outcome], -item[0].size, item[1].rule))
+    results = [_shown(finding, result, muted) for finding, result in judged]
+    deciding = [result for result in results if not is_muted(result)]
+    text = f"{len(results)} checks of slices"
+    if not_assessed:
+        text += f"; not assessed, with fewer than {policy.min_rows:,} rows: {', '.join(not_assessed[:SHOWN_SLICES])}"
+        text += f" and {len(not_assessed) - SHOWN_SLICES} more" if len(not_assessed) > SHOWN_SLICES else ""
+    outcome = Outcome.PASS if results else Outcome.INCONCLUSIVE
+    listed = {"not_assessed": list(not_assessed[:MAX_SLICES])}
+    first = RuleResult(rule="slices", outcome=outcome, reason=f"{text}.", numbers=listed)
+    marks = [*_marks([*zip((finding for finding, _ in judged), results, strict=True)], Correction.HOLM)]
+    marks += [NOT_ASSESSED] if not_assessed else []
+    return Verdict(outcome=Verdict.from_rules((first, *deciding)).outcome, rules=(first, *results), marks=tuple(marks))
 
 
 def is_muted(result: RuleResult) -> bool:

@@ -1,0 +1,186 @@
+"""Opening what a drift check compares: snapshots column by column, scores, labels and served features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.backends.drift_columns import ArrowColumns, Columns
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.parquet_column import floats_of
+from airflow_provider_mlops.core.drift_options import DriftKind
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.manifest import BINARY, REGRESSION, task_of
+from airflow_provider_mlops.hooks.prediction_log import read_labelled, read_predictions
+from airflow_provider_mlops.hooks.samples import open_columns
+from airflow_provider_mlops.hooks.scores_store import read_score_frame
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_mlops.hooks.drift_plan import DriftPlan
+    from airflow_provider_mlops.hooks.storage import Storage
+
+SCORE, CONFIDENCE, LABEL = "score", "confidence", "label"
+ALIKE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both samples, open.
+
+    :param reference: the reference.
+    :param current: what is judged.
+    :param names: the columns to compare.
+    """
+
+    reference: Columns
+    current: Columns
+    names: Sequence[str]
+
+
+@contextmanager
+def open_sides(storage: Storage, plan: DriftPlan) -> Iterator[Sides]:
+    """Open both samples of a plan.
+
+    :param storage: where they lie.
+    :param plan: what is compared; it is not ``unable``.
+    :return: context manager that gives both.
+    :raises BadInput: when the kind does not fit the model's task, or the log lacks what is asked for.
+    :raises EvidenceBroken: when something is missing or was changed.
+    """
+    kind, manifest = plan.question.kind, plan.manifest or {}
+    if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
+        yield _scores(storage, plan, task_of(manifest))
+        return
+    dataset, season = plan.reference_dataset or plan.question.dataset, plan.season
+    cut = bool(season.since or season.until or season.weekdays)
+    opened = open_columns(
+        storage,
+        dataset,
+        plan.reference,
+        time_column=manifest["time_column"] if cut else None,
+        since=season.since,
+        until=season.until,
+        weekdays=season.weekdays,
+    )
+    ignored = plan.question.policy.ignore
+    with opened as reference:
+        if kind is DriftKind.LABEL:
+            classes = task_of(manifest) != REGRESSION
+            yield Sides(
+                _labels_of(reference, manifest["label"], classes=classes), _labels(storage, plan, classes), [LABEL]
+            )
+            return
+        names = [name for name in manifest["features"] if name not in ignored]
+        if kind is DriftKind.SKEW and (served := _served(storage, plan, names)) is not None:
+            yield Sides(reference, served, names)
+            return
+        snapshots = plan.snapshots or [{"snapshot_id": one.predictions.body["snapshot_id"]} for one in plan.logs]
+        with open_columns(storage, plan.question.dataset, snapshots) as current:
+            yield Sides(reference, current, names)
+
+
+def _scores(storage: Storage, plan: DriftPlan, task: str) -> Sides:
+    """Read the champion's scores on its test rows, and those that it served; the columns beside them too."""
+    kind = plan.question.kind
+    frame, _ = read_score_frame(storage, plan.question.model_name, str(plan.scores_id))
+    if "candidate" not in frame.columns:
+        raise BadInput(
+            f"The champion has a score per class, of which the prediction log holds one; kind={kind.value!r}."
+        )
+    if kind is DriftKind.CONFIDENCE and task != BINARY:
+        raise BadInput(f"A {task} model has no confidence; use kind='prediction'.")
+    pa = load("pyarrow", "parquet")
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    logs = [one.predictions for one in plan.logs]
+    served = pa.Table.from_batches(read_predictions(storage, logs)) if logs else None
+    if served is None or not served.num_rows:
+        raise BadInput(f"The prediction log of {', '.join(plan.keys)} has no row.")
+    name = CONFIDENCE if kind is DriftKind.CONFIDENCE else SCORE
+    return Sides(
+        ArrowColumns(_with(table, name, table["candidate"])), ArrowColumns(_with(served, name, served[SCORE])), [name]
+    )
+
+
+def _with(table: pa.Table, name: str, scores: Any) -> pa.Table:
+    """Put a column of scores beside the others."""
+    np, pa = load("numpy", "parquet"), load("pyarrow", "parquet")
+    values = floats_of(scores.combine_chunks())
+    if name == CONFIDENCE:
+        values = np.maximum(values, 1 - values)
+    kept = table.drop_columns([name]) if name in table.column_names else table
+    return kept.append_column(name, pa.array(values, from_pandas=True))
+
+
+def _labels(storage: Storage, plan: DriftPlan, classes: bool) -> ArrowColumns:
+    batches = list(read_labelled(storage, plan.logs, ["entity", "time"]))
+    table = load("pyarrow", "parquet").Table.from_batches(batches)
+    return _labels_of(ArrowColumns(table), LABEL, classes=classes, beside=table)
+
+
+def _labels_of(columns: Columns, name: str, *, classes: bool, beside: pa.Table | None = None) -> ArrowColumns:
+    """Read a column of labels; of a classification each class is a category, however it is stored."""
+    pa = load("pyarrow", "parquet")
+    if name not in columns.names:
+        raise BadInput(f"There is no column {name!r} of labels; there are: {', '.join(columns.names[:20])}.")
+    arrays = list(columns.batches(name))
+    if classes and columns.kind(name) == "numeric":
+        arrays = [pa.array(list(map(_class, floats_of(array).tolist())), pa.string()) for array in arrays]
+    column = pa.chunked_array(arrays) if arrays else pa.chunked_array([], pa.string())
+    if beside is None:
+        return ArrowColumns(pa.table({LABEL: column}))
+    return ArrowColumns(beside.drop_columns([LABEL]).append_column(LABEL, column))
+
+
+def _class(value: float) -> str | None:
+    return None if math.isnan(value) else f"{value:g}"
+
+
+def _served(storage: Storage, plan: DriftPlan, names: Sequence[str]) -> ArrowColumns | None:
+    """Read the features from the log; None where it names the snapshot that holds them."""
+    logs = [one.predictions for one in plan.logs]
+    first = next(read_predictions(storage, logs), None)
+    if first is None or not set(names) & set(first.schema.names):
+        return None
+    lacking = sorted(set(names) - set(first.schema.names))
+    wanted = [name for name in names if name not in lacking]
+    return ArrowColumns(load("pyarrow", "parquet").Table.from_batches(list(read_predictions(storage, logs, wanted))))
+
+
+def pairs_of(sides: Sides) -> Iterator[Any]:
+    """Sum up the columns of both samples, pair after pair.
+
+    :param sides: both samples.
+    :return: name, reference and current of each column that either has.
+    """
+    for name in sides.names:
+        # A column that is null in every row may have no type: it is what the other side is.
+        kind = sides.reference.kind(name) or sides.current.kind(name)
+        was, now = sides.reference.summary(name, kind), sides.current.summary(name, kind)
+        if was is not None or now is not None:
+            yield name, was, now
+        # Large columns: none may be alive while the next one is read.
+        del was, now
+
+
+def renamed(sides: Sides) -> Mapping[str, str]:
+    """Pair columns that are gone with new ones whose names look alike.
+
+    :param sides: both samples.
+    :return: new name by the name of the column that is gone.
+    """
+    from airflow_provider_mlops.core.contract_diff import names_alike
+
+    gone = [name for name in sides.names if name not in sides.current.names and name in sides.reference.names]
+    new = [name for name in sides.current.names if name not in sides.reference.names]
+    found = {}
+    for old in gone:
+        same = [name for name in new if sides.current.kind(name) == sides.reference.kind(old)]
+        best = max(same, key=lambda name: (names_alike(old, name), name), default=None)
+        if best is not None and names_alike(old, best) >= ALIKE:
+            found[old] = best
+    return found
