@@ -182,6 +182,17 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         outlets=[assets.drift_alias("flight_delays")],
     )
     # [END example_detect_drift]
+
+    # [START example_drift_kinds]
+    score_drift = DetectDriftOperator(
+        task_id="detect_score_drift",
+        model_name="flight_delays",
+        dataset="flights",
+        policy="include/flights/drift_scores.yaml",
+        kind="prediction",
+        window=3,  # the last three partitions, judged together
+    )
+    # [END example_drift_kinds]
     # [START example_claim]
     claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
     # [END example_claim]
