@@ -199,3 +199,55 @@ def test_the_certificate_is_signed_where_the_ledger_is(lab: Lab) -> None:
 
     assert ledger.verify() == []
     assert "not signed" in stored(certificates(lab)[0])["verdict"]["rules"][1]["reason"]
+
+
+def audit(lab: Lab, key: str, run_id: str = "audit") -> None:
+    """Audit a partition as a backfill does."""
+    keywords: dict[str, Any] = {"run_type": "backfill", "run_id": f"{run_id}-{key}"}
+    manifest_hash = lab.run("train", partition_key=key, **keywords)["manifest_hash"]
+    evaluation = lab.run("evaluate", manifest_hash=manifest_hash, **keywords)
+    lab.run("gate", evaluation_id=evaluation["evaluation_id"], **keywords)
+
+
+def test_a_backfill_issues_a_certificate_for_each_partition(lab: Lab) -> None:
+    """The gate, which judges last, puts it together from the records of its run; a retry finds it."""
+    for key in ("2020-02", "2020-03"):
+        audit(lab, key)
+    audit(lab, "2020-03")
+
+    found = certificates(lab)
+    assert [(r.mode, r.outcome, r.body["level"], r.body["version"]) for r in found] == [
+        ("audit", "PASS", "L0", "1"),
+        ("audit", "PASS", "L0", "2"),
+    ]
+    assert [rule["rule"] for rule in stored(found[1])["verdict"]["rules"]] == ["reproduced", "scores", "verdict"]
+
+
+def test_an_audit_that_fails_in_training_has_its_certificate(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The later steps do not run; what differs is certified all the same."""
+    from tests.support import synthetic
+
+    original = synthetic.train
+
+    def other(features: Any, labels: Any, **keywords: Any) -> Any:
+        return original(-features, labels, **keywords)
+
+    monkeypatch.setattr(synthetic, "train", other)
+    with pytest.raises(AirflowFailException, match="does not give the recorded model"):
+        audit(lab, "2020-02")
+
+    (record,) = certificates(lab)
+    assert (record.mode, record.outcome, record.body["level"]) == ("audit", "FAIL", "none")
+    assert record.body["differences"][0]["cause"] == "code changed"
+
+
+def test_an_audit_by_another_policy_says_so(lab: Lab) -> None:
+    """The verdict of another policy is no contradiction, and no proof."""
+    policy = lab.root / "policy.yaml"
+    policy.write_text(policy.read_text().replace("value: 0.6", "value: 0.61"))
+    audit(lab, "2020-02")
+
+    (record,) = certificates(lab)
+    (verdict,) = (rule for rule in stored(record)["verdict"]["rules"] if rule["rule"] == "verdict")
+    assert record.outcome == verdict["outcome"] == "INCONCLUSIVE"
+    assert "another one than then" in verdict["reason"]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.tables import Page, Table
-from airflow_provider_mlops.core.canonical import PREFIX, canonical_json
+from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_of
 from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, certificate_hash
+from airflow_provider_mlops.core.certificate_audit import audit_certificate
 from airflow_provider_mlops.core.certificate_page import (
     PROVES_NOT,
     certificate_markdown,
@@ -21,6 +22,9 @@ from airflow_provider_mlops.core.certificate_page import (
 from airflow_provider_mlops.hooks.storage import MARKER
 
 if TYPE_CHECKING:
+    from airflow_provider_mlops.core.ledger import Ledger
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.core.run import RunFacts
     from airflow_provider_mlops.hooks.storage import Storage
 
 DATA, TEXT, PAGE = "certificate.json", "certificate.md", "certificate.html"
@@ -42,6 +46,48 @@ def store_certificate(storage: Storage, certificate: Mapping[str, Any]) -> dict[
         (folder / MARKER).write_text(canonical_json({"certificate_hash": digest, "files": files}) + "\n", "utf-8")
         uri = storage.publish(folder, certificate_path(str(certificate["model"]), digest))
     return {"certificate_hash": digest, "uri": uri, "files": files}
+
+
+def issue_certificate(
+    storage: Storage, ledger: Ledger, certificate: Mapping[str, Any], of: Record, key: str, run: RunFacts
+) -> Record:
+    """Store a certificate and record it.
+
+    :param storage: where certificates are kept.
+    :param ledger: the model's ledger.
+    :param certificate: the certificate.
+    :param of: record of the training that it is about.
+    :param key: names the decision.
+    :param run: facts of the run that issues it.
+    :return: the record.
+    """
+    stored = store_certificate(storage, certificate)
+    names = ("partition_key", "version", "manifest_hash", "level", "required", "verdict", "differences")
+    return ledger.append(
+        kind="certificate",
+        key=key,
+        body={"of": of.hash, **{name: certificate[name] for name in names}, **stored},
+        run=run.to_record(),
+        mode=run.mode,
+        outcome=certificate["verdict"]["outcome"],
+    )
+
+
+def certify_audit(storage: Storage, ledger: Ledger, model: str, run: RunFacts) -> Record | None:
+    """Issue the certificate of an audited partition from what its run has recorded so far; a retry finds it.
+
+    :param storage: where certificates are kept.
+    :param ledger: the model's ledger.
+    :param model: name of the registered model.
+    :param run: facts of the audit's run.
+    :return: the record; None where the run has replayed no training.
+    """
+    found = audit_certificate(model, ledger.records(), run)
+    if found is None:
+        return None
+    training, certificate = found
+    key = sha256_of({"certificate": certificate_hash(certificate), "run": f"{run.dag_id}/{run.run_id}"})
+    return issue_certificate(storage, ledger, certificate, training, key, run)
 
 
 def certificate_path(model: str, digest: str) -> str:

@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, level_reached
 from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.replay import (
-    Level,
-    code_differences,
-    compare_training,
-    environment_differences,
-)
+from airflow_provider_mlops.core.replay import Level, compare_training
 from airflow_provider_mlops.core.replay_choice import cited_records
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.hooks.gone import erasures_since
+from airflow_provider_mlops.hooks.replay_causes import known_differences
 from airflow_provider_mlops.hooks.replay_checks import check_artifact, check_chains, check_data
 from airflow_provider_mlops.hooks.replay_scores import compare_gate, compare_metrics, replayed_table
 from airflow_provider_mlops.hooks.training import Training, train_from_manifest
@@ -65,7 +60,10 @@ class Replay:
         self.log.info("Replaying the training of %s (record %d).", manifest["test"]["partition_key"], training.seq)
         checks = [*self._check_chains(manifest["dataset"]), *check_data(self.storage, manifest)]
         checks.append(check_artifact(self.hook, training))
-        differences = self._known_differences(training, function, checks)
+        differences = [
+            *(Difference(Cause.DATA_MISSING, check.reason) for check in checks if _is_missing(check)),
+            *known_differences(self.storage, training, function),
+        ]
         trained = self._train(manifest, function, differences)
         level, compared = Level.NONE, []
         figures: dict[str, Any] = {}
@@ -99,26 +97,6 @@ class Replay:
         if not self._chains:
             self._chains.extend(check_chains(self.ledger, dataset, self.storage.ledger_root))
         return self._chains
-
-    def _known_differences(
-        self, training: Record, function: Callable[..., Any], checks: list[RuleResult]
-    ) -> list[Difference]:
-        from airflow_provider_mlops.backends.environment import environment_now
-
-        manifest, body = training.body["manifest"], training.body
-        found = [
-            Difference(Cause.DATA_ERASED, f"{item.rows:,} rows were lawfully erased (record {item.record})")
-            for item in erasures_since(self.storage, manifest)
-        ]
-        found += [
-            Difference(Cause.DATA_MISSING, check.reason)
-            for check in checks
-            if check.rule.startswith("data") and check.outcome is Outcome.FAIL
-        ]
-        code = code_differences(manifest["code_files"], code_files(function))
-        environment = environment_differences(body["environment"], environment_now(body["environment"]))
-        found += [Difference(Cause.CODE, detail) for detail in code]
-        return found + [Difference(Cause.ENVIRONMENT, detail) for detail in environment]
 
     def _train(
         self, manifest: Mapping[str, Any], function: Callable[..., Any], differences: list[Difference]
@@ -167,6 +145,10 @@ class Replay:
         else:
             detail = "data, code and environment are the recorded ones, and the training repeats itself"
             differences.append(Difference(Cause.UNKNOWN, detail))
+
+
+def _is_missing(check: RuleResult) -> bool:
+    return check.rule.startswith("data") and check.outcome is Outcome.FAIL
 
 
 def _excused(result: RuleResult) -> RuleResult:

@@ -130,6 +130,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         )
         self._log_rules(verdict)
         self._show(context, ledger, record, evaluation, verdict, run)
+        if run.mode is Mode.AUDIT:
+            self._certify(ledger, run)
         if (recorded := record.body.get("recorded")) and not recorded["agrees"]:
             raise Refused(
                 f"The audit of {record.body['partition_key']} gives {record.outcome} where the same policy on the same "
@@ -256,6 +258,16 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         }
         policy = "the same" if comparable else "another"
         self.log.info("Audit: the record said %s by %s policy, today says %s.", recorded.outcome, policy, today)
+
+    def _certify(self, ledger: Ledger, run: RunFacts) -> None:
+        """Issue the audit's certificate: the gate is the last step that judges."""
+        from airflow_provider_mlops.hooks.certificate import certify_audit
+
+        issued = certify_audit(Storage(self.storage_root, self.ledger_root), ledger, self.model_name, run)
+        if issued is not None:
+            self.log.info(
+                "Certificate of the audit: %s, %s: %s", issued.outcome, issued.body["level"], issued.body["uri"]
+            )
 
     def _log_rules(self, verdict: Verdict) -> None:
         for rule in verdict.rules:

@@ -142,7 +142,7 @@ class ReplayModelOperator(MLOpsOperator):
         )
 
     def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:
-        from airflow_provider_mlops.hooks.certificate import store_certificate
+        from airflow_provider_mlops.hooks.certificate import issue_certificate
 
         # Of this run: another replay is made anew, a retry finds what was certified already.
         decision = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
@@ -151,16 +151,7 @@ class ReplayModelOperator(MLOpsOperator):
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])
             return record
         certificate = replay.certify(training, import_callable(training.body["manifest"]["function"]))
-        stored = store_certificate(replay.storage, certificate)
-        names = ("partition_key", "version", "manifest_hash", "level", "required", "verdict", "differences")
-        record = ledger.append(
-            kind="certificate",
-            key=key,
-            body={"of": training.hash, **{name: certificate[name] for name in names}, **stored},
-            run=run.to_record(),
-            mode=run.mode,
-            outcome=certificate["verdict"]["outcome"],
-        )
+        record = issue_certificate(replay.storage, ledger, certificate, training, key, run)
         self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
         return record
 

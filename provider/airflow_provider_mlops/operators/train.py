@@ -16,12 +16,11 @@ from airflow_provider_mlops.core.manifest import BINARY, manifest_hash, training
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
+from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.change import git_state, last_change
-from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import holdout_start
@@ -269,47 +268,27 @@ class TrainModelOperator(MLOpsOperator):
         return record
 
     def _replay(self, partition: Partition, run: RunFacts) -> dict[str, Any]:
-        from airflow_provider_mlops.backends.environment import environment_now
-        from airflow_provider_mlops.hooks.training import train_from_manifest
+        from airflow_provider_mlops.hooks.audit_training import ReplayFound, record_replay, replay_recorded
+        from airflow_provider_mlops.hooks.certificate import certify_audit
 
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger, storage = model_ledger(self.model_name, self.ledger_root), Storage(self.storage_root, self.ledger_root)
         record = latest_of_run(ledger.records(), kind="training", partition_key=partition.key, run=run)
-        if record is None or record.outcome is not None:
+        there = record is not None and record.outcome is None
+        of = record.hash if record is not None and there else None
+        key = self.decision_key(run, {"model": self.model_name, "partition": partition.key, "of": of})
+        if record is None or not there:
             reason = "no live run" if record is None else "the live run had nothing to train on"
-            self._record_replay(partition, run, None, Level.NO_RECORD, [f"{partition.key}: {reason}"])
+            found = ReplayFound(Level.NO_RECORD, [f"{partition.key}: {reason}"])
+            record_replay(ledger, run, key, partition.key, of, found, self.log)
             raise AirflowSkipException(f"There is no recorded training of {partition.key} to replay: {reason}.")
-        manifest = record.body["manifest"]
-        function = self.training_function()
-        storage = Storage(self.storage_root, self.ledger_root)
-        trained = train_from_manifest(manifest, function, storage, self.log)
-        now = environment_now(record.body["environment"])
-        found = {**trained.facts(), "environment": now, "code_files": code_files(function)}
-        level, differences = excused(*compare_training(record.body, found), erasures_since(storage, manifest))
-        outcome = self._record_replay(partition, run, record.hash, level, differences)
+        found = replay_recorded(record, self.training_function(), storage, self.log)
+        outcome = record_replay(ledger, run, key, partition.key, of, found, self.log)
+        differences = list(found.differences)
         if outcome is Outcome.FAIL:
+            # The steps after this one, which would end with the certificate, do not run.
+            certify_audit(storage, ledger, self.model_name, run)
             raise Refused(f"The replay of {partition.key} does not give the recorded model: {'; '.join(differences)}.")
-        return {**self._result(record), "replay": {"level": level.value, "differences": differences[:20]}}
-
-    def _record_replay(
-        self, partition: Partition, run: RunFacts, of: str | None, level: Level, differences: list[str]
-    ) -> Outcome:
-        verdict = replay_verdict(level, differences)
-        self.log.info("Replay of %s: %s", partition.key, verdict.summary())
-        model_ledger(self.model_name, self.ledger_root).append(
-            kind="replay",
-            key=self.decision_key(run, {"model": self.model_name, "partition": partition.key, "of": of}),
-            body={
-                "partition_key": partition.key,
-                "of": of,
-                "level": level.value,
-                "differences": differences,
-                "verdict": verdict.to_dict(),
-            },
-            run=run.to_record(),
-            mode=run.mode,
-            outcome=verdict.outcome,
-        )
-        return verdict.outcome
+        return {**self._result(record), "replay": {"level": found.level.value, "differences": differences[:20]}}
 
     def _push_links(self, context: Context, record: Record) -> None:
         hook = MlflowHook(self.mlflow_conn_id)

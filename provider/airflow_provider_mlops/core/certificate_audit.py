@@ -1,0 +1,70 @@
+"""The certificate of a partition that a backfill audited: put together from the records that its run wrote."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.replay import Level
+from airflow_provider_mlops.core.replay_choice import cited_records
+from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+
+REQUIRED = Level.L1
+
+
+def audit_certificate(model: str, records: Sequence[Record], run: RunFacts) -> tuple[Record, dict[str, Any]] | None:
+    """Say how far an audited run agrees with the live one: its training, its scores and its verdict.
+
+    :param model: name of the registered model.
+    :param records: records of the model's ledger, oldest first.
+    :param run: facts of the audit's run.
+    :return: the live record of the training, and the certificate; None where the run has replayed no training.
+    """
+    own = {r.kind: r for r in records if r.mode == run.mode and _is_of(r, run)}
+    replay = own.get("replay")
+    training = next((r for r in records if replay is not None and r.hash == replay.body["of"]), None)
+    if replay is None or training is None:
+        return None
+    differences = [Difference(Cause(item["cause"]), item["detail"]) for item in replay.body.get("causes", ())]
+    certificate = build_certificate(
+        model,
+        training,
+        cited=cited_records(records, training),
+        level=Level(replay.body["level"]),
+        require=REQUIRED,
+        checks=[*_scores(own), *_verdict(own)],
+        differences=differences,
+        figures={},
+    )
+    return training, certificate
+
+
+def _is_of(record: Record, run: RunFacts) -> bool:
+    return (record.run.get("dag_id"), record.run.get("run_id")) == (run.dag_id, run.run_id)
+
+
+def _scores(own: dict[str, Record]) -> Iterator[RuleResult]:
+    if (evaluation := own.get("evaluation")) is None:
+        return
+    reason = {
+        Outcome.PASS: "The recorded models, their bytes checked, give every test row its recorded score, bit by bit.",
+        Outcome.FAIL: "The recorded models give other scores than the recorded ones.",
+    }
+    outcome = Outcome(evaluation.outcome or Outcome.INCONCLUSIVE)
+    yield RuleResult(rule="scores", outcome=outcome, reason=reason.get(outcome, "No evaluation is on record."))
+
+
+def _verdict(own: dict[str, Record]) -> Iterator[RuleResult]:
+    if (gate := own.get("gate")) is None:
+        return
+    recorded = gate.body.get("recorded")
+    if recorded is None:
+        yield RuleResult(rule="verdict", outcome=Outcome.INCONCLUSIVE, reason="No verdict is on record.")
+    elif recorded["policy_hash"] != gate.body["policy_hash"]:
+        reason = f"The policy is another one than then: it gives {gate.outcome}, on record is {recorded['outcome']}."
+        yield RuleResult(rule="verdict", outcome=Outcome.INCONCLUSIVE, reason=reason)
+    else:
+        same = recorded["outcome"] == gate.outcome
+        reason = f"The recorded policy gives {gate.outcome}, on record is {recorded['outcome']}."
+        yield RuleResult(rule="verdict", outcome=Outcome.PASS if same else Outcome.FAIL, reason=reason)
