@@ -47,11 +47,7 @@ class ParquetColumns:
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = list(parts)
         self._files = [_metadata(part.path) for part in self._parts]
-        kept = (
-            int(file.num_rows) if part.keep is None else int(part.keep.sum())
-            for part, file in zip(self._parts, self._files, strict=True)
-        )
-        self.rows = sum(kept)
+        self.rows = sum(self.rows_of(position) for position in range(len(self._parts)))
         self._schemas = [file.schema.to_arrow_schema() for file in self._files]
 
     @property
@@ -71,7 +67,7 @@ class ParquetColumns:
             return None
         if not all(fields):
             raise BadInput(f"Column {name!r} is in some of the snapshots that are read together, and not in all.")
-        kinds = {_kind(field.type, name) for field in fields if field is not None} - {None}
+        kinds = {kind_of(field.type, name) for field in fields if field is not None} - {None}
         if len(kinds) > 1:
             types = ", ".join(sorted({str(field.type) for field in fields if field is not None}))
             raise BadInput(f"Column {name!r} is of several types in the snapshots that are read together: {types}.")
@@ -84,8 +80,31 @@ class ParquetColumns:
         :return: its values in order, of the rows that count.
         :raises EvidenceBroken: when a file cannot be decoded.
         """
-        for part, metadata in zip(self._parts, self._files, strict=True):
-            yield from _decoded(part, metadata, name)
+        for position in range(len(self._parts)):
+            for arrays in self.pieces(position, [name]):
+                yield arrays[0]
+
+    def schemas(self) -> list[pa.Schema]:
+        """Return the schema of each file."""
+        return list(self._schemas)
+
+    def rows_of(self, position: int) -> int:
+        """Return how many rows of a file count.
+
+        :param position: number of the file, from 0.
+        """
+        keep = self._parts[position].keep
+        return int(self._files[position].num_rows) if keep is None else int(keep.sum())
+
+    def pieces(self, position: int, names: Sequence[str]) -> Iterator[list[pa.Array]]:
+        """Decode columns of one file side by side, a bounded piece after the other.
+
+        :param position: number of the file, from 0.
+        :param names: the columns.
+        :return: an array per column, of the rows that count.
+        :raises EvidenceBroken: when the file cannot be decoded.
+        """
+        return _decoded(self._parts[position], self._files[position], names)
 
     def summary(self, name: str, kind: Kind | None = None) -> Summary | None:
         """Sum a column up.
@@ -124,6 +143,11 @@ class TextCounts:
     def __init__(self) -> None:
         self._tables: list[pa.Table] = []
         self._waiting = 0
+
+    @property
+    def texts(self) -> int:
+        """At least how many different texts memory holds."""
+        return max((table.num_rows for table in self._tables), default=0)
 
     def add(self, array: pa.Array) -> int:
         """Count the values of an array.
@@ -183,7 +207,14 @@ def _texts(array: pa.Array) -> pa.Array:
     return array if kind == pa.string() else array.cast(pa.string())
 
 
-def _kind(arrow: pa.DataType, name: str) -> Kind | None:
+def kind_of(arrow: pa.DataType, name: str) -> Kind | None:
+    """Tell what a type holds.
+
+    :param arrow: type of the column.
+    :param name: the column, for the error.
+    :return: numbers or categories; None where it holds nothing but nulls.
+    :raises BadInput: when values of the type cannot be compared.
+    """
     types = load("pyarrow.types", "parquet")
     if types.is_null(arrow):
         return None
@@ -201,15 +232,18 @@ def _metadata(path: Path) -> Any:
         raise EvidenceBroken(f"{path} cannot be read as Parquet: {err}") from err
 
 
-def _decoded(part: Part, metadata: Any, name: str) -> Iterator[pa.Array]:
+def _decoded(part: Part, metadata: Any, names: Sequence[str]) -> Iterator[list[pa.Array]]:
     pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
-    arrow, start = metadata.schema.to_arrow_schema().field(name).type, 0
-    texts = [name] if pa.types.is_string(arrow) else None
+    schema, start = metadata.schema.to_arrow_schema(), 0
+    texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
     try:
         with pq.ParquetFile(part.path, metadata=metadata, pre_buffer=False, read_dictionary=texts) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[name], use_threads=False):
-                array, stop = batch.column(0), start + batch.num_rows
-                yield array if part.keep is None else array.filter(pa.array(part.keep[start:stop]))
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(names), use_threads=False):
+                arrays, stop = [batch.column(name) for name in names], start + batch.num_rows
+                if part.keep is not None:
+                    keep = pa.array(part.keep[start:stop])
+                    arrays = [array.filter(keep) for array in arrays]
+                yield arrays
                 start = stop
     except (pa.ArrowException, OSError, ValueError) as err:
-        raise EvidenceBroken(f"Column {name!r} of {part.path} cannot be decoded: {err}") from err
+        raise EvidenceBroken(f"Column {names[0]!r} of {part.path} cannot be decoded: {err}") from err
