@@ -18,6 +18,7 @@ from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOpe
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.mute import MuteDriftOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
@@ -173,6 +174,15 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         outlets=[assets.predictions_alias("flight_delays")],
     )
     # [END example_score]
+    # [START example_join_labels]
+    labels = JoinLabelsOperator(
+        task_id="join_labels",
+        model_name="flight_delays",
+        labels="include.flights.source:read_partition",
+        label_column="late",
+        maturity=timedelta(days=1),
+    )
+    # [END example_join_labels]
     # [START example_detect_drift]
     drift = DetectDriftOperator(
         task_id="detect_drift",
@@ -204,7 +214,7 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         policy="include/flights/retrain.yaml",
     )
     # [END example_decide]
-    data >> score >> drift >> [claim, decide]
+    data >> score >> labels >> drift >> [claim, decide]
 
 with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):
     # [START example_reconcile]

@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
                 "erase",
                 "evaluate",
                 "gate",
+                "join_labels",
                 "mute",
                 "notify",
                 "promote",

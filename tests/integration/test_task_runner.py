@@ -25,6 +25,8 @@ KEYS = {
     "train": "2020-02",
     "drift": "2020-04",
     "claim": "2020-04",
+    "score": "2020-03",
+    "labels": "2020-03",
 }
 
 
@@ -66,6 +68,12 @@ def test_success(make_lab: MakeLab, step: str) -> None:
             assets.drift_alias("late_events"),
             assets.drift("late_events"),
             {"model_name", "kind", "window", "cause", "champion_version", "record_hash", "reasons"},
+        ),
+        (
+            "score",
+            assets.predictions_alias("late_events"),
+            assets.predictions("late_events"),
+            {"model_name", "model_version", "log_id", "rows", "record_hash"},
         ),
     ],
 )

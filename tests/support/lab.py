@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOpe
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
+from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
@@ -330,6 +332,16 @@ class Lab:
             ),
             "claim": (ClaimRetrainingOperator, model),
             "decide": (DecideRetrainOperator, {**dataset, **model, "policy": "retrain.yaml"}),
+            "labels": (
+                JoinLabelsOperator,
+                {
+                    **model,
+                    "labels": f"{SYNTHETIC}:labels",
+                    "label_column": "late",
+                    "label_time_column": "time",
+                    "maturity": timedelta(days=3),
+                },
+            ),
             "score": (ScoreBatchOperator, {**dataset, **model, "outlets": [assets.predictions_alias(self.model)]}),
             "erase": (EraseRowsOperator, dataset),
             "replay": (ReplayModelOperator, model),
@@ -346,6 +358,7 @@ class Stages:
     - ``replaced``: it is champion, a stage of its own: the later ones come after ``challenged``.
     - ``drifted``: the fourth month, accepted, has another signal than the champion was trained on; not yet judged.
     - ``alarmed``: the drift verdict is recorded.
+    - ``scored``: the champion of ``promoted`` has scored the third month.
 
     :param folder: where they are kept.
     """
@@ -362,6 +375,7 @@ class Stages:
         "replaced",
         "drifted",
         "alarmed",
+        "scored",
     )
 
     def __init__(self, folder: Path) -> None:
@@ -387,7 +401,8 @@ class Stages:
         root = self.folder / stage
         if stage == "empty":
             return _empty(root)
-        before = "challenged" if stage == "drifted" else self.ORDER[self.ORDER.index(stage) - 1]
+        apart = {"drifted": "challenged", "scored": "promoted"}
+        before = apart.get(stage) or self.ORDER[self.ORDER.index(stage) - 1]
         lab = copy_lab(self._stage(before), root)
         with pytest.MonkeyPatch.context() as monkeypatch:
             lab.enter(monkeypatch)
@@ -412,10 +427,18 @@ def _advance(lab: Lab, stage: str) -> None:
             facts["promote"] = lab.run("promote", gate_record=facts["gate"]["record"])
         case "challenged":
             facts.update(lab.judge("2020-03"))
+        case _:
+            _serve(lab, stage)
+
+
+def _serve(lab: Lab, stage: str) -> None:
+    match stage:
         case "drifted":
-            facts["snapshots"]["2020-04"] = lab.accept("2020-04", "drifted")
+            lab.facts["snapshots"]["2020-04"] = lab.accept("2020-04", "drifted")
         case "alarmed":
-            facts["drift"] = lab.run("drift", partition_key="2020-04")
+            lab.facts["drift"] = lab.run("drift", partition_key="2020-04")
+        case "scored":
+            lab.facts["score"] = lab.run("score", partition_key="2020-03")
 
 
 def _empty(root: Path) -> Lab:

@@ -57,6 +57,7 @@ def log_scores(
         "manifest_hash": manifest_hash,
         "log_id": log_id,
         "arm": "champion",
+        "part_rows": part_rows,
     }
     manifest = _publish(storage, path, table, schema, facts, part_rows)
     failed = sum(score is None for score in scores)

@@ -75,6 +75,7 @@ STEPS = {
     "decide": Step("alarmed", ("record", "record")),
     # The log and its record; of a log of several parts test_score tells.
     "score": Step("promoted", ("publish", "record")),
+    "labels": Step("scored", ("publish", "record")),
 }
 
 
@@ -118,6 +119,6 @@ def _of_move(step: str, lab: Lab) -> dict[str, Any]:
             if not lab.records("reconciliation"):
                 lab.client.set_registered_model_alias(lab.model, "champion", "1")
             return {}
-        case "score":
+        case "score" | "labels":
             return {"partition_key": "2020-03"}
     return {"partition_key": "2020-04"}

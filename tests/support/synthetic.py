@@ -119,6 +119,36 @@ def nameless(partition: Partition) -> Iterator[pd.DataFrame]:
     yield rows_of(partition.key).assign(row_id=lambda frame: frame["row_id"].where(frame.index != 5, None))
 
 
+def labels(partition: Partition, hours: int = 30, changed: int = 0) -> Iterator[pd.DataFrame]:
+    """Yield the labels of a month, each known some hours after its row; the last of them may have changed since."""
+    rows = rows_of(partition.key)[["row_id", "time", "late"]]
+    yield rows.assign(time=rows["time"] + pd.Timedelta(hours=hours))
+    if changed:
+        last = rows.dropna().tail(changed)
+        yield last.assign(time=last["time"] + pd.Timedelta(hours=hours + 1), late=1 - last["late"])
+
+
+def odd_labels(partition: Partition, kind: str) -> Iterator[pd.DataFrame]:
+    """Yield labels that are wrong in some way."""
+    rows = rows_of(partition.key)[["row_id", "late"]].dropna().reset_index(drop=True)
+    few = rows.head(20)
+    match kind:
+        case "repeated":
+            yield pd.concat([rows, few])
+        case "contradicting":
+            yield pd.concat([rows, few.assign(late=1 - few["late"])])
+        case "unknown":
+            yield pd.concat([rows, few.assign(row_id="x" + few["row_id"])])
+        case "nameless":
+            yield pd.concat([rows, few.assign(row_id=None)])
+        case "third_class":
+            yield rows.assign(late=2.0)
+        case "half":
+            yield rows.head(300)
+        case "nothing":
+            yield rows.head(0)
+
+
 def not_frames(partition: Partition) -> Iterator[Any]:
     """Yield what is no frame."""
     yield {"signal": [1.0]}
