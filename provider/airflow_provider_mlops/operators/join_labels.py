@@ -98,10 +98,10 @@ class JoinLabelsOperator(MLOpsOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.model_name = model_name
+        self.label_column = label_column
+        self.maturity = maturity
         self.labels = labels
         self.labels_dataset = labels_dataset
-        self.maturity = maturity
-        self.label_column = label_column
         self.row_id_column = row_id_column
         self.label_time_column = label_time_column
         self.partition_key = partition_key
