@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.performance_policy import PerformancePolicy
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 
@@ -45,6 +46,16 @@ def load_retrain_policy(path: str | Path) -> RetrainPolicy:
     :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
     """
     return load_checked(Path(path), "retrain_policy.schema.json", RetrainPolicy.from_mapping)
+
+
+def load_performance_policy(path: str | Path) -> PerformancePolicy:
+    """Load a monitoring policy.
+
+    :param path: the YAML file.
+    :return: the policy.
+    :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
+    """
+    return load_checked(Path(path), "performance_policy.schema.json", PerformancePolicy.from_mapping)
 
 
 def load_checked(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:

@@ -1,0 +1,202 @@
+"""What rows without labels will show: the estimate, whether its assumptions hold, and how often it was right.
+
+An estimate is a warning, not a proof: it assumes **no concept drift**. It can find a breach, never the absence of one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from airflow_provider_mlops.core.gate import decide_maximum, decide_minimum, decide_non_inferior
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable
+from airflow_provider_mlops.core.performance_policy import MetricLimits
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+from airflow_provider_mlops.statistics import cbpe
+from airflow_provider_mlops.statistics.arrays import FloatArray, check_finite
+from airflow_provider_mlops.statistics.calibration_line import spiegelhalter
+from airflow_provider_mlops.statistics.error_model import METRICS as ERROR_METRICS
+from airflow_provider_mlops.statistics.error_model import ErrorModel, error_spread
+from airflow_provider_mlops.statistics.expected_metrics import EXPECTATIONS
+from airflow_provider_mlops.statistics.intervals import clopper_pearson
+from airflow_provider_mlops.statistics.performance import Case, checked_metric
+from airflow_provider_mlops.statistics.performance_decision import result, unanswered
+from airflow_provider_mlops.statistics.score_table import BINARY
+from airflow_provider_mlops.statistics.scores import own_threshold, threshold_of
+from airflow_provider_mlops.statistics.two_samples import change
+
+ESTIMATED = "estimated"
+MAX_OUTSIDE = 0.05
+"""Share of served scores beyond those of the held-out rows above which an estimate is not believed."""
+
+CAVEAT = "assumes no concept drift"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimator:
+    """A label-free estimate, fitted on the rows of the evaluation at promotion.
+
+    :param held_out: calibration of a binary classifier, or model of the error of a regression.
+    :param level: two-sided level of its intervals.
+    :param spread: how many times the variance of independent rows the rows of the log have.
+    :param assumptions: what was tested, JSON-safe.
+    :param problem: why it must not be believed; empty when nothing speaks against it.
+    """
+
+    held_out: cbpe.Calibration | ErrorModel
+    level: float
+    spread: float = 1.0
+    assumptions: Mapping[str, Any]
+    problem: str = ""
+
+    def estimate(self, scores: FloatArray, limits: MetricLimits, threshold: float) -> Interval:
+        """Estimate one metric of served rows.
+
+        :param scores: their scores.
+        :param limits: the metric.
+        :param threshold: scores at or above it count as positive.
+        :return: the estimate.
+        :raises NotMeasurable: when these rows cannot carry it.
+        """
+        if isinstance(self.held_out, ErrorModel):
+            return self.held_out.estimate(scores, limits.metric, self.level, spread=self.spread)
+        found = cbpe.estimate(
+            scores, self.held_out, [limits.metric], self.level, threshold=threshold, spread=self.spread
+        )
+        if limits.metric in found["reasons"]:
+            raise NotMeasurable(found["reasons"][limits.metric])
+        return found["metrics"][limits.metric]  # type: ignore[no-any-return]
+
+
+def fit_estimator(case: Case) -> Estimator:
+    """Fit the estimate on the rows at promotion, and test on the labelled window what it assumes.
+
+    :param case: the version with its rows.
+    :return: the estimate.
+    :raises NotMeasurable: when the rows at promotion cannot carry one.
+    """
+    then = case.then.get().table
+    check_finite(then.candidate)
+    if case.task == BINARY:
+        held_out = cbpe.Calibration.of(then.labels, then.candidate, case.seed_of("calibration"))
+        return _tested(case, held_out)
+    model = ErrorModel.of(then.labels, then.candidate)
+    if case.now.rows is None or case.now.problem:
+        untested = {"labelled_window": None, "spread": 1.0}
+        return Estimator(held_out=model, level=case.errors.level, assumptions=untested)
+    now = case.now.rows
+    check_finite(now.table.candidate)
+    spread = error_spread(now.table.labels, now.table.candidate, model, now.clusters)
+    bias = float(np.mean(np.abs(now.table.candidate - now.table.labels) - model.expected(now.table.candidate)))
+    tested = {"labelled_window": {"mean_gap": bias, "n": now.table.rows}, "spread": spread}
+    return Estimator(held_out=model, level=case.errors.level, spread=spread, assumptions=tested)
+
+
+def estimable(case: Case) -> list[MetricLimits]:
+    """List the metrics of the policy that can be estimated without labels.
+
+    :param case: the version.
+    """
+    known = tuple(EXPECTATIONS) if case.task == BINARY else ERROR_METRICS
+    return [limits for limits in case.policy.metrics if limits.metric in known]
+
+
+def threshold_at(case: Case, limits: MetricLimits) -> float:
+    """Return the number that a metric's scores are compared with.
+
+    :param case: the version.
+    :param limits: the metric.
+    :raises NotMeasurable: when it is the model's own threshold and the model has none.
+    """
+    if isinstance(limits.threshold, str):
+        return own_threshold(case.then.get().table, "candidate")
+    return threshold_of(limits.threshold)
+
+
+def judge_estimates(case: Case, estimator: Estimator, scores: FloatArray) -> list[RuleResult]:
+    """Judge the policy's limits of metrics on rows without labels.
+
+    :param case: the version.
+    :param estimator: as `fit_estimator` gives it.
+    :param scores: scores of the rows whose labels are not mature.
+    :return: one result per limit; never PASS, since an estimate proves nothing.
+    """
+    found = []
+    for limits in estimable(case):
+        named = (("minimum", limits.minimum), ("maximum", limits.maximum), ("max_drop", limits.max_drop))
+        found += [_judge(case, estimator, scores, limits, what, value) for what, value in named if value is not None]
+    return found
+
+
+def coverage(pairs: Iterable[Mapping[str, Any]], level: float) -> dict[str, Any]:
+    """Say how often realised values lay within the intervals that were estimated before.
+
+    :param pairs: the track record: each with ``inside``.
+    :param level: two-sided confidence level of the share's own interval.
+    :return: ``{"estimates", "inside", "share": interval or None}``.
+    """
+    hits = [bool(pair["inside"]) for pair in pairs]
+    share = clopper_pearson(sum(hits), len(hits), level).to_dict() if hits else None
+    return {"estimates": len(hits), "inside": sum(hits), "share": share}
+
+
+def _tested(case: Case, held_out: cbpe.Calibration) -> Estimator:
+    level, alpha = case.errors.level, case.policy.alpha
+    if case.now.rows is None or case.now.problem:
+        untested = {"labelled_window": None, "calibrator": held_out.calibrator.to_dict(), "spread": 1.0}
+        return Estimator(held_out=held_out, level=level, assumptions=untested)
+    now = case.now.rows
+    check_finite(now.table.candidate)
+    p = held_out.calibrator.probabilities(now.table.candidate)
+    problem, test = "", None
+    try:
+        test = spiegelhalter(now.table.labels, p, now.clusters)
+        if test.p_value < alpha:
+            problem = (
+                f"on the newest labelled rows its probabilities do not hold (z = {test.z:.2f}, p = {test.p_value:.2g})"
+            )
+    except NotMeasurable as error:
+        problem = f"its probabilities could not be tested: {error}"
+    spread = cbpe.design_effect(now.table.labels, p, now.clusters)
+    tested = {
+        "labelled_window": test.to_dict() if test else None,
+        "calibrator": held_out.calibrator.to_dict(),
+        "spread": spread,
+    }
+    return Estimator(held_out=held_out, level=level, spread=spread, assumptions=tested, problem=problem)
+
+
+def _judge(
+    case: Case, estimator: Estimator, scores: FloatArray, limits: MetricLimits, what: str, value: float
+) -> RuleResult:
+    rule = f"estimated_{limits.metric}_{what}"
+    subject = f"The estimate of {limits.metric} of {case.who} ({CAVEAT})"
+    numbers = {"metric": limits.metric, "limit": value, "assumes": CAVEAT}
+    higher = checked_metric(limits.metric, case.task).higher_is_better
+    try:
+        found = estimator.estimate(scores, limits, threshold_at(case, limits))
+        judged = found
+        if what == "max_drop":
+            metric = checked_metric(limits.metric, case.task)
+            then = case.then.measure(metric, limits, case.seed_of(limits.metric, "then"), estimator.level, 2_000)
+            judged = change(found, then)
+            outcome = decide_non_inferior(judged, value, higher_is_better=higher)
+        else:
+            outcome = (decide_minimum if what == "minimum" else decide_maximum)(found, value)
+        outside = estimator.held_out.outside(scores)
+    except NotMeasurable as error:
+        return unanswered(rule, ESTIMATED, subject, error, **numbers)
+    text = f"{subject} is {found.value:.4g}, between {found.low:.4g} and {found.high:.4g}"
+    problem = estimator.problem
+    if outside > MAX_OUTSIDE:
+        problem = problem or f"{outside:.1%} of the scores are beyond those of the held-out rows"
+    if outcome is Outcome.FAIL and not problem:
+        return result(rule, ESTIMATED, Outcome.FAIL, f"{text}: it breaks the {what} {value:g}.", judged, **numbers)
+    if problem:
+        reason = f"{text}; it is not to be believed: {problem}."
+    elif outcome is Outcome.PASS:
+        reason = f"{text}: nothing speaks against the {what} {value:g}, but only labels prove it."
+    else:
+        reason = f"{text}: on both sides of the {what} {value:g}."
+    return result(rule, ESTIMATED, Outcome.INCONCLUSIVE, reason, judged, **numbers)
