@@ -21,6 +21,7 @@ from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.mute import MuteDriftOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
+from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -203,6 +204,15 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         window=3,  # the last three partitions, judged together
     )
     # [END example_drift_kinds]
+    # [START example_monitor_performance]
+    performance = MonitorPerformanceOperator(
+        task_id="monitor_performance",
+        model_name="flight_delays",
+        policy="include/flights/performance.yaml",
+        window=14,
+        outlets=[assets.performance_alias("flight_delays")],
+    )
+    # [END example_monitor_performance]
     # [START example_claim]
     claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
     # [END example_claim]
@@ -214,7 +224,8 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         policy="include/flights/retrain.yaml",
     )
     # [END example_decide]
-    data >> score >> labels >> drift >> [claim, decide]
+    data >> score >> labels >> [drift, performance] >> decide
+    drift >> claim
 
 with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):
     # [START example_reconcile]

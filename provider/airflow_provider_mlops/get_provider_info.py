@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                 "join_labels",
                 "mute",
                 "notify",
+                "performance",
                 "promote",
                 "reconcile",
                 "register",

@@ -26,6 +26,7 @@ from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
+from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -118,6 +119,17 @@ schema: 1
 name: events
 triggers:
   drift: {}
+"""
+PERFORMANCE_POLICY = """\
+schema: 1
+name: late_events
+min_rows: 100
+metrics:
+  - {metric: roc_auc, minimum: 0.6, max_drop: 0.1}
+  - {metric: brier, max_drop: 0.1}
+latency: {p95_ms: 200}
+error_rate: 0.05
+concept: {max_shift: 0.1}
 """
 
 
@@ -330,6 +342,10 @@ class Lab:
                 DetectDriftOperator,
                 {**dataset, **model, "policy": "drift.yaml", "outlets": [assets.drift_alias(self.model)]},
             ),
+            "performance": (
+                MonitorPerformanceOperator,
+                {**model, "policy": "performance.yaml", "outlets": [assets.performance_alias(self.model)]},
+            ),
             "claim": (ClaimRetrainingOperator, model),
             "decide": (DecideRetrainOperator, {**dataset, **model, "policy": "retrain.yaml"}),
             "labels": (
@@ -451,6 +467,7 @@ def _empty(root: Path) -> Lab:
         "policy.yaml": POLICY,
         "drift.yaml": DRIFT_POLICY,
         "retrain.yaml": RETRAIN_POLICY,
+        "performance.yaml": PERFORMANCE_POLICY,
     }
     for name, text in files.items():
         (root / name).write_text(text)

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.support.approval import UNDECIDED
 from tests.support.lab import Lab
+from tests.support.served import days, serve
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ STEPS = {
     ),
     "reconcile": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "drift": Step("drifted", ("publish", "record")),
+    "performance": Step("promoted", ("record",)),
     "claim": Step("alarmed", ("record",)),
     "decide": Step("alarmed", ("record", "record")),
     # The log and its record; of a log of several parts test_score tells.
@@ -121,4 +123,9 @@ def _of_move(step: str, lab: Lab) -> dict[str, Any]:
             return {}
         case "score" | "labels":
             return {"partition_key": "2020-03"}
+        case "performance":
+            keys = days(8)
+            for key in keys:
+                serve(lab, key, rows=100, labelled=key != keys[-1])
+            return {"partition_key": keys[-1], "window": 7}
     return {"partition_key": "2020-04"}

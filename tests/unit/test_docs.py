@@ -281,6 +281,7 @@ def schema_words(name: str) -> set[str]:
         ("gate-policy.md", "policy.schema.json", METRICS),
         ("drift-policy.md", "drift_policy.schema.json", (*EFFECTS, *Correction)),
         ("retrain-policy.md", "retrain_policy.schema.json", ()),
+        ("performance-policy.md", "performance_policy.schema.json", ()),
     ],
 )
 def test_every_policy_key_is_documented(page: str, schema: str, more: Iterable[str]) -> None:

@@ -91,7 +91,7 @@ class PerformancePolicy:
     :param calibration: limits of the calibration line; None: not judged.
     :param fairness: gate policy whose fairness rules are judged on live rows, relative to the bundle; None: none.
     :param importance: limit of the features' ranking; None: not judged.
-    :param estimate: what the label-free estimate may do: ``off``, ``warns``, or ``decides``: a breach fails the verdict.
+    :param estimate: what the label-free estimate may do: ``off``, ``warns``, or ``decides``: its breach is a FAIL.
     :param hash: hash of the mapping that it was read from.
     :param content: that mapping.
     """
@@ -181,7 +181,9 @@ def _latency(value: Any, where: str) -> float:
 
 def _error_rate(value: Any, where: str) -> float:
     if not 0 < reading.number(value, where) < 1:
-        raise BadInput(f"{where} must be above 0 and below 1, not {value!r}: no number of calls proves that none fails.")
+        raise BadInput(
+            f"{where} must be above 0 and below 1, not {value!r}: no number of calls proves that none fails."
+        )
     return float(value)
 
 

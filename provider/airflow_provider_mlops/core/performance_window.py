@@ -53,7 +53,9 @@ class PerformanceWindow:
         """Return what a verdict rests on, JSON-safe: the record of every log and of its labels."""
         return {
             "served": {key_of(one): one.predictions.hash for one in self.served},
-            "mature": {key_of(one): [one.predictions.hash, one.labels.hash if one.labels else None] for one in self.mature},
+            "mature": {
+                key_of(one): [one.predictions.hash, one.labels.hash if one.labels else None] for one in self.mature
+            },
         }
 
     def missing(self) -> str:
@@ -113,7 +115,8 @@ def due_times(waiting: Sequence[Logged]) -> Mapping[str, str]:
         return {}
     try:
         return {
-            key_of(one): (Partition.parse(key_of(one)).end + timedelta(seconds=seconds)).date().isoformat() for one in waiting
+            key_of(one): (Partition.parse(key_of(one)).end + timedelta(seconds=seconds)).date().isoformat()
+            for one in waiting
         }
     except OverflowError:
         return {}

@@ -95,7 +95,9 @@ def calibration_line(
     return {INTERCEPT: intercept, SLOPE: slope}
 
 
-def _fit(truth: FloatArray, design: FloatArray, offset: FloatArray, level: float, clusters: IntArray | None) -> Interval:
+def _fit(
+    truth: FloatArray, design: FloatArray, offset: FloatArray, level: float, clusters: IntArray | None
+) -> Interval:
     """Fit by Newton's steps; return the last coefficient with the interval of the sandwich variance."""
     beta = np.zeros(design.shape[1])
     for _ in range(_STEPS):

@@ -4,7 +4,7 @@ The map that is chosen is the simplest one that cross-fitting does not show to b
 beyond the scores themselves adds noise to what is estimated with them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,8 @@ def fit_calibrator(groups: Groups, method: str, *, logit: bool) -> Calibrator:
     """
     rows = int(groups.rows.sum())
     if method == PLATT:
-        return Calibrator(PLATT, rows, line=_line(groups, logit=logit), logit=logit)
+        ((intercept, slope),) = _lines(groups, groups.positives[None, :], logit=logit)
+        return Calibrator(PLATT, rows, line=(float(intercept), float(slope)), logit=logit)
     if method == ISOTONIC:
         knots, values = _isotonic(groups)
         return Calibrator(ISOTONIC, rows, knots=knots, values=values)
@@ -161,8 +162,11 @@ def refits(groups: Groups, fitted: Calibrator, draws: int, seed: int) -> list[Ca
         return []
     random = np.random.default_rng(seed)
     shares = fitted.probabilities(groups.scores)
-    drawn = random.binomial(groups.rows.astype(np.int64), shares, (draws, len(shares)))
-    again = (Groups(groups.scores, groups.rows, positives.astype(np.float64)) for positives in drawn)
+    drawn = random.binomial(groups.rows.astype(np.int64), shares, (draws, len(shares))).astype(np.float64)
+    if fitted.method == PLATT:
+        lines = _lines(groups, drawn, logit=fitted.logit)
+        return [replace(fitted, line=(float(intercept), float(slope))) for intercept, slope in lines]
+    again = (Groups(groups.scores, groups.rows, positives) for positives in drawn)
     return [fit_calibrator(one, fitted.method, logit=fitted.logit) for one in again]
 
 
@@ -188,26 +192,30 @@ def _losses(positive: BoolArray, scores: FloatArray, fold: Any, method: str) -> 
     return np.asarray(np.square(said - positive))
 
 
-def _line(groups: Groups, *, logit: bool) -> tuple[float, float]:
-    """Fit a logistic line by Newton's steps, to Platt's targets (1999), with which it is finite for separated rows."""
-    x = _feature(groups.scores, logit=logit)
-    positives = float(groups.positives.sum())
-    negatives = float(groups.rows.sum()) - positives
-    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
-    target = (groups.positives * high + (groups.rows - groups.positives) * low) / groups.rows
-    design = np.stack([np.ones_like(x), x])
-    beta = np.array([float(special.logit(positives / (positives + negatives))), 0.0])
+def _lines(groups: Groups, positives: FloatArray, *, logit: bool) -> FloatArray:
+    """Fit logistic lines by Newton's steps, to Platt's targets (1999), with which they are finite for separated rows.
+
+    :param positives: positive rows of each group, of shape (lines, groups).
+    :return: intercepts and slopes, of shape (lines, 2).
+    """
+    x, rows = _feature(groups.scores, logit=logit), groups.rows
+    hits = positives.sum(axis=1, keepdims=True)
+    misses = rows.sum() - hits
+    target = (positives * (hits + 1) / (hits + 2) + (rows - positives) / (misses + 2)) / rows
+    beta = np.stack([special.logit((hits[:, 0] + 1) / (rows.sum() + 2)), np.zeros(len(positives))], axis=1)
     for _ in range(_STEPS):
-        said = special.expit(beta @ design)
-        slope = design @ (groups.rows * (target - said))
-        curve = (design * (groups.rows * said * (1 - said))) @ design.T + np.eye(2) * 1e-9
-        step = np.linalg.solve(curve, slope)
-        beta = beta + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
-        if float(np.abs(step).max()) < 1e-10:
+        said = special.expit(beta[:, :1] + beta[:, 1:] * x)
+        gap, curve = rows * (target - said), rows * said * (1 - said)
+        a, b, c = curve.sum(axis=1) + 1e-9, curve @ x, curve @ (x * x) + 1e-9
+        up, along = gap.sum(axis=1), gap @ x
+        step = np.stack([c * up - b * along, a * along - b * up], axis=1) / (a * c - b * b)[:, None]
+        largest = np.abs(step).max(axis=1, keepdims=True)
+        beta = beta + step * np.minimum(1.0, 5.0 / np.maximum(largest, 1e-12))
+        if float(largest.max()) < 1e-10:
             break
     if not np.isfinite(beta).all():
         raise NotMeasurable("No logistic line fits the scores of the held-out rows.")
-    return float(beta[0]), float(beta[1])
+    return np.asarray(beta)
 
 
 def _isotonic(groups: Groups) -> tuple[FloatArray, FloatArray]:

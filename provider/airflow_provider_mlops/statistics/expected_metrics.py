@@ -105,9 +105,7 @@ def _log_loss(p: FloatArray, scores: FloatArray, _: float) -> Expected:
 def _check_classes(p: FloatArray) -> None:
     for name, expected in (("positive", float(p.sum())), ("negative", float((1 - p).sum()))):
         if expected < LEAST:
-            raise NotMeasurable(
-                f"{expected:.1f} {name} rows are expected among {len(p)}; at least {LEAST} are needed."
-            )
+            raise NotMeasurable(f"{expected:.1f} {name} rows are expected among {len(p)}; at least {LEAST} are needed.")
 
 
 EXPECTATIONS: Mapping[str, Expectation] = MappingProxyType(

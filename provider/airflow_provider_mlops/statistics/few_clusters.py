@@ -57,7 +57,8 @@ def measure_together(metric: Metric, labels: Any, scores: Any, options: Options)
 def _check(codes: IntArray, size: int, weights: FloatArray | None) -> None:
     if size < LEAST_CLUSTERS:
         raise NotMeasurable(
-            f"There are {size} clusters or days of rows; an interval needs at least {LEAST_CLUSTERS}: take a longer window."
+            f"There are {size} clusters or days of rows; an interval needs at least {LEAST_CLUSTERS}: take a longer "
+            "window."
         )
     sizes = np.bincount(codes, weights=weights)
     worth = float(np.square(sizes.sum()) / np.square(sizes).sum()) if sizes.any() else 0.0
@@ -67,9 +68,7 @@ def _check(codes: IntArray, size: int, weights: FloatArray | None) -> None:
         )
 
 
-def _left_out(
-    metric: Metric, labels: Any, scores: Any, options: Options, codes: IntArray, size: int
-) -> FloatArray:
+def _left_out(metric: Metric, labels: Any, scores: Any, options: Options, codes: IntArray, size: int) -> FloatArray:
     """Compute the metric without each cluster in turn."""
     truth = np.asarray(labels, dtype=np.float64)
     statistic = metric.statistic(truth, np.asarray(scores, dtype=np.float64), options)

@@ -12,7 +12,6 @@ import numpy as np
 
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.auc import midranks
 
 MIN_FEATURES = 3
 _DRAWS = 2_000
@@ -72,9 +71,8 @@ def importance_change(
     drawn = [random.normal(side[:, 0], side[:, 1], (_DRAWS, len(shared))) for side in (today, before)]
     # What noise alone does: both are measured once more where nothing has changed.
     same = random.normal(before[:, 0], today[:, 1], (_DRAWS, len(shared)))
-    seen = _spearman(today[:, 0], before[:, 0])
-    spread = np.array([_spearman(a, b) for a, b in zip(*drawn, strict=True)])
-    noise = np.array([_spearman(a, b) for a, b in zip(same, drawn[1], strict=True)])
+    seen = float(_spearman(today[:, 0], before[:, 0]))
+    spread, noise = _spearman(*drawn), _spearman(same, drawn[1])
     low, high = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
     size = min(top, len(shared))
     first, earlier = (_first(side[:, 0], size) for side in (today, before))
@@ -90,11 +88,11 @@ def importance_change(
     )
 
 
-def _spearman(first: FloatArray, second: FloatArray) -> float:
-    a, b = midranks(first), midranks(second)
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 0 else 0.0
+def _spearman(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Correlate the ranks of each pair of rows; equal numbers are ranked in the order of the features."""
+    ranks = [np.argsort(np.argsort(-side, axis=-1, kind="stable"), axis=-1) for side in (first, second)]
+    a, b = (rank - (rank.shape[-1] - 1) / 2 for rank in ranks)
+    return np.asarray((a * b).sum(axis=-1) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1)))
 
 
 def _first(values: FloatArray, size: int) -> list[int]:

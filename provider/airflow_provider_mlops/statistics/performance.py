@@ -185,7 +185,9 @@ def _limit(case: Case, metric: Metric, limits: MetricLimits, name: str, value: f
         return unanswered(rule, REALISED, f"{limits.metric} of {case.who}", error, metric=limits.metric, limit=value)
     start = f"{limits.metric} of {case.who}"
     if outcome is Outcome.INCONCLUSIVE:
-        reason = f"{start} is {interval_text(found)}, on both sides of the {name} {value:g}; {found.n:,} rows cannot decide."
+        reason = (
+            f"{start} is {interval_text(found)}, on both sides of the {name} {value:g}; {found.n:,} rows cannot decide."
+        )
     else:
         reason = limit_text(outcome, start, found, value, minimum=minimum, rows=None)
     return result(rule, REALISED, outcome, reason, found, metric=limits.metric, limit=value, alpha=alpha)

@@ -1,7 +1,7 @@
 """How a monitoring rule decides: by its bound, and a breach only by a bound corrected for the number of rules.
 
-All rules together pass when each does, which needs no correction; but each of many rules can ring, so that a breach must
-be proved at alpha divided by their number (Bonferroni): a monitor that cries wolf is not read.
+All rules together pass when each does, which needs no correction; but each of many rules can ring, so that a breach
+must be proved at alpha divided by their number (Bonferroni): a monitor that cries wolf is not read.
 """
 
 from collections.abc import Callable

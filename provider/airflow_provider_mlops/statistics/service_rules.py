@@ -35,7 +35,9 @@ def judge_latency(latencies: Any, limit: float, errors: Errors) -> RuleResult:
         reason = f"{start}, at least {found.low:.3g} ms, above the bound {limit:g} ms."
     elif found.high is None:
         least = calls_needed(1 - 2 * alpha)
-        reason = f"{start}; with fewer than {least} calls it has no upper bound, so the bound {limit:g} ms is not proved."
+        reason = (
+            f"{start}; with fewer than {least} calls it has no upper bound, so the bound {limit:g} ms is not proved."
+        )
     else:
         reason = f"{start}, between {found.low:.3g} and {found.high:.3g} ms: on both sides of the bound {limit:g} ms."
     return result(rule, LATENCY, outcome, reason, limit=limit, alpha=alpha, **found.to_dict())

@@ -1,0 +1,142 @@
+"""A served version as its monitoring policy judges it: its labelled rows of today beside those at promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.dependence import stored_dependence
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.evaluation import Contender
+from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.core.performance_policy import PerformancePolicy
+from airflow_provider_mlops.core.performance_window import PerformanceWindow
+from airflow_provider_mlops.core.promotion_level import PromotionLevel
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.live_rows import LiveRows, dependence_columns
+from airflow_provider_mlops.hooks.prediction_log import Labelled, read_labelled, read_predictions
+from airflow_provider_mlops.hooks.scores_store import read_scores
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.statistics.performance import TASKS, Case, Side
+from airflow_provider_mlops.statistics.score_table import ScoreTable
+from airflow_provider_mlops.statistics.slicing import Rows, rows_together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A served version, and what is to be judged about it.
+
+    :param storage: where logs, scores and snapshots lie.
+    :param model_name: name of the registered model.
+    :param training: the record of the version's training.
+    :param level: the evaluation at promotion.
+    :param window: the partitions.
+    :param policy: the monitoring policy.
+    :param seed: hash of all that is judged; seeds derive from it.
+    """
+
+    storage: Storage
+    model_name: str
+    training: Record
+    level: PromotionLevel
+    window: PerformanceWindow
+    policy: PerformancePolicy
+    seed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LiveCase:
+    """The rows of a served version.
+
+    :param served: the version.
+    :param rows: all rows of its newest partitions: scores, latencies, errors.
+    :param labelled: rows of its newest partitions with mature labels, those without a label too.
+    :param usable: mask of the labelled rows that have a score and a label.
+    :param counts: rows by what is known about them.
+    :param case: what the statistics judge.
+    """
+
+    served: Served
+    rows: LiveRows
+    labelled: LiveRows
+    usable: Any
+    counts: Mapping[str, int]
+    case: Case
+
+    @classmethod
+    def read(cls, served: Served) -> LiveCase:
+        """Read the rows.
+
+        :param served: the version.
+        :return: its rows.
+        :raises BadInput: when the model's task cannot be monitored.
+        :raises EvidenceBroken: when a log, its labels or the scores at promotion are missing or were changed.
+        """
+        numpy = load("numpy", "parquet")
+        contender = Contender(served.training, served.window.version)
+        if contender.task not in TASKS:
+            raise BadInput(
+                f"Model {served.model_name!r} is of the task {contender.task!r}; a log holds one score a row, so "
+                f"performance is monitored for: {', '.join(TASKS)}."
+            )
+        storage, window, policy = served.storage, served.window, served.policy
+        logs = [one.predictions for one in window.served]
+        rows = LiveRows.of(read_predictions(storage, [log], ["score", "latency_ms"]) for log in logs)
+        columns = list(dict.fromkeys(("row_id", "score", *dependence_columns(policy.dependence))))
+        mature = [one for one in window.mature if isinstance(one, Labelled)] if policy.labelled_rules else []
+        labelled = LiveRows.of(read_labelled(storage, [one], columns) for one in mature)
+        scored, known = (~numpy.isnan(labelled.numbers(name)) for name in ("score", "label"))
+        counts = {
+            "served": len(rows),
+            "failed": int(numpy.isnan(rows.numbers("score")).sum()),
+            "mature": len(labelled),
+            "labelled": int((scored & known).sum()),
+            "unlabelled": int((scored & ~known).sum()),
+        }
+        now = _now(served, labelled, scored & known, counts, contender)
+        who = f"version {window.version}"
+        case = Case(policy=policy, task=contender.task, who=who, now=now, then=_then(served), seed=served.seed)
+        return cls(served=served, rows=rows, labelled=labelled, usable=scored & known, counts=counts, case=case)
+
+
+def _now(served: Served, labelled: LiveRows, usable: Any, counts: Mapping[str, int], contender: Contender) -> Side:
+    """Take the labelled rows; where they are too few, or few of all, nothing is judged on them."""
+    policy = served.policy
+    if not served.window.mature:
+        return Side(problem=served.window.missing())
+    rows = labelled.where(usable)
+    if not len(rows):
+        return Side(problem=f"None of the {counts['mature']:,} rows with mature labels has a score and a label.")
+    share, problem = len(rows) / (len(rows) + counts["unlabelled"]), ""
+    if len(rows) < policy.min_rows:
+        problem = f"{len(rows):,} labelled rows are fewer than the policy's min_rows {policy.min_rows:,}."
+    elif share < policy.min_labelled:
+        problem = (
+            f"{share:.1%} of the scored rows have a label, the policy's min_labelled is {policy.min_labelled:.1%}: "
+            "those that have one may be no random sample."
+        )
+    try:
+        clusters = rows.clusters(policy.dependence)
+    except NotMeasurable as error:
+        return Side(problem=str(error))
+    table = ScoreTable(
+        labels=rows.numbers("label"),
+        candidate=rows.numbers("score"),
+        task=contender.task,
+        thresholds={} if contender.threshold is None else {"candidate": contender.threshold},
+    )
+    return Side(rows=Rows(table, clusters), problem=problem)
+
+
+def _then(served: Served) -> Side:
+    evaluation = served.level.evaluation
+    if evaluation is None:
+        return Side(problem=served.level.problem)
+    body = evaluation.body
+    table = read_scores(served.storage, served.model_name, body["scores_id"], body.get("thresholds"))
+    try:
+        return Side(rows=Rows(table, rows_together(stored_dependence(body), table)))
+    except NotMeasurable as error:
+        return Side(problem=str(error))
