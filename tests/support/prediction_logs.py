@@ -13,6 +13,7 @@ from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
 
 MANIFEST_HASH = f"sha256:{'1' * 64}"
+SNAPSHOT_ID = f"sha256:{'2' * 64}"
 
 
 def log_scores(
@@ -26,11 +27,13 @@ def log_scores(
     version: str = "1",
     manifest_hash: str = MANIFEST_HASH,
     features: Mapping[str, Sequence[Any]] | None = None,
+    row_ids: Sequence[str] = (),
+    snapshot_id: str = SNAPSHOT_ID,
     **body: Any,
 ) -> Record:
     """Log scores of a partition, rows ``<partition>/0`` and on, and return the record."""
     kept = pa.table(dict(features or {}))
-    row_ids = [f"{partition_key}/{number}" for number in range(len(scores))]
+    row_ids = list(row_ids) or [f"{partition_key}/{number}" for number in range(len(scores))]
     schema = log_schema(features=list(kept.schema))
     moment = datetime.fromisoformat(f"{partition_key}-01"[:10]).replace(tzinfo=UTC)
     columns = {
@@ -40,7 +43,7 @@ def log_scores(
         "time": [moment] * len(scores),
         "model_version": [version] * len(scores),
         "score": scores,
-        "snapshot_id": [f"sha256:{'2' * 64}"] * len(scores),
+        "snapshot_id": [snapshot_id] * len(scores),
         "latency_ms": [0.5] * len(scores),
         "arm": ["champion"] * len(scores),
         "error": ["no number" if score is None else None for score in scores],
@@ -52,7 +55,7 @@ def log_scores(
     facts = {
         "partition_key": partition_key,
         "dataset": dataset,
-        "snapshot_id": f"sha256:{'2' * 64}",
+        "snapshot_id": snapshot_id,
         "model_version": version,
         "manifest_hash": manifest_hash,
         "log_id": log_id,
@@ -82,7 +85,7 @@ def log_labels(
     schema = label_schema(texts=any(isinstance(label, str) for label in labels))
     values = [rows["prediction_id"], rows["row_id"], pa.array(labels, schema.field("label").type), rows["time"]]
     table = pa.Table.from_arrays(values, schema=schema)
-    labels_id = prediction_log.log_id({"labels": list(labels), "of": predictions.hash, "key": key})
+    labels_id = prediction_log.log_id({"labels": list(labels), "of": predictions.body["log_id"], "key": key})
     body = predictions.body
     path = prediction_log.labels_path(model, body["partition_key"], labels_id)
     manifest = _publish(storage, path, table, schema, {"dataset": body["dataset"]}, 2)

@@ -40,7 +40,7 @@ def serve(
     scores, labels = drawn(key, rows, concept)
     kept = {name: changes.pop(name) for name in ("labels", "matured") if name in changes}
     scores = changes.pop("scores", scores)
-    logged = log_scores(storage, lab.model, key, scores, **{**champion_of(lab), **changes})
+    logged = log_scores(storage, lab.model, key, scores, **{"part_rows": 1_000, **champion_of(lab), **changes})
     if not labelled:
         return logged, None
     return logged, log_labels(

@@ -107,9 +107,10 @@ class LiveRows:
             codes = column.combine_chunks().dictionary_encode()
             indices = codes.indices if hasattr(codes, "indices") else codes.combine_chunks().indices
             return indices.to_numpy(zero_copy_only=False).astype("int64")  # type: ignore[no-any-return]
-        if not load("pyarrow", "parquet").types.is_timestamp(column.type):
+        arrow = load("pyarrow", "parquet")
+        if not arrow.types.is_timestamp(column.type):
             raise BadInput(f"dependence: time names {name!r}, which is no time of the log but {column.type}.")
-        moments = column.cast("timestamp[us, tz=UTC]").cast("int64").to_numpy(zero_copy_only=False)
+        moments = column.cast(arrow.timestamp("us", tz="UTC")).cast("int64").to_numpy(zero_copy_only=False)
         return numpy.floor(moments / (dependence.block_days * _DAY_US)).astype("int64")  # type: ignore[no-any-return]
 
 

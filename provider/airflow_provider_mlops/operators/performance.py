@@ -280,7 +280,8 @@ def _lines(body: Mapping[str, Any]) -> Iterator[str]:
     track = estimated["track_record"]
     if track["estimates"]:
         yield f"Track record: {track['inside']} of {track['estimates']} estimates held, {track['level']:.0%} should."
-    yield f"An estimate {estimated['assumes']}." + (f" {estimated['problem']}." if estimated["problem"] else "")
+    doubt = f"; it is not to be believed: {estimated['problem'].rstrip('.')}" if estimated["problem"] else ""
+    yield f"An estimate {estimated['assumes']}{doubt}."
 
 
 def _short_estimate(body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -178,7 +178,8 @@ def _groups(positive: BoolArray, scores: FloatArray) -> Groups:
     _, code = np.unique(group, return_inverse=True)
     rows = np.bincount(code).astype(np.float64)
     means = np.bincount(code, weights=ranked) / rows
-    return Groups(means, rows, np.bincount(code, weights=positive[order].astype(np.float64)))
+    hits = np.bincount(code, weights=positive[order].astype(np.float64))
+    return Groups(means, rows, hits.astype(np.float64))
 
 
 def _losses(positive: BoolArray, scores: FloatArray, fold: Any, method: str) -> FloatArray:

@@ -79,7 +79,7 @@ def _roc_auc(p: FloatArray, scores: FloatArray, _: float) -> Expected:
     """Count each row as p positives and 1 - p negatives; a row is never compared with itself."""
     _check_classes(p)
     q = 1 - p
-    _, code = np.unique(scores, return_inverse=True)
+    code = np.unique(scores, return_inverse=True)[1]
     of_p, of_q = np.bincount(code, weights=p), np.bincount(code, weights=q)
     below = (np.cumsum(of_q) - of_q / 2)[code] - q / 2
     above = (of_p.sum() - np.cumsum(of_p) + of_p / 2)[code] - p / 2

@@ -68,7 +68,7 @@ class LiveEstimate:
             "problem": self.estimator.problem or None,
             "assumptions": dict(self.estimator.assumptions),
             "outside": self.estimator.held_out.outside(finite) if len(finite) else None,
-            "window": self._estimates(together),
+            "window": self._estimates(together) if partitions else {},
             "partitions": {key: self._estimates(scores) for key, scores in partitions.items()},
         }
         if isinstance(self.estimator.held_out, cbpe.Calibration) and len(finite):
