@@ -6,6 +6,7 @@ from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand,
 
 from airflow_provider_mlops.cli.definition_adopt import ADOPT
 from airflow_provider_mlops.cli.definition_approvers import APPROVERS
+from airflow_provider_mlops.cli.definition_audit import AUDIT, LINEAGE
 from airflow_provider_mlops.cli.definition_card import CARD
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
 from airflow_provider_mlops.cli.definition_mute import MUTE
@@ -78,6 +79,8 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 GroupCommand(
                     name="policy", help="Explain and back-test the policy of a gate", subcommands=_POLICY_COMMANDS
                 ),
+                AUDIT,
+                LINEAGE,
                 ADOPT,
                 SNAPSHOTS,
                 APPROVERS,

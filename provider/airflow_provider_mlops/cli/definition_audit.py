@@ -1,0 +1,74 @@
+"""Declares ``airflow mlops audit`` and ``airflow mlops lineage``; light, like `definition`."""
+
+from collections.abc import Callable
+
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+
+from airflow_provider_mlops.cli.definition_ledger import ROOT, STORAGE
+
+_arg: Callable[..., Arg] = Arg
+
+_MODEL = _arg(("--model",), metavar="NAME", required=True, help="Name of the registered model")
+_SINCE = _arg(("--from",), dest="since", metavar="DAY", help="First day of the records, e.g. 2026-01-01")
+_UNTIL = _arg(("--to",), dest="until", metavar="DAY", help="Last day of the records, included")
+_JSON = _arg(("--json",), action="store_true", help="Write JSON, for other programs")
+_OUTPUT = _arg(("--output",), metavar="DIR", help="Folder of the report; default: audit-<model>")
+_DATASET = _arg(("--dataset",), metavar="NAME", help="Dataset of the snapshot; default: whichever has it")
+
+AUDIT = GroupCommand(
+    name="audit",
+    help="Report on the life of a model",
+    subcommands=(
+        ActionCommand(
+            name="report",
+            help="Write what was in production when, by whose decision, and what was replayed",
+            description="Write a report of a model's life as a page and as JSON: champions, trainings with their "
+            "certificates, decisions, erasures, and what an auditor would look for and not find. Exits with 2 when "
+            "the model has no record.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit.report"),
+            args=(_MODEL, _SINCE, _UNTIL, _OUTPUT, _JSON, ROOT),
+        ),
+        ActionCommand(
+            name="events",
+            help="Write every record as one event, a JSON object a line",
+            description="Write the event log of a model's life: what happened when, by whom, on which input. "
+            "Exits with 2 when the model has no record.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit.events"),
+            args=(_MODEL, _SINCE, _UNTIL, ROOT),
+        ),
+    ),
+)
+LINEAGE = GroupCommand(
+    name="lineage",
+    help="Say what a prediction came from, and what used a snapshot",
+    subcommands=(
+        ActionCommand(
+            name="prediction",
+            help="From a prediction to its version, training and snapshots",
+            description="Say what a prediction came from. Exits with 2 when no log of the model holds it.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit.of_prediction"),
+            args=(
+                _MODEL,
+                _arg(("prediction_id",), metavar="ID", help="Id of the prediction, as its log has it"),
+                _arg(("--partition",), metavar="KEY", help="Its partition, where that is known: fewer logs are read"),
+                _JSON,
+                STORAGE,
+                ROOT,
+            ),
+        ),
+        ActionCommand(
+            name="snapshot",
+            help="From a snapshot to every model and prediction that used it",
+            description="List what used a snapshot: trainings, tests and scorings. Exits with 2 when there is no such "
+            "snapshot.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit.of_snapshot"),
+            args=(
+                _arg(("snapshot_id",), metavar="ID", help="Id of the snapshot, or its first digits"),
+                _DATASET,
+                _JSON,
+                STORAGE,
+                ROOT,
+            ),
+        ),
+    ),
+)
