@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.statistics.arrays import FloatArray, as_floats
+from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray, as_floats
+from airflow_provider_mlops.statistics.moments import Moments
 
 Kind = Literal["numeric", "categorical"]
 
@@ -54,9 +55,14 @@ class Numbers:
     infinite: int
 
     @property
+    def present(self) -> int:
+        """Number of values, infinities included and nulls apart."""
+        return len(self.ordered)
+
+    @property
     def rows(self) -> int:
         """Number of rows, nulls included."""
-        return len(self.ordered) + self.nulls
+        return self.present + self.nulls
 
     @classmethod
     def of(cls, column: ColumnSample) -> "Numbers":
@@ -116,7 +122,60 @@ class Categories:
         return cls(counts, nulls)
 
 
-Summary = Numbers | Categories
+@dataclass(frozen=True, slots=True, eq=False)
+class BinnedNumbers:
+    """A numeric column that only a profile is known of.
+
+    :param edges: upper edges of all bins but the last; a bin holds its upper edge.
+    :param coarse: positions among them of the edges that PSI and Jensen-Shannon are computed by.
+    :param bins: finite values per bin.
+    :param at_edges: how many of them equal the upper edge of their bin, the last bin apart.
+    :param below: negative infinities.
+    :param above: positive infinities.
+    :param nulls: number of nulls.
+    :param moments: of the finite values.
+    :param smallest: smallest finite value, NaN without one.
+    :param largest: largest finite value, NaN without one.
+    """
+
+    kind: ClassVar[Kind] = "numeric"
+
+    edges: FloatArray
+    coarse: tuple[int, ...]
+    bins: IntArray
+    at_edges: IntArray
+    below: int
+    above: int
+    nulls: int
+    moments: Moments
+    smallest: float
+    largest: float
+
+    @property
+    def infinite(self) -> int:
+        """Number of infinities."""
+        return self.below + self.above
+
+    @property
+    def present(self) -> int:
+        """Number of values, infinities included and nulls apart."""
+        return int(self.bins.sum()) + self.infinite
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, nulls included."""
+        return self.present + self.nulls
+
+    def coarse_counts(self) -> FloatArray:
+        """Return the values per bin of PSI and Jensen-Shannon, infinities in the outer ones."""
+        starts = [0, *(position + 1 for position in self.coarse)]
+        counts = np.add.reduceat(self.bins, starts).astype(np.float64)
+        counts[0] += self.below
+        counts[-1] += self.above
+        return counts
+
+
+Summary = Numbers | Categories | BinnedNumbers
 """A column, summed up for comparing."""
 
 ColumnPair = tuple[str, Summary | None, Summary | None]

@@ -13,9 +13,10 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.statistics import distances, effect_bounds
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.columns import Categories, Numbers, Summary
+from airflow_provider_mlops.statistics.columns import BinnedNumbers, Categories, Numbers, Summary
 from airflow_provider_mlops.statistics.drift_categories import compare_categories_seen
 from airflow_provider_mlops.statistics.finding import SHOWN, ColumnTest, Finding, GivenTest, broken, listed, with_test
+from airflow_provider_mlops.statistics.number_comparison import compare_numbers
 from airflow_provider_mlops.statistics.seeds import derive_seed
 
 
@@ -55,7 +56,7 @@ def compare_columns(
     :param given: tests made elsewhere by rule (the column, or ``column:nulls``), instead of ours.
     :return: the distribution first, then nulls and infinities where there are any.
     """
-    if isinstance(reference, Numbers) and isinstance(current, Numbers):
+    if isinstance(reference, Numbers | BinnedNumbers) and isinstance(current, Numbers | BinnedNumbers):
         findings = _compare_numbers(name, reference, current, policy)
     elif isinstance(reference, Categories) and isinstance(current, Categories):
         findings = _compare_categories(name, reference, current, policy)
@@ -77,36 +78,41 @@ def _given(finding: Finding, given: GivenTest | None, dependent: bool) -> Findin
     return replace(finding, test=given.in_place_of(finding.test))
 
 
-def _compare_numbers(name: str, was: Numbers, now: Numbers, policy: DriftPolicy) -> list[Finding]:
-    n, m = len(was.ordered), len(now.ordered)
+def _compare_numbers(
+    name: str, was: Numbers | BinnedNumbers, now: Numbers | BinnedNumbers, policy: DriftPolicy
+) -> list[Finding]:
+    n, m = was.present, now.present
     findings = _nulls(name, (was.nulls, n), (now.nulls, m), policy) + _infinite(name, was.infinite, now.infinite)
     early = _not_compared(name, (was.nulls, n), (now.nulls, m), policy)
     if early is not None:
         return [early, *findings]
-    ks, moved = distances.ks_and_wasserstein(was.ordered, now.ordered)
-    edges = distances.quantile_edges(was.ordered)
-    old, new = distances.bin_counts(was.ordered, edges), distances.bin_counts(now.ordered, edges)
+    found = compare_numbers(was, now)
+    counts, moved = (found.old, found.new), found.moved
     effects = {
-        "ks": ks,
-        "psi": distances.psi(old, new),
-        "jensen_shannon": distances.jensen_shannon(old, new),
+        "ks": found.ks,
+        "psi": distances.psi(*counts),
+        "jensen_shannon": distances.jensen_shannon(*counts),
         "wasserstein": moved,
     }
     thresholds = _of_kind(policy.thresholds_of(name), NUMERIC_EFFECTS)
     test = ColumnTest(
-        p_value=distances.ks_p_value(ks, n, m),
+        p_value=distances.ks_p_value(found.ks, n, m),
         effect="KS distance",
         threshold=thresholds["ks"],
-        smallest=lambda alpha: distances.smallest_ks(alpha, n, m),
-        method="ks_two_sample",
+        # What bins may hide could not have been seen either.
+        smallest=lambda alpha: min(1.0, distances.smallest_ks(alpha, n, m) + found.slack),
+        method=found.method,
         bounds=lambda alpha: {
-            "ks": (effect_bounds.ks_bound(ks, n, m, alpha), thresholds["ks"]),
-            **_count_bounds(name, {"psi": (old, new), "jensen_shannon": (old, new)}, thresholds, alpha),
+            "ks": (effect_bounds.ks_bound(found.ks, n, m, alpha), thresholds["ks"]),
+            **_count_bounds(name, {"psi": counts, "jensen_shannon": counts}, thresholds, alpha),
         },
     )
     shift = "" if moved is None else f", moved by {moved:.2f} standard deviations"
-    text = f"{name}{_constant(was, now)}: KS distance {ks:.3f}, PSI {effects['psi']:.3f}{shift}"
-    return [with_test(name, text, effects, thresholds, test, {"n_reference": n, "n_current": m}), *findings]
+    text = f"{name}{found.constant}: KS distance {found.shown}, PSI {effects['psi']:.3f}{shift}"
+    numbers: dict[str, Any] = {"n_reference": n, "n_current": m}
+    if found.slack:
+        numbers["ks_at_most"] = found.ks_at_most
+    return [with_test(name, text, effects, thresholds, test, numbers), *findings]
 
 
 def _compare_categories(name: str, was: Categories, now: Categories, policy: DriftPolicy) -> list[Finding]:
@@ -217,12 +223,3 @@ def _infinite(name: str, was: int, now: int) -> list[Finding]:
 
 def _of_kind(thresholds: Mapping[str, float], effects: tuple[str, ...]) -> Mapping[str, float]:
     return {name: limit for name, limit in thresholds.items() if name in effects}
-
-
-def _constant(was: Numbers, now: Numbers) -> str:
-    before, after = was.ordered[0] == was.ordered[-1], now.ordered[0] == now.ordered[-1]
-    if before and after:
-        return f" (constant {was.ordered[0]:g}, now constant {now.ordered[0]:g})"
-    if before or after:
-        return " (was constant)" if before else f" (now constant {now.ordered[0]:g})"
-    return ""

@@ -25,6 +25,7 @@ class NumberProfile:
     """A numeric column, counted.
 
     :param bins: finite values per bin, one bin more than edges.
+    :param at_edges: how many of them equal the upper edge of their bin, the last bin apart.
     :param nulls: nulls (NaN is one).
     :param below: negative infinities.
     :param above: positive infinities.
@@ -35,6 +36,7 @@ class NumberProfile:
     """
 
     bins: IntArray
+    at_edges: IntArray
     nulls: int = 0
     below: int = 0
     above: int = 0
@@ -50,6 +52,7 @@ class NumberProfile:
         """
         return NumberProfile(
             bins=self.bins + other.bins,
+            at_edges=self.at_edges + other.at_edges,
             nulls=self.nulls + other.nulls,
             below=self.below + other.below,
             above=self.above + other.above,
@@ -64,6 +67,7 @@ class NumberProfile:
         moments = [self.moments.mean, self.moments.m2, self.moments.m3, self.moments.m4]
         return {
             "bins": self.bins.tolist(),
+            "at_edges": self.at_edges.tolist(),
             "nulls": self.nulls,
             "infinite": [self.below, self.above],
             "moments": moments if np.all(np.isfinite(moments)) else None,
@@ -77,10 +81,11 @@ class NumberProfile:
 
         :param content: JSON-safe values.
         """
-        bins, powers = np.array(content["bins"], dtype=np.int64), content["moments"] or [np.nan] * 4
+        bins, at_edges = (np.array(content[name], dtype=np.int64) for name in ("bins", "at_edges"))
+        powers = content["moments"] or [np.nan] * 4
         (below, above), (smallest, largest) = content["infinite"], content["range"]
         moments = Moments(int(bins.sum()), *powers)
-        return cls(bins, content["nulls"], below, above, moments, smallest, largest, content["absent"])
+        return cls(bins, at_edges, content["nulls"], below, above, moments, smallest, largest, content["absent"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

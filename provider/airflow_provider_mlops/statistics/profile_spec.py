@@ -2,9 +2,10 @@
 
 **Edges.** A number falls into the first bin whose upper edge is not below it: a bin holds its upper edge, and the last
 bin is open. Infinities and nulls are counted apart, in no bin. The edges are quantiles of the reference, 1,024 of them
-unless ties make fewer, among them the nine by which PSI and Jensen-Shannon are computed. With them a quantile read from
-a profile lies in the right bin, which holds a thousandth of the reference; a sketch such as KLL or a t-digest would be
-closer to a law that moved far away, but merging those depends on the order, and equal rows must give equal profiles.
+unless ties make fewer, among them the nine by which PSI and Jensen-Shannon are computed; in the tails they follow ever
+rarer values, and beyond the reference's ends they widen by powers of two. A quantile read from a profile lies in the
+right bin, which holds a thousandth of the reference; a sketch such as KLL or a t-digest would be closer to a law that
+moved far away, but merging those depends on the order, and equal rows must give equal profiles.
 
 **Categories.** The most frequent of the reference are counted one by one, the rest of what it knew as ``other``,
 anything else as ``new``.
@@ -150,8 +151,18 @@ def _numbers(column: Numbers, role: Role, grid: int) -> NumberSpec:
         return NumberSpec(role, np.empty(0), ())
     coarse = quantile_edges(finite)
     # A negative zero is the same edge, and would be another text.
-    edges = np.unique(np.concatenate([coarse, quantile_edges(finite, grid)])) + 0.0
+    edges = np.unique(np.concatenate([coarse, quantile_edges(finite, grid), *_tails(finite)])) + 0.0
     return NumberSpec(role, edges, tuple(np.searchsorted(edges, coarse).tolist()))
+
+
+def _tails(ordered: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return edges in the tails: ever rarer values of the reference to its ends, and ever wider steps beyond them."""
+    rare = (len(ordered) / 2.0 ** np.arange(10, 21)).astype(np.int64)
+    inside = ordered[np.concatenate([rare, [0], len(ordered) - 1 - rare, [len(ordered) - 1]])]
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = (ordered[len(ordered) * 3 // 4] - ordered[len(ordered) // 4]) * 2.0 ** np.arange(-4, 13)
+        beyond = np.concatenate([ordered[0] - steps, ordered[-1] + steps])
+    return inside, beyond[np.isfinite(beyond)]
 
 
 def _categories(column: Categories, role: Role) -> CategorySpec:

@@ -1,6 +1,7 @@
 """Counting values into a profile, a batch after the other: memory for a batch, whatever the rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,7 +45,9 @@ class NumberTally:
 
     def __init__(self, spec: NumberSpec) -> None:
         self._edges = spec.edges
-        self._found = NumberProfile(np.zeros(len(spec.edges) + 1, dtype=np.int64))
+        bins, at_edges = np.zeros(len(spec.edges) + 1, dtype=np.int64), np.zeros(len(spec.edges), dtype=np.int64)
+        self._nothing = NumberProfile(bins, at_edges)
+        self._found = self._nothing
 
     def add(self, values: FloatArray) -> None:
         """Count values.
@@ -60,6 +63,7 @@ class NumberTally:
         inside = np.searchsorted(finite, self._edges, side="right")
         found = NumberProfile(
             bins=np.diff(inside, prepend=0, append=len(finite)).astype(np.int64),
+            at_edges=(inside - np.searchsorted(finite, self._edges, side="left")).astype(np.int64),
             nulls=len(values) - len(present),
             below=below,
             above=len(present) - upto,
@@ -74,7 +78,7 @@ class NumberTally:
 
         :param rows: how many.
         """
-        self._found = self._found.merge(NumberProfile(np.zeros_like(self._found.bins), absent=rows))
+        self._found = self._found.merge(replace(self._nothing, absent=rows))
 
     def result(self) -> NumberProfile:
         """Return what was counted."""

@@ -152,6 +152,7 @@ def test_a_hopeless_reference_still_has_a_specification(values: list[float]) -> 
     assert isinstance(found, NumberProfile)
     assert int(found.bins.sum()) == 3
     assert len(found.bins) == (2 if values[:1] == [3.0] else 1)
+    assert len(found.at_edges) == len(found.bins) - 1
 
 
 def test_what_was_written_is_read() -> None:
