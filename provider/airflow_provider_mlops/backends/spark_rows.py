@@ -36,6 +36,15 @@ def spark_batches(frame: Any) -> Iterator[pa.RecordBatch]:
             "The Spark data frame of the source has no order: end it in .orderBy(...) with a key that no two rows "
             "share. Row order is part of a snapshot's identity."
         )
+    yield from ordered_batches(frame)
+
+
+def ordered_batches(frame: Any) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Spark data frame whose order the caller has seen to.
+
+    :param frame: the data frame.
+    :return: record batches of one schema, in row order; times with a zone are in UTC.
+    """
     pa = load("pyarrow", "parquet")
     for row in frame.mapInArrow(_serialiser(), "batch binary").toLocalIterator(prefetchPartitions=True):
         with pa.ipc.open_stream(row[0]) as stream:

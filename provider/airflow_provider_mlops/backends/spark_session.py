@@ -41,12 +41,12 @@ def read_files(session: Any, files: Sequence[Path]) -> Any:
     """
     functions, types = load("pyspark.sql.functions", EXTRA), load("pyarrow.types", "parquet")
     schema = load("pyarrow.parquet", "parquet").read_schema(files[0])
-    frame = session.read.parquet(*[_uri(file) for file in files])
+    frame = session.read.parquet(*[spark_path(file) for file in files])
     columns = []
     for field in schema:
-        column = functions.col(_quoted(field.name))
+        column = functions.col(quoted(field.name))
         if types.is_timestamp(field.type) and field.type.unit == "ns":
-            micros = functions.timestamp_micros(functions.expr(f"{_quoted(field.name)} div 1000"))
+            micros = functions.timestamp_micros(functions.expr(f"{quoted(field.name)} div 1000"))
             column = micros if field.type.tz else micros.cast("timestamp_ntz")
         elif types.is_floating(field.type):
             column = functions.when(~functions.isnan(column), column)
@@ -54,10 +54,22 @@ def read_files(session: Any, files: Sequence[Path]) -> Any:
     return frame.select(columns)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Quote the name of a column for Spark SQL.
+
+    :param name: the name.
+    """
     return f"`{name.replace('`', '``')}`"
 
 
-def _uri(file: Path) -> str:
-    """A path with ``*`` or ``{`` would be a pattern to Spark."""
-    return "".join(f"\\{sign}" if sign in "*?[]{}\\" else sign for sign in file.resolve().as_posix())
+def spark_path(file: Any) -> str:
+    """Return how Spark addresses a file; ``*`` or ``{`` in its name are no pattern.
+
+    :param file: a local path, or an ``ObjectStoragePath``; Spark reads S3 through Hadoop's ``s3a``.
+    """
+    if isinstance(file, Path):
+        address = file.resolve().as_posix()
+    else:
+        scheme, _, rest = str(file).partition("://")
+        address = f"{'s3a' if scheme == 's3' else scheme}://{rest.rpartition('@')[2] if '@' in rest else rest}"
+    return "".join(f"\\{sign}" if sign in "*?[]{}\\" else sign for sign in address)

@@ -11,7 +11,7 @@ from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.source import Source, source_hash
 from airflow_provider_mlops.hooks.snapshot_set import published_manifest
 from airflow_provider_mlops.hooks.sources.opened import open_source
-from airflow_provider_mlops.hooks.sources.reading import Reading, Where
+from airflow_provider_mlops.hooks.sources.reading import AUTO, Reading, Where
 from airflow_provider_mlops.hooks.taking import publish_snapshot
 
 _FACTS = ("query_hash", "source_code_hash", "source_files", "dvc")
@@ -45,6 +45,7 @@ def take_snapshot(
             "source_hash": hashed,
             **dict.fromkeys(_FACTS),
             **reading.facts,
+            **({} if where.engine == AUTO else {"engine": where.engine}),
             **made,
         }
         with where.storage.staging() as folder:

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
@@ -18,7 +19,7 @@ from airflow_provider_mlops.core.source import Source, parse_source
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.lineage import report_hook_lineage, snapshot_lineage
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
-from airflow_provider_mlops.hooks.sources.reading import Where
+from airflow_provider_mlops.hooks.sources.reading import AUTO, ENGINES, Where
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.take_snapshot import take_snapshot
 from airflow_provider_mlops.hooks.taking import check_still_there, was_pruned_since
@@ -43,6 +44,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         a function that takes a ``Partition`` and yields frames of one schema, in canonical row order. (templated)
     :param partition_key: partition to copy, ``2013-01`` or ``2013-01-31``; default: that of the run. (templated)
     :param time_column: timestamp column whose range the manifest states.
+    :param engine: ``auto``; ``spark``: Spark reads the source, Parquet files or a function, for the same id.
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
@@ -61,6 +63,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         source: str | Mapping[str, Any],
         partition_key: str = PARTITION_KEY,
         time_column: str | None = None,
+        engine: str = AUTO,
         storage_root: str | None = None,
         ledger_root: str | None = None,
         **kwargs: Any,
@@ -70,11 +73,14 @@ class SnapshotDatasetOperator(MLOpsOperator):
         self.source = source
         self.partition_key = partition_key
         self.time_column = time_column
+        self.engine = engine
         self.storage_root = storage_root
         self.ledger_root = ledger_root
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Take the snapshot, or find the recorded one in audit mode."""
+        if self.engine not in ENGINES:
+            raise BadInput(f"Engine {self.engine!r} is not known; it must be one of: {', '.join(ENGINES)}.")
         partition = Partition.parse(self.partition_key)
         source = parse_source(self.source)
         ledger = dataset_ledger(self.dataset, self.ledger_root)
@@ -116,6 +122,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
             ledger_root=self.ledger_root,
             time_column=self.time_column,
             log=self.log,
+            engine=self.engine,
         )
         user = getattr(context["dag_run"], "triggering_user_name", None)
         made = {"made_by": {**run.to_record(), "user": user}, "bundle": bundle_facts(context)}

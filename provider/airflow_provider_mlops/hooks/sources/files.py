@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, TransientError
 from airflow_provider_mlops.core.source import FilesSource
-from airflow_provider_mlops.hooks.sources.reading import Reading, Where
-from airflow_provider_mlops.hooks.sources.tabular import RowFile, tables_of_files
+from airflow_provider_mlops.hooks.sources.reading import SPARK, Reading, Where
+from airflow_provider_mlops.hooks.sources.tabular import RowFile, spark_tables_of_files, tables_of_files
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -48,10 +48,14 @@ def read_files(source: FilesSource, where: Where) -> Iterator[Reading]:
             "listing_hash": sha256_of(stated),
         }
     }
-    plain = source.format == "parquet" and not source.schema
+    plain = source.format == "parquet" and not source.schema and where.engine != SPARK
+    if where.engine == SPARK:
+        rows = spark_tables_of_files([glob.path(name) for name in found], source.format, source.schema, source.options)
+    else:
+        rows = tables_of_files([glob.file(name) for name in found], source.format, source.schema, source.options)
     yield Reading(
         facts=facts,
-        rows=tables_of_files([glob.file(name) for name in found], source.format, source.schema, source.options),
+        rows=rows,
         parquet=[glob.path(name) for name in found] if plain else [],
         check=lambda: _must_be_unchanged(source, found, glob.listing()),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.source import DvcSource, FilesSource, FunctionSource, Source, SqlSource
-from airflow_provider_mlops.hooks.sources.reading import Reading, Where
+from airflow_provider_mlops.hooks.sources.reading import SPARK, Reading, Where
 
 
 def open_source(source: Source, where: Where) -> AbstractContextManager[Reading]:
@@ -17,6 +18,12 @@ def open_source(source: Source, where: Where) -> AbstractContextManager[Reading]
     :raises BadInput: when the source is not what it must be.
     :raises TransientError: when it cannot be reached.
     """
+    if where.engine == SPARK and isinstance(source, SqlSource | DvcSource):
+        raise BadInput(
+            f"engine='spark' cannot read a source of kind {source.kind!r}: no JDBC driver comes with this provider, "
+            "and what DVC tracks lies on this machine. Leave engine='auto', or read it in a source function that "
+            "yields sorted Spark data frames."
+        )
     match source:
         case FunctionSource():
             from airflow_provider_mlops.hooks.sources.function import read_function

@@ -10,6 +10,9 @@ from typing import Any
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.hooks.storage import Storage
 
+AUTO, SPARK = "auto", "spark"
+ENGINES = (AUTO, SPARK)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
@@ -21,6 +24,7 @@ class Where:
     :param ledger_root: folder of the ledgers; None for the configured one.
     :param time_column: timestamp column of the rows, None when unknown.
     :param log: where progress is told.
+    :param engine: what reads files: ``auto`` or ``spark``.
     """
 
     partition: Partition
@@ -29,6 +33,7 @@ class Where:
     ledger_root: str | None
     time_column: str | None
     log: Any
+    engine: str = AUTO
 
 
 @dataclass(slots=True, kw_only=True)

@@ -75,6 +75,31 @@ def tables_of_files(
         yield from read(file.name, file.open if format == "parquet" else _unpacked(file))
 
 
+def spark_tables_of_files(
+    files: Sequence[Any], format: str, schema: Mapping[str, str], options: Mapping[str, Any]
+) -> Iterator[pa.Table]:
+    """Read files one after the other on Spark.
+
+    :param files: local paths or ``ObjectStoragePath``, in order.
+    :param format: ``parquet``; what a line of text means, one reader decides.
+    :param schema: type name by column.
+    :param options: none.
+    :return: tables of one schema.
+    :raises BadInput: for another format, or when a file is not what it must be.
+    """
+    from airflow_provider_mlops.backends.arrow_types import arrow_types
+    from airflow_provider_mlops.backends.spark_parquet import spark_tables
+
+    if format != "parquet":
+        raise BadInput(
+            f"engine='spark' reads Parquet files, not {format}: leave engine='auto', which streams them in bounded "
+            "memory, or read them in a source function that yields sorted Spark data frames."
+        )
+    if options:
+        raise BadInput(f"A source of format {format!r} takes no options; it has: {', '.join(options)}.")
+    return spark_tables(files, arrow_types(schema))
+
+
 def _unpacked(file: RowFile) -> Callable[[], BinaryIO]:
     codec = next((codec for suffix, codec in _COMPRESSIONS.items() if file.name.endswith(suffix)), None)
     if codec is None:
