@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_mlops.core.evidence import accepted_snapshots
@@ -147,3 +149,44 @@ def test_prune_erase_and_take_again(lab: Lab, bucket: Any, capsys: pytest.Captur
     with pytest.raises(Exception, match="still gives rows that were erased"):
         lab.run("snapshot", partition_key="2020-02")
     assert not any(REMOVING in key for key in keys(bucket))
+
+
+def holding(bucket: Any, value: str) -> list[str]:
+    """Every object that has a value in it."""
+    found = []
+    for item in bucket.objects.all():
+        data = item.get()["Body"].read()
+        if item.key.endswith(".parquet"):
+            held = any(value in map(str, column.to_pylist()) for column in pq.read_table(BytesIO(data)).columns)
+        else:
+            held = value.encode() in data
+        if held:
+            found.append(item.key)
+    return found
+
+
+def test_erased_is_nowhere_on_s3(make_lab: MakeLab, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in snapshots, in rows set aside, in per-row scores, in reports, in Data Docs."""
+    lab = make_lab("empty")
+    monkeypatch.setenv("AIRFLOW__MLOPS__STORAGE_ROOT", f"s3://minio@{BUCKET}/prefix")
+    monkeypatch.setenv("AIRFLOW__MLOPS__LEDGER_ROOT", str(lab.storage / "ledger"))
+    lab.accept("2020-01")
+    taken = lab.run("snapshot", partition_key="2020-02")["snapshot_id"]
+    judged = lab.run("quarantine", partition_key="2020-02", snapshot_id=taken)
+    lab.judge("2020-02")
+    aside = next(item for item in bucket.objects.all() if "/quarantine/" in item.key and item.key.endswith(".parquet"))
+    kept = next(
+        item
+        for item in bucket.objects.all()
+        if judged["snapshot_id"].removeprefix("sha256:") in item.key and item.key.endswith(".parquet")
+    )
+    subjects = [pq.read_table(BytesIO(item.get()["Body"].read())).column("row_id")[0].as_py() for item in (aside, kept)]
+    folders_before = {key.split("/")[1] for value in subjects for key in holding(bucket, value)}
+    assert {"snapshots", "quarantine", "evaluations"} <= folders_before
+
+    for value in subjects:
+        words = ["--dataset", DATASET, "--key-column", "row_id", "--key", value, "--reason", "DSR"]
+        assert run_command("snapshots", "erase", *words, "--yes") == 0
+        assert holding(bucket, value) == []
+    assert not any(judged["report_uri"].rpartition("/")[2] in key for key in keys(bucket))
+    assert run_command("snapshots", "verify", "--all") == 0

@@ -214,7 +214,7 @@ def test_missing_bucket_is_told(s3_lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     assert s3_lab.records("snapshot", "dataset/events") == []
 
 
-@pytest.mark.parametrize("format", ["csv", "parquet"])
+@pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
 def test_files_on_s3_are_a_source(
     s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource", format: str, tmp_path: Path
 ) -> None:
@@ -223,9 +223,14 @@ def test_files_on_s3_are_a_source(
 
     from airflow_provider_mlops import sources
 
+    write: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+        "csv": lambda frame, path: frame.to_csv(path, index=False),
+        "parquet": lambda frame, path: frame.to_parquet(path, index=False),
+        "jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True),
+    }
     for number in (2, 10, 1):
         frame, path = pd.DataFrame({"id": [number], "name": ["x"]}), tmp_path / f"part-{number:02}.{format}"
-        frame.to_csv(path, index=False) if format == "csv" else frame.to_parquet(path, index=False)
+        write[format](frame, path)
         bucket.put_object(Key=f"in/2020-01/{path.name}", Body=path.read_bytes())
     bucket.put_object(Key="in/2020-01/_SUCCESS", Body=b"")
     arguments = {"partition_key": "2020-01", "time_column": None}
@@ -237,7 +242,11 @@ def test_files_on_s3_are_a_source(
         "snapshot", source=sources.files(f"s3://{BUCKET}/in/*/*.{format}", format, conn_id="minio"), **arguments
     )
 
-    assert remote["snapshot_id"] == local["snapshot_id"] == named["snapshot_id"]
+    deep = s3_lab.run(
+        "snapshot", source=sources.files(f"s3://{BUCKET}/in/**/*.{format}", format, conn_id="minio"), **arguments
+    )
+
+    assert remote["snapshot_id"] == local["snapshot_id"] == named["snapshot_id"] == deep["snapshot_id"]
     assert remote["rows"] == 3
     assert s3_lab.xcoms == {}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, plain_array
+from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, logical_type, plain_array
 from airflow_provider_mlops.backends.content_digest import ColumnDigest, check_names, shown
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
@@ -35,6 +35,7 @@ class SnapshotFacts:
             raise BadInput(f"Time column {time_column!r} is not among the columns: {listed}.")
         self.rows = 0
         self._time_column = time_column
+        _check_time(schema, time_column)
         self._columns = [_ColumnFacts(field) for field in schema]
 
     def update(self, table: pa.Table | pa.RecordBatch, pool: Executor | None = None) -> None:
@@ -53,6 +54,7 @@ class SnapshotFacts:
 
         :param schema: the schema, of the same names.
         """
+        _check_time(schema, self._time_column)
         for position, field in enumerate(schema):
             old = self._columns[position]
             old.nullable |= field.nullable
@@ -79,6 +81,16 @@ class SnapshotFacts:
             if column.digest.name == self._time_column and column.extremes and column.is_ordered_number:
                 return [str(value) for value in column.stated_extremes()]
         return None
+
+
+def _check_time(schema: pa.Schema, name: str | None) -> None:
+    """Refuse a time column of text: its order is not that of times, and nothing can be cut by it."""
+    kind = None if name is None else schema.field(name).type
+    if kind is not None and logical_type(kind) in ("string", "binary"):
+        raise BadInput(
+            f"Time column {name!r} is text ({kind}): name its type in the schema of the source, "
+            f'schema={{"{name}": "timestamp[us, tz=UTC]"}}, or cast it in the query or the function.'
+        )
 
 
 class _ColumnFacts:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK = 4 << 20
+_CODE = r"^\s*[+-]?0[0-9]"
 OPTIONS = ("delimiter", "quote", "encoding", "null_values")
 
 
@@ -58,7 +59,9 @@ class CsvFiles:
         try:
             if not self._types:
                 with open_file() as file:
-                    self._types = self._inferred(name, self._reader(_Quotes(file), {}).schema)
+                    schema = self._reader(_Quotes(file), {}).schema
+                self._types = self._inferred(name, schema)
+                self._types |= self._codes(open_file)
             with open_file() as file:
                 counted = _Quotes(file)
                 reader = self._reader(counted, self._types)
@@ -88,6 +91,26 @@ class CsvFiles:
             if types.is_binary(kind) and column not in self._stated:
                 raise BadInput(f"{name}: column {column!r} is not {self._encoding} text; set options encoding.")
         return found
+
+    def _codes(self, open_file: Callable[[], BinaryIO]) -> dict[str, pa.DataType]:
+        """Find columns of numbers that are codes: a zero before other digits would be lost (007 is not 7)."""
+        pa, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
+        numbers = {
+            name: pa.string()
+            for name, kind in self._types.items()
+            if name not in self._stated and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
+        }
+        if not numbers:
+            return {}
+        with open_file() as file:
+            head = next(iter(self._reader(_Quotes(file), {**self._types, **numbers})), None)
+        if head is None:
+            return {}
+        return {
+            name: kind
+            for name, kind in numbers.items()
+            if pc.any(pc.match_substring_regex(head.column(head.schema.get_field_index(name)), _CODE)).as_py()
+        }
 
     def _reader(self, file: _Quotes, types: Mapping[str, pa.DataType], *, threads: bool = True) -> Any:
         pa, csv = load("pyarrow", "parquet"), load("pyarrow.csv", "parquet")

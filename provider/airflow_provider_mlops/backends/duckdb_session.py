@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.errors import BadInput
 
 EXTRA = "great-expectations"
 MEMORY_MIB = 1024
@@ -64,8 +65,12 @@ def session(files: Sequence[Path]) -> Iterator[Session]:
 
     :param files: the Parquet files.
     :return: context manager of the session.
+    :raises BadInput: when a path has a backslash.
     """
     library = load("duckdb", EXTRA)
+    for file in files:
+        if "\\" in str(file.resolve()):
+            raise BadInput(f"{file} has a backslash in its path, which DuckDB does not read; move the storage root.")
     with tempfile.TemporaryDirectory(prefix="mlops-duckdb-") as folder:
         links = [_link(Path(folder) / f"rows-{number:05d}.parquet", file) for number, file in enumerate(files)]
         connection = library.connect(

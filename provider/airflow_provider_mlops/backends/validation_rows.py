@@ -27,7 +27,7 @@ def parts(files: Sequence[Path], columns: Sequence[str] | None = None) -> Iterat
     :return: tables of at most 100,000 rows; of no rows at all one empty table.
     """
     pa, pq = load("pyarrow", "parquet"), load("pyarrow.parquet", "parquet")
-    schema: pa.Schema | None = None
+    schema: Any = None
     for file in files:
         with pq.ParquetFile(file) as opened:
             for batch in opened.iter_batches(batch_size=PART_ROWS, columns=columns):

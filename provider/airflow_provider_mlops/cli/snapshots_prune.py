@@ -34,6 +34,7 @@ def prune(args: Namespace) -> None:
         Pruner(name, storage, rule, registry, with_scores=args.scores)
         for name in chosen_datasets(args.dataset, args.ledger_root)
     ]
+    leftovers = storage.remove_leftovers() if args.yes else 0
     if args.yes:
         for pruner in pruners:
             finish_prunings(storage, pruner.dataset)
@@ -48,6 +49,8 @@ def prune(args: Namespace) -> None:
         return
     for facts in shown:
         _say(facts, done=args.yes)
+    if leftovers:
+        say(f"Removed {count(leftovers, 'folder')} that killed tasks had left.")
 
 
 def _registry(args: Namespace) -> "MlflowHook | None":

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.hooks.leftovers import remove_stale, remove_temporary
 from airflow_provider_mlops.hooks.storage_remote import MARKER, download_folder, upload_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 STAGING = ".staging"
-STALE_SECONDS = 24 * 3600
 
 __all__ = ["MARKER", "Storage"]
 
@@ -106,6 +105,14 @@ class Storage:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def remove_leftovers(self) -> int:
+        """Remove what killed tasks left in staging and in this machine's temporary folder more than a day ago.
+
+        :return: how many folders were removed.
+        """
+        staged = remove_stale(Path(self.root) / STAGING) if self.is_local else 0
+        return staged + remove_temporary()
+
     def publish(self, staged: Path, relative: str) -> str:
         """Make a staged folder readable under its final name, in one step; the first one wins.
 
@@ -163,7 +170,7 @@ class Storage:
             return Path(tempfile.mkdtemp(prefix="mlops-"))
         home = Path(self.root) / STAGING
         home.mkdir(parents=True, exist_ok=True)
-        _remove_stale(home)
+        remove_stale(home)
         folder = home / uuid.uuid4().hex
         folder.mkdir()
         return folder
@@ -199,16 +206,6 @@ def _checked(relative: str) -> str:
     if any(part in ("", ".", "..") or part.startswith(".") for part in parts):
         raise BadInput(f"{relative!r} is not a plain path below the storage root.")
     return relative
-
-
-def _remove_stale(home: Path) -> None:
-    for folder in home.iterdir():
-        try:
-            stale = time.time() - folder.stat().st_mtime > STALE_SECONDS
-        except FileNotFoundError:  # its task removed it meanwhile
-            continue
-        if stale:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fsync(path: Path) -> None:

@@ -99,6 +99,8 @@ class EraseRowsOperator(MLOpsOperator):
         records = eraser.erase()
         items = [item for record in records for item in record.body["snapshots"]]
         rows = sum(item["rows_erased"] for item in items)
+        if not records:
+            self.log.info("Nothing of dataset %s holds a row of these keys; nothing was erased.", self.dataset)
         self.log.info("Erased %s rows from %d snapshots of %s.", f"{rows:,}", len(items), self.dataset)
         return {
             "dataset": self.dataset,

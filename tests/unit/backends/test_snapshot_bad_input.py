@@ -334,3 +334,12 @@ def test_facts_cannot_hide_what_is_measured(folder: Path) -> None:
     """The caller's facts are kept beside the measured ones, never over them."""
     with pytest.raises(BadInput, match="Facts of a snapshot cannot be named rows, snapshot_id"):
         write_snapshot([pa.table({"x": [1]})], folder, {"rows": 5, "snapshot_id": "sha256:0"})
+
+
+def test_time_column_of_text(rows: Path, folder: Path) -> None:
+    """Text has another order than times: it is refused when the snapshot is taken, with the way out."""
+    with pytest.raises(BadInput, match=r"Time column 't' is text \(.*\): name its type in the schema"):
+        write_snapshot_files([rows], folder, {}, "t")
+    frames = [pa.table({"t": pa.nulls(2)}), pa.table({"t": ["2020-01-01"]})]
+    with pytest.raises(BadInput, match="Time column 't' is text"):
+        write_snapshot(frames, folder, {}, "t")

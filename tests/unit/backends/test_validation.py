@@ -289,3 +289,17 @@ def test_rows_cannot_be_set_aside_by_a_missing_column(tmp_path: Path) -> None:
     """What cannot be judged sets nothing aside in silence."""
     with pytest.raises(BadInput, match="could not be judged: There is no column 'z'"):
         list(split_rows(written(tmp_path, TABLE), suite(("expect_column_values_to_be_null", {"column": "z"})), [0]))
+
+
+@pytest.mark.parametrize("name", ["a[1]*?", "it's", "é {x}"])
+def test_paths_are_no_patterns(tmp_path: Path, name: str) -> None:
+    """Signs that mean something to SQL or to a glob are signs of a path."""
+    (tmp_path / name).mkdir()
+    assert judge(written(tmp_path / name, TABLE), suite(UNIQUE), seed="s")[0].holds is False
+
+
+def test_path_with_a_backslash(tmp_path: Path) -> None:
+    """DuckDB takes it for a separator: the error says so."""
+    (tmp_path / "a\\b").mkdir()
+    with pytest.raises(BadInput, match=r"has a backslash in its path, .*move the storage root"):
+        judge(written(tmp_path / "a\\b", TABLE), suite(UNIQUE), seed="s")

@@ -1,12 +1,14 @@
 """The storage of rows on a local folder."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
-from airflow_provider_mlops.hooks.storage import MARKER, STAGING, STALE_SECONDS, Storage
+from airflow_provider_mlops.hooks.leftovers import STALE_SECONDS
+from airflow_provider_mlops.hooks.storage import MARKER, STAGING, Storage
 
 
 @pytest.fixture
@@ -65,13 +67,33 @@ def test_staging_is_removed(storage: Storage) -> None:
 def test_leftovers_of_killed_tasks_are_removed(storage: Storage) -> None:
     """Staging folders of a day ago go, those of tasks that still run stay."""
     home = Path(storage.root) / STAGING
-    for name, age in (("old", STALE_SECONDS + 60), ("new", 60)):
-        (home / name).mkdir(parents=True)
-        moment = (home / name).stat().st_mtime - age
-        os.utime(home / name, (moment, moment))
+    for name, age in (("old", STALE_SECONDS + 60), ("new", 60), ("long", STALE_SECONDS + 60)):
+        leave(home / name, age)
+    (home / "long" / "part").write_text("its task writes for a day and more")
     with storage.staging():
         pass
-    assert [path.name for path in home.iterdir()] == ["new"]
+    assert sorted(path.name for path in home.iterdir()) == ["long", "new"]
+
+
+def test_leftovers_are_removed_on_demand(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in the temporary folder of the machine, where nothing but ours is touched."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    leave(Path(storage.root) / STAGING / "old", STALE_SECONDS + 60)
+    for name in ("mlops-old", "others-old"):
+        leave(tmp_path / "temporary" / name, STALE_SECONDS + 60)
+    leave(tmp_path / "temporary" / "mlops-new", 60)
+    assert storage.remove_leftovers() == 2
+    assert storage.remove_leftovers() == 0
+    assert sorted(path.name for path in (tmp_path / "temporary").iterdir()) == ["mlops-new", "others-old"]
+
+
+def leave(folder: Path, age: float) -> None:
+    """Leave a folder with a file that nobody wrote to for so many seconds."""
+    folder.mkdir(parents=True)
+    (folder / "part").write_text("1 2 3")
+    moment = folder.stat().st_mtime - age
+    for path in (folder / "part", folder):
+        os.utime(path, (moment, moment))
 
 
 @pytest.mark.parametrize("relative", ["../x", "a/../b", "/a", "a//b", "", ".", "a/.hidden", "a/"])

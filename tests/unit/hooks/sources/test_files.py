@@ -267,3 +267,36 @@ def test_a_file_that_vanishes_before_its_turn(tmp_path: Path) -> None:
         (tmp_path / "b.csv").unlink()
         with pytest.raises(TransientError, match=r"b\.csv was removed while"):
             list(reading.rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["007", "12"], ["007", "12"]),
+        (["1", "2", "00"], ["1", "2", "00"]),
+        (["-01.5", "2"], ["-01.5", "2"]),
+        (['"0123"', ""], ["0123", ""]),
+        (["0", "0.5", "-0.25"], [0.0, 0.5, -0.25]),
+        (["0", "10", ""], [0, 10, None]),
+    ],
+)
+def test_codes_keep_their_zeros(values: list[str], found: list[Any], tmp_path: Path) -> None:
+    """Digits that begin with a zero are text in a CSV; a plain zero, or one before a point, is a number."""
+    write(tmp_path, a__csv="code,x\n" + "".join(f"{value},1\n" for value in values))
+    table = read(sources.files("*.csv", "csv"), tmp_path)
+    assert table["code"].to_pylist() == found
+    assert table.schema.field("x").type == pa.int64()
+
+
+def test_codes_are_numbers_where_the_schema_says_so(tmp_path: Path) -> None:
+    """What a source states is not guessed at; a file after the first one has the first one's types."""
+    write(tmp_path, a__csv="code\n007\n", b__csv="code\n12\n")
+    assert read(sources.files("*.csv", "csv", schema={"code": "int64"}), tmp_path)["code"].to_pylist() == [7, 12]
+    assert read(sources.files("*.csv", "csv"), tmp_path)["code"].to_pylist() == ["007", "12"]
+
+
+def test_header_only(tmp_path: Path) -> None:
+    """A file with nothing but a header has no types to infer, or no rows."""
+    write(tmp_path, a__csv="code\n")
+    with pytest.raises(BadInput, match="has no value in its first"):
+        read(sources.files("*.csv", "csv"), tmp_path)
