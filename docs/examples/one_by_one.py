@@ -34,6 +34,7 @@ from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
 from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
+from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
 from airflow_provider_mlops.sensors.mlflow import ModelAliasSensor, ModelVersionSensor
 from include.flights import spec
 
@@ -175,6 +176,9 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         outlets=[assets.predictions_alias("flight_delays")],
     )
     # [END example_score]
+    # [START example_wait_labels]
+    due = LabelsMatureSensor(task_id="labels_due", maturity=timedelta(days=1), deferrable=True)
+    # [END example_wait_labels]
     # [START example_join_labels]
     labels = JoinLabelsOperator(
         task_id="join_labels",
@@ -224,7 +228,7 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         policy="include/flights/retrain.yaml",
     )
     # [END example_decide]
-    data >> score >> labels >> [drift, performance] >> decide
+    data >> score >> due >> labels >> [drift, performance] >> decide
     drift >> claim
 
 with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):

@@ -61,8 +61,10 @@ def log_scores(
         "log_id": log_id,
         "arm": "champion",
         "part_rows": part_rows,
+        "row_id_column": "row_id",
+        "entity_column": None,
     }
-    manifest = _publish(storage, path, table, schema, facts, part_rows)
+    manifest = _publish(storage, path, table, schema, {"kind": "predictions", **facts}, part_rows)
     failed = sum(score is None for score in scores)
     counts = {"rows": len(scores), "scored": len(scores) - failed, "failed": failed}
     whole = {**facts, **counts, "files": manifest["files"], "manifest_sha256": manifest["manifest_sha256"], **body}
@@ -88,7 +90,14 @@ def log_labels(
     labels_id = prediction_log.log_id({"labels": list(labels), "of": predictions.body["log_id"], "key": key})
     body = predictions.body
     path = prediction_log.labels_path(model, body["partition_key"], labels_id)
-    manifest = _publish(storage, path, table, schema, {"dataset": body["dataset"]}, 2)
+    manifest = _publish(
+        storage,
+        path,
+        table,
+        schema,
+        {"kind": "labels", **{name: body[name] for name in ("dataset", "snapshot_id", "row_id_column")}},
+        2,
+    )
     known = sum(label is not None for label in labels)
     return model_ledger(model, storage.ledger_root).append(
         kind="labels",

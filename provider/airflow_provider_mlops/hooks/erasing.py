@@ -27,13 +27,16 @@ from airflow_provider_mlops.hooks.erasing_lock import one_at_a_time
 from airflow_provider_mlops.hooks.erasing_search import Found, Search
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.prediction_rows import PredictionRows
 from airflow_provider_mlops.hooks.pruning import finish_prunings
 from airflow_provider_mlops.hooks.removal import remove
-from airflow_provider_mlops.hooks.row_holders import holders
+from airflow_provider_mlops.hooks.row_holders import holders, register_holder
 from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS, path_of
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 MOST_ATTEMPTS = 8
+
+register_holder(PredictionRows())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,8 @@ class Search:
         :raises EvidenceBroken: when a snapshot was changed: it must be restored or pruned first.
         """
         own = {self.subject.column: set(self.subject.keys)}
-        row_ids: dict[str, set[str]] = {name: own.get(name, set()) for name in self._row_id_columns()}
+        named = {name for holder in holders for name in holder.row_id_columns(self.storage, self.dataset)}
+        row_ids: dict[str, set[str]] = {name: own.get(name, set()) for name in self._row_id_columns() | named}
         found = Found(Rows(self.dataset, self.subject, {}))
         columns: set[str] = set()
         for folder in ROW_FOLDERS:

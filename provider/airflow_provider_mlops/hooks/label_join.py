@@ -96,7 +96,8 @@ def join_labels(plan: LabelPlan, where: Where, previous: Record | None, *, store
         named = {"partition_key": body["partition_key"], "predictions_record": plan.predictions.hash}
         manifest: Mapping[str, Any] = {"files": [], "manifest_sha256": None}
         if store:
-            facts = {"kind": LABELS, **named, "dataset": body["dataset"], "labels_id": labels_id}
+            rows_of = {name: body.get(name) for name in ("dataset", "snapshot_id", "row_id_column", "part_rows")}
+            facts = {"kind": LABELS, **named, **rows_of, "labels_id": labels_id}
             write_log_manifest(folder, facts, files)
             path = labels_path(model_of(plan.predictions), body["partition_key"], labels_id)
             where.storage.publish(folder, path)

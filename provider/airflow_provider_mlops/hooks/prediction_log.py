@@ -106,6 +106,19 @@ def find_labelled(
     return [Labelled(log, newest.get(log.hash)) for log in logs]
 
 
+def matured_labels(records: Sequence[Record]) -> dict[str, str]:
+    """Find the partitions whose newest labels are matured.
+
+    :param records: records of the model's ledger, oldest first.
+    :return: hash of the record of the labels by partition key.
+    """
+    return {
+        one.predictions.body["partition_key"]: one.labels.hash
+        for one in find_labelled(records)
+        if one.labels is not None and one.matured
+    }
+
+
 def read_predictions(
     storage: Storage, found: Sequence[Record], columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:

@@ -178,13 +178,26 @@ def _check(relative: str) -> None:
         raise BadInput(f"{relative!r} is not a plain path below the storage root.")
 
 
+def files_below(storage: Storage, relative: str) -> list[str]:
+    """List every file below a folder, published or not.
+
+    :param storage: where to look.
+    :param relative: path below the root.
+    :return: their paths below the root, sorted.
+    """
+    _check(relative)
+    if storage.is_local:
+        root = Path(storage.root)
+        return sorted(path.relative_to(root).as_posix() for path in (root / relative).rglob("*") if path.is_file())
+    top = _remote(storage, relative)
+    below = (path.removeprefix(top.path).strip("/") for path in _objects(top))
+    return sorted(f"{relative}/{path}" for path in below)
+
+
 def has_files(storage: Storage, relative: str) -> bool:
     """Whether there is any file below a folder, published or not.
 
     :param storage: where to look.
     :param relative: path below the root.
     """
-    _check(relative)
-    if storage.is_local:
-        return any(path.is_file() for path in Path(storage.root, relative).rglob("*"))
-    return bool(_objects(_remote(storage, relative)))
+    return bool(files_below(storage, relative))

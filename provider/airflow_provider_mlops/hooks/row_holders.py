@@ -40,6 +40,9 @@ class RowHolder(Protocol):
     folder: str
     """First part of its paths below the storage root, e.g. ``predictions``."""
 
+    def row_id_columns(self, storage: Storage, dataset: str) -> set[str]:
+        """Name the columns of the dataset whose values name rows here; those of the subject's rows come with `Rows`."""
+
     def find(self, storage: Storage, rows: Rows) -> Sequence[Mapping[str, Any]]:
         """Name what holds such rows, each with ``rows_erased``."""
 

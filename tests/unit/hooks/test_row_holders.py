@@ -16,6 +16,10 @@ class Holder:
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
+    def row_id_columns(self, storage: Storage, dataset: str) -> set[str]:
+        """Name no row."""
+        return set()
+
     def find(self, storage: Storage, rows: row_holders.Rows) -> list[dict[str, Any]]:
         """Find nothing."""
         return []
