@@ -61,7 +61,8 @@ def test_a_version_that_keeps_its_level_passes(lab: Lab) -> None:
     assert lab.events == []
     assert record.body["partitions"]["mature"] == KEYS[:-1]
     assert record.body["partitions"]["waiting"] == [LAST]
-    assert record.body["rows"] == {"served": 3_200, "failed": 0, "mature": 3_000, "labelled": 3_000, "unlabelled": 0}
+    rows = {"served": 3_200, "failed": 0, "mature": 3_000, "labelled": 3_000, "unlabelled": 0}
+    assert record.body["rows"] == {**rows, "censored": 0, "missing": 0}
     estimated = record.body["estimated"]
     assert estimated["assumes"] == "assumes no concept drift"
     assert set(estimated["partitions"]) == {LAST}
@@ -318,3 +319,28 @@ def test_a_changed_log_is_broken_evidence(lab: Lab) -> None:
     with pytest.raises(AirflowFailException):
         watch(lab)
     assert lab.records("performance") == []
+
+
+def test_scored_and_labelled_by_their_operators(lab: Lab) -> None:
+    """What the operators log of an accepted month is what is watched."""
+    lab.run("score", partition_key="2020-03")
+    lab.run("labels", partition_key="2020-03")
+    record = watch(lab, partition_key="2020-03", window=1)
+
+    assert record.body["rows"]["labelled"] > 600
+    assert record.body["rows"]["unlabelled"] == record.body["rows"]["censored"] + record.body["rows"]["missing"]
+    assert set(rules_of(record).values()) <= {"PASS", "INCONCLUSIVE"}
+    assert rules_of(record)["roc_auc_max_drop"] == "PASS"
+
+
+def test_two_features_have_no_ranking(make_lab: MakeLab) -> None:
+    """Importances of live rows are measured on the served model; a rank correlation needs three of them."""
+    lab = make_lab("registered")
+    evaluated = lab.run("evaluate", manifest_hash=lab.facts["train"]["manifest_hash"], explain="permutation")
+    lab.run("promote", gate_record=lab.run("gate", evaluation_id=evaluated["evaluation_id"])["record"])
+    for key in ("2020-01", "2020-03"):
+        serve_real_rows(lab, key)
+    policy = write_policy(lab, "importance: {min_correlation: 0.5, top: 1}\n")
+    record = watch(lab, partition_key="2020-03", policy=policy)
+
+    assert "2 features were measured both times; at least 3" in reason_of(record, "importance_ranking")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,11 +94,17 @@ class LiveCase:
             "mature": len(labelled),
             "labelled": int((scored & known).sum()),
             "unlabelled": int((scored & ~known).sum()),
+            **{name: _told(mature, name) for name in ("censored", "missing")},
         }
         now = _now(served, labelled, scored & known, counts, contender)
         who = f"version {window.version}"
         case = Case(policy=policy, task=contender.task, who=who, now=now, then=_then(served), seed=served.seed)
         return cls(served=served, rows=rows, labelled=labelled, usable=scored & known, counts=counts, case=case)
+
+
+def _told(mature: Sequence[Labelled], name: str) -> int:
+    """Add up what the joins said about rows without a label; zero where they said nothing."""
+    return sum(int(one.labels.body.get(name) or 0) for one in mature if one.labels is not None)
 
 
 def _now(served: Served, labelled: LiveRows, usable: Any, counts: Mapping[str, int], contender: Contender) -> Side:

@@ -172,16 +172,16 @@ def _judge(
 ) -> RuleResult:
     rule = f"estimated_{limits.metric}_{what}"
     subject = f"The estimate of {limits.metric} of {case.who} ({CAVEAT})"
-    numbers = {"metric": limits.metric, "limit": value, "assumes": CAVEAT}
+    numbers: dict[str, Any] = {"metric": limits.metric, "limit": value, "assumes": CAVEAT}
     higher = checked_metric(limits.metric, case.task).higher_is_better
     try:
         found = estimator.estimate(scores, limits, threshold_at(case, limits))
-        judged = found
         if what == "max_drop":
             metric = checked_metric(limits.metric, case.task)
             then = case.then.measure(metric, limits, case.seed_of(limits.metric, "then"), estimator.level, 2_000)
-            judged = change(found, then)
-            outcome = decide_non_inferior(judged, value, higher_is_better=higher)
+            moved = change(found, then)
+            numbers |= {"promotion": then.value, "change": moved.to_dict()}
+            outcome = decide_non_inferior(moved, value, higher_is_better=higher)
         else:
             outcome = (decide_minimum if what == "minimum" else decide_maximum)(found, value)
         outside = estimator.held_out.outside(scores)
@@ -192,11 +192,11 @@ def _judge(
     if outside > MAX_OUTSIDE:
         problem = problem or f"{outside:.1%} of the scores are beyond those of the held-out rows"
     if outcome is Outcome.FAIL and not problem:
-        return result(rule, ESTIMATED, Outcome.FAIL, f"{text}: it breaks the {what} {value:g}.", judged, **numbers)
+        return result(rule, ESTIMATED, Outcome.FAIL, f"{text}: it breaks the {what} {value:g}.", found, **numbers)
     if problem:
         reason = f"{text}; it is not to be believed: {problem}."
     elif outcome is Outcome.PASS:
         reason = f"{text}: nothing speaks against the {what} {value:g}, but only labels prove it."
     else:
         reason = f"{text}: on both sides of the {what} {value:g}."
-    return result(rule, ESTIMATED, Outcome.INCONCLUSIVE, reason, judged, **numbers)
+    return result(rule, ESTIMATED, Outcome.INCONCLUSIVE, reason, found, **numbers)

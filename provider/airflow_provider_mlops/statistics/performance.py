@@ -211,8 +211,9 @@ def _drop(case: Case, limits: MetricLimits, rule: str, kind: str, margin: float,
     except NotMeasurable as error:
         return unanswered(rule, kind, f"The change of {subject}", error, metric=limits.metric, limit=limit)
     start = f"{subject} is {now.value:.4g}, at promotion it was {then.value:.4g}"
-    numbers = {"metric": limits.metric, "limit": limit, "alpha": alpha, "now": now.value, "promotion": then.value}
-    return result(rule, kind, outcome, shift_text(outcome, start, found, margin, what), found, **numbers)
+    numbers = {"metric": limits.metric, "limit": limit, "alpha": alpha, "promotion": then.value}
+    reason = shift_text(outcome, start, found, margin, what)
+    return result(rule, kind, outcome, reason, now, change=found.to_dict(), **numbers)
 
 
 def _calibration(case: Case) -> Iterator[RuleResult]:
@@ -247,5 +248,6 @@ def _line(case: Case, part: str, limit: float) -> RuleResult:
     except NotMeasurable as error:
         return unanswered(rule, CALIBRATION, what, error, limit=limit)
     start = f"{what} is {now.value:.3f}, at promotion it was {then.value:.3f}"
-    numbers = {"limit": limit, "alpha": alpha, "now": now.value, "promotion": then.value}
-    return result(rule, CALIBRATION, outcome, shift_text(outcome, start, found, limit, "shift"), found, **numbers)
+    reason = shift_text(outcome, start, found, limit, "shift")
+    numbers = {"limit": limit, "alpha": alpha, "promotion": then.value, "change": found.to_dict()}
+    return result(rule, CALIBRATION, outcome, reason, now, **numbers)
