@@ -38,6 +38,40 @@ def univariate_p_values(columns: Iterable[ColumnPair]) -> dict[str, float]:
     return found
 
 
+def tabular_p_values(columns: Iterable[ColumnPair]) -> dict[str, float]:
+    """Compute the unadjusted p-values of all features by one ``TabularDrift``.
+
+    It holds rows, not columns: features with nulls are tested one by one, like those that only one side has enough of.
+
+    :param columns: name, reference column, current column, of the features to test.
+    :return: p-value by feature, as `univariate_p_values`.
+    :raises MissingBackend: when alibi-detect is not installed.
+    :raises BadInput: when it answers with something that is not a probability.
+    """
+    numpy, detectors = load("numpy", "parquet"), load("alibi_detect.cd", "alibi")
+    pairs = list(columns)
+    sizes = [max((side.rows for _, *sides in pairs if (side := sides[i]) is not None), default=0) for i in (0, 1)]
+    together: dict[str, tuple[Any, Any, list[int] | None]] = {}
+    for name, reference, current in pairs:
+        if reference is None or current is None or reference.kind != current.kind:
+            continue
+        before, now = _values(reference), _values(current)
+        if [len(before), len(now)] != sizes or min(sizes) < MIN_VALUES:
+            continue
+        codes = None
+        if reference.kind == "categorical":
+            before, now, codes = _coded(before, now)
+        together[name] = (before, now, codes)
+    found = univariate_p_values(pair for pair in pairs if pair[0] not in together)
+    if not together:
+        return found
+    was, new = (numpy.column_stack([item[side] for item in together.values()]) for side in (0, 1))
+    kinds = {place: item[2] for place, item in enumerate(together.values()) if item[2] is not None}
+    detector = detectors.TabularDrift(was, categories_per_feature=kinds or None)
+    answer = detector.predict(new, drift_type="feature")["data"]["p_val"]
+    return found | {name: _checked(float(value), name) for name, value in zip(together, answer, strict=True)}
+
+
 def _p_value(detectors: Any, before: Any, now: Any, *, categorical: bool, name: str) -> float:
     if categorical:
         before, now, codes = _coded(before, now)
@@ -45,6 +79,10 @@ def _p_value(detectors: Any, before: Any, now: Any, *, categorical: bool, name: 
     else:
         detector = detectors.KSDrift(before.reshape(-1, 1))
     p_value = float(detector.predict(now.reshape(-1, 1), drift_type="feature")["data"]["p_val"][0])
+    return _checked(p_value, name)
+
+
+def _checked(p_value: float, name: str) -> float:
     if not 0.0 <= p_value <= 1.0:
         raise BadInput(f"alibi-detect answered {p_value} as the p-value of {name!r}; use backend='native'.")
     return p_value

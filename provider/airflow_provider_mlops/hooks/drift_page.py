@@ -14,6 +14,7 @@ from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.drift_brief import brief_of
 from airflow_provider_mlops.core.errors import MissingBackend
+from airflow_provider_mlops.hooks.drift_opinion import opinion_on, write_evidently
 from airflow_provider_mlops.hooks.drift_report import Asked, Gathered, gather
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
@@ -71,10 +72,11 @@ def publish(
     )
     try:
         found = gather(asked)
+        found.content["opinion"] = opinion_on(asked)
         digest = sha256_of(found.content)
         path = f"{FOLDER}/{model}/{digest.removeprefix(PREFIX)}"
         if not storage.exists(path):
-            _write(storage, path, found, log)
+            _write(asked, path, found, log)
     except Exception as err:  # noqa: BLE001 - a report explains a verdict; it must not prevent one
         log.warning("The verdict has no report: %s: %s", type(err).__name__, err)
         return None
@@ -94,8 +96,8 @@ def report_url(model: str, body: Mapping[str, Any]) -> str:
     return f"{base}/{FOLDER}/{model}/{report['hash'].removeprefix(PREFIX)}/{PAGE}"
 
 
-def _write(storage: Storage, path: str, found: Gathered, log: Any) -> None:
-    with storage.staging() as folder:
+def _write(asked: Asked, path: str, found: Gathered, log: Any) -> None:
+    with asked.storage.staging() as folder:
         text = canonical_json(found.content).encode() + b"\n"
         (folder / REPORT).write_bytes(text)
         try:
@@ -106,10 +108,10 @@ def _write(storage: Storage, path: str, found: Gathered, log: Any) -> None:
         page.save(folder / PAGE)
         for figure in folder.glob("*.png"):  # their bytes stand in the page
             figure.unlink()
-        names = (REPORT, PAGE)
+        names = [REPORT, PAGE, *((other,) if (other := write_evidently(asked, folder)) else ())]
         files = [{"name": name, "sha256": sha256_bytes((folder / name).read_bytes())} for name in names]
         (folder / MARKER).write_text(canonical_json({"schema": 1, "kind": "drift_report", "files": files}) + "\n")
-        storage.publish(folder, path)
+        asked.storage.publish(folder, path)
 
 
 def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
@@ -127,6 +129,7 @@ def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
         page.table(Table(heads, rows).filled())
         if content["more_features"]:
             page.text(f"And {content['more_features']} more features, which moved less.", kind="note")
+    _add_opinion(page, content)
     _add_upstream(page, content)
     page.heading("History")
     page.text(
@@ -179,6 +182,18 @@ def _add_columns(page: Page, folder: Path, found: Gathered) -> None:
             for item in feature["slices"]
         ]
         page.table(Table(("Where it moved", "Rows before", "Rows now", "Effect / threshold", "How"), parts))
+
+
+def _add_opinion(page: Page, content: Mapping[str, Any]) -> None:
+    if (opinion := content["opinion"]) is None:
+        return
+    page.heading("A second opinion, which decides nothing")
+    said = "drift" if opinion["drift"] else "no drift"
+    rows = (opinion["rows"][0], opinion["rows"][1])
+    page.text(f"{opinion['backend']} says {said}: {opinion['method']}, on {rows[0]:,} rows against {rows[1]:,}.")
+    facts = [("p-value", opinion["p_value"]), ("Statistic", opinion["distance"])]
+    facts += [(name.replace("_", " "), str(value)) for name, value in opinion["details"].items()]
+    page.table(Table(("", ""), [fact for fact in facts if fact[1] is not None]))
 
 
 def _add_upstream(page: Page, content: Mapping[str, Any]) -> None:

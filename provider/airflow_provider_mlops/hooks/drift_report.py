@@ -121,16 +121,16 @@ class _Reading:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.policy = DriftPolicy.from_mapping(asked.body["policy_content"])
-        self.cut = _training_cut(asked)
+        self.dataset, self.snapshots, self.cut = reference_of(asked)
         self.reference: dict[str, Summary] = {}
 
     def pairs(self, names: Sequence[str]) -> dict[str, Pair]:
         """Return reference and current of each column that both sides have."""
         found = {}
         limits = {"time_column": self.cut.time_column, "until": self.cut.until} if self.cut else {}
-        storage, dataset = self.asked.storage, self._reference_dataset
+        storage = self.asked.storage
         with (
-            open_columns(storage, dataset, self._reference_snapshots, **limits) as reference,
+            open_columns(storage, self.dataset, self.snapshots, **limits) as reference,
             open_columns(storage, self.asked.dataset, self.asked.current) as current,
         ):
             for name, was, now in SnapshotPairs(reference, current, names):
@@ -169,7 +169,7 @@ class _Reading:
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         for column in self._slice_columns():
             wanted = [*(name for name in names if name != column), column]
-            was = read_some(self.asked.storage, self._reference_dataset, self._reference_snapshots, wanted, self.cut)
+            was = read_some(self.asked.storage, self.dataset, self.snapshots, wanted, self.cut)
             now = read_some(self.asked.storage, self.asked.dataset, self.asked.current, wanted)
             parts = was.sample(column), now.sample(column)
             if parts[0] is None or parts[1] is None:
@@ -188,13 +188,15 @@ class _Reading:
         there = types_of(self.asked.storage, self.asked.dataset, self.asked.current[-1]["snapshot_id"])
         return [name for name in declared if isinstance(name, str) and name in there][:_SLICE_COLUMNS]
 
-    @property
-    def _reference_snapshots(self) -> list[dict[str, str]]:
-        return [{"snapshot_id": item} for item in self.asked.body["reference_snapshot_ids"]]
 
-    @property
-    def _reference_dataset(self) -> str:
-        return str(self.asked.body.get("reference_dataset") or self.asked.dataset)
+def reference_of(asked: Asked) -> tuple[str, list[dict[str, str]], Cut | None]:
+    """Return what a verdict compared with.
+
+    :param asked: the verdict.
+    :return: the dataset, its snapshots, and how they were cut by time.
+    """
+    dataset = str(asked.body.get("reference_dataset") or asked.dataset)
+    return dataset, [{"snapshot_id": item} for item in asked.body["reference_snapshot_ids"]], _training_cut(asked)
 
 
 def _training_cut(asked: Asked) -> Cut | None:

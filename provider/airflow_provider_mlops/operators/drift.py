@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import assets
+from airflow_provider_mlops.backends import drift_backends
 from airflow_provider_mlops.core.drift_brief import cause_lines
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.hooks.drift_plan import DriftPlan
 
-BACKENDS = ("native", "alibi")
-
 
 class DetectDriftOperator(MLOpsOperator):
     """Judge whether partitions have drifted from the reference of the champion that served them.
@@ -49,9 +48,10 @@ class DetectDriftOperator(MLOpsOperator):
     :param window: number of partitions that end there and are judged together.
     :param reference_dataset: of ``skew``, the dataset of the training data, where it is not the one that the champion
         was trained on. (templated)
-    :param backend: who computes the p-values: ``native``, or ``alibi`` for alibi-detect's KS and chi-squared
-        tests (an extra whose licence, BSL 1.1, allows no production use without a contract). The decision is ours
-        with both.
+    :param backend: ``native``; ``alibi`` or ``alibi_tabular``, whose p-values are taken; ``alibi_mmd``, ``alibi_lsdd``,
+        ``alibi_classifier`` or ``alibi_online``, whose opinion on all features stands beside the verdict; ``evidently``
+        for its page. The decision is ours with each. alibi-detect is an extra whose licence, BSL 1.1, allows no
+        production use without a contract.
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
@@ -126,8 +126,9 @@ class DetectDriftOperator(MLOpsOperator):
         return self._report(context, run, record)
 
     def _kind(self) -> DriftKind:
-        if self.backend not in BACKENDS:
-            raise BadInput(f"backend={self.backend!r} must be one of: {', '.join(BACKENDS)}.")
+        drift_backends.backend_named(self.backend)
+        if notice := drift_backends.notice_of(self.backend):
+            self.log.warning("%s", notice)
         try:
             kind = DriftKind(self.kind)
         except ValueError:
@@ -153,17 +154,12 @@ class DetectDriftOperator(MLOpsOperator):
     def _judge(self, plan: DriftPlan, policy: DriftPolicy, mutes: Sequence[Mute]) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.drift_check import judge_drift
 
-        p_values: Callable[[Any], Mapping[str, float]] | None = None
-        if self.backend == "alibi":
-            from airflow_provider_mlops.backends.alibi_detect import univariate_p_values
-
-            p_values = univariate_p_values
-
         def muted(feature: str, rule: str) -> str | None:
             kind = plan.question.kind.value
             held = (mute for mute in mutes if mute.covers(feature=feature, rule=rule, drift_kind=kind))
             return next((mute.words() for mute in held), None)
 
+        p_values = drift_backends.per_feature(self.backend)
         verdict = judge_drift(Storage(self.storage_root, self.ledger_root), plan, muted=muted, p_values=p_values)
         return {
             **plan.body(),
