@@ -76,6 +76,34 @@ def reports_url() -> str:
     return value
 
 
+def prometheus_textfile_dir() -> str:
+    """Return the folder of the node exporter's text files, empty where gauges are not written.
+
+    Option ``[mlops] prometheus_textfile_dir``.
+
+    :return: an absolute local folder, or an empty text.
+    :raises BadInput: when the option is no absolute local folder.
+    """
+    value = _checked(_option("prometheus_textfile_dir"), f"[{SECTION}] prometheus_textfile_dir")
+    if "://" in value:
+        raise BadInput(f"[{SECTION}] prometheus_textfile_dir is {value!r}; it must be a folder of this machine.")
+    return value
+
+
+def prometheus_pushgateway() -> str:
+    """Return the connection of the Pushgateway, empty where nothing is pushed.
+
+    Option ``[mlops] prometheus_pushgateway``.
+
+    :return: id of an HTTP connection, or an empty text.
+    :raises BadInput: when the option is an address and not a connection.
+    """
+    value = _option("prometheus_pushgateway")
+    if "://" in value:
+        raise BadInput(f"[{SECTION}] prometheus_pushgateway must be the id of an HTTP connection, not an address.")
+    return value
+
+
 def _option(option: str) -> str:
     from airflow.sdk import conf
 

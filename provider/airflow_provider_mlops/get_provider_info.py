@@ -56,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
             f"{_PACKAGE}.links.certificate.CertificateLink",
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
             f"{_PACKAGE}.links.drift.DriftReportLink",
+            f"{_PACKAGE}.links.drift.EvidentlyReportLink",
             f"{_PACKAGE}.links.storage.SnapshotLink",
             *(
                 f"{_PACKAGE}.links.mlflow.{name}"
@@ -194,6 +195,22 @@ _CONFIG = {
                 "version_added": "0.1.0",
                 "type": "string",
                 "example": '{"model-owners": ["ann", {"id": "4", "name": "bob"}]}',
+                "default": "",
+            },
+            "prometheus_textfile_dir": {
+                "description": "Folder that the node exporter collects text files from: gauges of each model are "
+                "written there after each step. Default: none.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/var/lib/node_exporter/textfile",
+                "default": "",
+            },
+            "prometheus_pushgateway": {
+                "description": "HTTP connection of a Pushgateway that gauges are pushed to after each step. "
+                "Default: none.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "pushgateway_default",
                 "default": "",
             },
             "reports_url": {

@@ -195,7 +195,7 @@ def test_arguments_of_the_training(make_lab: MakeLab, arguments: dict[str, Any],
     [
         ("gate", {"on_refusal": "ignore"}, "on_refusal='ignore' must be one of: skip, fail"),
         ("promote", {"on_refusal": "ignore"}, "on_refusal='ignore' must be one of: skip, fail"),
-        ("drift", {"backend": "spark"}, "backend='spark' must be one of: native, alibi"),
+        ("drift", {"backend": "spark"}, "backend='spark' must be one of: native, alibi, alibi_tabular"),
         ("evaluate", {"slices": ["colour"]}, "The test rows have no column 'colour'"),
         ("evaluate", {"metrics": ["f7"]}, "f7"),
         ("snapshot", {"time_column": "when"}, "Time column 'when' is not among the columns"),

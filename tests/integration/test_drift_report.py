@@ -32,3 +32,33 @@ def test_a_drift_verdict_says_how_since_when_and_which_run(
     link = f"https://reports.example.com/drift_reports/{lab.model}/{folder.name}/index.html"
     assert lab.xcoms["mlops_links"] == {"drift_report": link}
     assert lab.events[0][1]["cause"][0].startswith("signal: the median moved")
+
+
+def test_an_opinion_and_a_page_of_others_stand_beside_the_verdict(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidently's page lies with the report and is linked; the verdict is ours."""
+    lab = stages.copy("drifted", tmp_path / "lab")
+    lab.enter(monkeypatch)
+    monkeypatch.setenv("AIRFLOW__MLOPS__REPORTS_URL", "https://reports.example.com")
+
+    result = lab.run("drift", partition_key="2020-04", backend="evidently")
+
+    assert result["verdict"]["outcome"] == "FAIL"
+    assert lab.xcoms["mlops_links"]["evidently"].endswith("/evidently.html")
+    (page,) = lab.storage.glob("drift_reports/*/*/evidently.html")
+    assert (page.parent / "index.html").is_file()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_opinion_of_a_classifier_stands_in_the_record(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decides nothing, and is seen."""
+    lab = stages.copy("drifted", tmp_path / "lab")
+    lab.enter(monkeypatch)
+
+    lab.run("drift", partition_key="2020-04", backend="alibi_classifier")
+
+    opinion = lab.records("drift")[-1].body["report"]["opinion"]
+    assert (opinion["backend"], opinion["drift"]) == ("alibi_classifier", True)

@@ -9,6 +9,7 @@ from airflow_provider_mlops.cli.definition_approvers import APPROVERS
 from airflow_provider_mlops.cli.definition_audit import AUDIT, LINEAGE
 from airflow_provider_mlops.cli.definition_card import CARD
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
+from airflow_provider_mlops.cli.definition_metrics import METRICS
 from airflow_provider_mlops.cli.definition_mute import MUTE
 from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS, SUITE
 
@@ -86,6 +87,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 APPROVERS,
                 CARD,
                 MUTE,
+                METRICS,
                 SUITE,
             ),
         )

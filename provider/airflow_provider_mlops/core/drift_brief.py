@@ -15,7 +15,7 @@ def brief_of(report: Mapping[str, Any], uri: str, digest: str) -> dict[str, Any]
     :param report: the report, as `hooks.drift_report` makes it.
     :param uri: where it lies.
     :param digest: hash of its content.
-    :return: ``uri``, ``hash``, ``features`` and ``upstream``; JSON-safe and bounded.
+    :return: ``uri``, ``hash``, ``features``, ``opinion`` and ``upstream``; JSON-safe and bounded.
     """
     return {
         "uri": uri,
@@ -31,6 +31,7 @@ def brief_of(report: Mapping[str, Any], uri: str, digest: str) -> dict[str, Any]
             }
             for item in report["features"][:_FEATURES]
         ],
+        "opinion": _opinion(report.get("opinion")),
         "upstream": [_said(part, change) for part in report["upstream"] for change in part["changes"]][:_UPSTREAM],
     }
 
@@ -46,6 +47,11 @@ def cause_lines(brief: Mapping[str, Any]) -> list[str]:
         where = f"; in {', '.join(item['slices'])}" if item.get("slices") else ""
         lines.append(f"{item['feature']}: {'; '.join(item['how']) or 'moved'}{where}{since}")
     return lines + [f"upstream: {text}" for text in brief.get("upstream") or ()]
+
+
+def _opinion(opinion: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    names = ("backend", "method", "drift", "p_value", "distance", "rows")
+    return None if opinion is None else {name: opinion[name] for name in names}
 
 
 def _said(part: Mapping[str, Any], change: Mapping[str, Any]) -> str:

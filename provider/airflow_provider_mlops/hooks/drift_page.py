@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import config
+from airflow_provider_mlops.backends.drift_backends import EVIDENTLY
+from airflow_provider_mlops.backends.evidently import PAGE as EVIDENTLY_PAGE
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.drift_brief import brief_of
@@ -84,16 +86,19 @@ def publish(
     return brief_of(found.content, storage.uri(path), digest)
 
 
-def report_url(model: str, body: Mapping[str, Any]) -> str:
-    """Return the web address of a verdict's report, empty where there is none.
+def report_links(model: str, body: Mapping[str, Any]) -> dict[str, str]:
+    """Return the web addresses of a verdict's report and of Evidently's page, empty where there is none.
 
     :param model: name of the model.
     :param body: body of the verdict's record.
+    :return: ``drift_report`` and ``evidently``.
     """
     base, report = config.reports_url(), body.get("report")
     if not base or not report:
-        return ""
-    return f"{base}/{FOLDER}/{model}/{report['hash'].removeprefix(PREFIX)}/{PAGE}"
+        return {"drift_report": "", "evidently": ""}
+    folder = f"{base}/{FOLDER}/{model}/{report['hash'].removeprefix(PREFIX)}"
+    other = f"{folder}/{EVIDENTLY_PAGE}" if body.get("backend") == EVIDENTLY else ""
+    return {"drift_report": f"{folder}/{PAGE}", "evidently": other}
 
 
 def _write(asked: Asked, path: str, found: Gathered, log: Any) -> None:

@@ -21,3 +21,13 @@ class DriftReportLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address, empty when the storage root has none or nothing was compared."""
         return kept_link(ti_key, "drift_report")
+
+
+class EvidentlyReportLink(BaseOperatorLink):
+    """Leads to Evidently's page, where it is the backend of the verdict; under ``[mlops] reports_url``."""
+
+    name = "Evidently"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address, empty for another backend."""
+        return kept_link(ti_key, "evidently")

@@ -15,6 +15,7 @@ from airflow_provider_mlops.core.canonical import json_safe, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, FinalError
 from airflow_provider_mlops.core.modes import Mode, mode_of
 from airflow_provider_mlops.core.run import RunFacts
+from airflow_provider_mlops.hooks.gauges_out import tell_after
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -41,8 +42,11 @@ class MLOpsOperator(BaseOperator):
             run = run_facts(context)
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
-            return bounded(self.step(context, run))
+            result = bounded(self.step(context, run))
+            self._tell_gauges(run, result.get("record"))
+            return result
         except AirflowSkipException as skip:
+            self._tell_gauges(run, None)
             # Airflow keeps the reason out of sight, and a skipped task's log would be empty.
             self.log.info("Skipped: %s", skip)
             raise
@@ -58,6 +62,11 @@ class MLOpsOperator(BaseOperator):
         :param run: the facts of this run.
         :return: JSON-safe result.
         """
+
+    def _tell_gauges(self, run: RunFacts, record: str | None) -> None:
+        """Tell monitoring systems what the model's ledger says now; a step of a dataset has nothing to tell."""
+        if model := getattr(self, "model_name", None):
+            tell_after(model, run, record, getattr(self, "ledger_root", None), self.log)
 
     def decision_key(self, run: RunFacts, decision: Mapping[str, Any]) -> str:
         """Return the key under which a decision is found again.

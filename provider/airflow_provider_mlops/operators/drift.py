@@ -18,7 +18,7 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks import drift_page
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.links.drift import DriftReportLink
+from airflow_provider_mlops.links.drift import DriftReportLink, EvidentlyReportLink
 from airflow_provider_mlops.links.mlflow import push_links
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
 
@@ -68,7 +68,7 @@ class DetectDriftOperator(MLOpsOperator):
         "ledger_root",
     )
     template_ext: Sequence[str] = ()
-    operator_extra_links = (DriftReportLink(),)
+    operator_extra_links = (DriftReportLink(), EvidentlyReportLink())
     ui_color = "#fcf3cf"
 
     def __init__(
@@ -122,7 +122,7 @@ class DetectDriftOperator(MLOpsOperator):
             record = ledger.append(
                 kind="drift", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
             )
-        push_links(context, drift_report=drift_page.report_url(self.model_name, record.body))
+        push_links(context, **drift_page.report_links(self.model_name, record.body))
         return self._report(context, run, record)
 
     def _kind(self) -> DriftKind:
