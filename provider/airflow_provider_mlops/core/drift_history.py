@@ -139,9 +139,8 @@ def since(looks: Sequence[Look], feature: str) -> Since:
 
 
 def _alike(other: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    same_kind = other.get("kind", FEATURE) == body.get("kind", FEATURE)
-    return same_kind and other.get("reference") == body.get("reference") and _dataset(other) == _dataset(body)
-
-
-def _dataset(body: Mapping[str, Any]) -> str | None:
-    return body.get("dataset")
+    """Tell whether two verdicts can be told in one row; records of before there were kinds do not say a dataset."""
+    ours, theirs = body.get("reference") or {}, other.get("reference") or {}
+    same = other.get("kind", FEATURE) == body.get("kind", FEATURE)
+    same = same and all(ours.get(name) == theirs.get(name) for name in ("of", "match") if ours and theirs)
+    return same and (other.get("dataset") or body.get("dataset")) == body.get("dataset")

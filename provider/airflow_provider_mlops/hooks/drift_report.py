@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.drift_history import BROKEN, Look, Since, in_order, look_of, looks_before, since
@@ -55,8 +55,8 @@ class Asked:
     @property
     def current(self) -> list[dict[str, str]]:
         """The snapshots that were judged."""
-        ids = self.body.get("snapshot_ids") or [self.body["snapshot_id"]]
-        return [{"snapshot_id": snapshot_id} for snapshot_id in ids]
+        ids = self.body.get("snapshot_ids") or [self.body.get("snapshot_id")]
+        return [{"snapshot_id": snapshot_id} for snapshot_id in ids if snapshot_id]
 
     @property
     def accepted(self) -> dict[str, str]:
@@ -91,7 +91,7 @@ def gather(asked: Asked) -> Gathered:
     columns: dict[str, Pair] = {}
     changes: dict[str, list[Change]] = {}
     slices: dict[str, list[dict[str, Any]]] = {}
-    if drifted and asked.body.get("kind", "feature") == "feature":
+    if drifted and asked.current and asked.body["reference_snapshot_ids"]:
         reading = _Reading(asked)
         columns, slices = reading.pairs(drifted), reading.slices(drifted)
         looks = in_order([*looks, *_measured(reading, drifted, looks)])
@@ -127,7 +127,7 @@ class _Reading:
     def pairs(self, names: Sequence[str]) -> dict[str, Pair]:
         """Return reference and current of each column that both sides have."""
         found = {}
-        limits = {"time_column": self.cut.time_column, "until": self.cut.until} if self.cut else {}
+        limits = {} if self.cut is None else asdict(self.cut)
         storage = self.asked.storage
         with (
             open_columns(storage, self.dataset, self.snapshots, **limits) as reference,
@@ -195,21 +195,31 @@ def reference_of(asked: Asked) -> tuple[str, list[dict[str, str]], Cut | None]:
     :param asked: the verdict.
     :return: the dataset, its snapshots, and how they were cut by time.
     """
-    dataset = str(asked.body.get("reference_dataset") or asked.dataset)
-    return dataset, [{"snapshot_id": item} for item in asked.body["reference_snapshot_ids"]], _training_cut(asked)
+    said = asked.body.get("reference") or {}
+    found = [{"snapshot_id": item} for item in asked.body["reference_snapshot_ids"]]
+    return str(said.get("dataset") or asked.dataset), found, _cut(asked, said)
 
 
-def _training_cut(asked: Asked) -> Cut | None:
-    """Return how the champion's training cut its snapshots, where the reference is what it was trained on."""
-    version = asked.body.get("champion_version")
+def _cut(asked: Asked, said: Mapping[str, Any]) -> Cut | None:
+    """Return how the reference was cut by time; older records do not say it, the champion's training does."""
+    manifest = _manifest(asked)
+    if manifest is None:
+        return None
+    if said:
+        cut = Cut(manifest["time_column"], said.get("since"), said.get("until"), tuple(said.get("weekdays") or ()))
+        return cut if cut.cuts else None
+    ids = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
+    same = ids == list(asked.body["reference_snapshot_ids"]) and manifest["train"].get("until")
+    return Cut(manifest["time_column"], None, manifest["train"]["until"]) if same else None
+
+
+def _manifest(asked: Asked) -> Mapping[str, Any] | None:
+    digest, version = asked.body.get("champion_manifest_hash"), asked.body.get("champion_version")
     for record in reversed(asked.records):
-        if record.kind == "promotion" and record.body.get("version") == version:
-            manifest = training_of(asked.records, asked.model, record.body["manifest_hash"]).body["manifest"]
-            ids = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
-            if ids == list(asked.body["reference_snapshot_ids"]) and manifest["train"].get("until"):
-                return Cut(manifest["time_column"], None, manifest["train"]["until"])
-            return None
-    return None
+        if digest is None and record.kind == "promotion" and record.body.get("version") == version:
+            digest = record.body["manifest_hash"]
+    found = None if digest is None else training_of(asked.records, asked.model, digest).body.get("manifest")
+    return found if isinstance(found, Mapping) else None
 
 
 def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) -> list[Look]:

@@ -117,7 +117,7 @@ class DetectDriftOperator(MLOpsOperator):
         if record is None:
             body = self._judge(plan, policy, mutes)
             if run.mode is not Mode.AUDIT:  # its report would be the one that it audits
-                body["report"] = self._publish(context, kind, body, records)
+                body["report"] = self._publish(context, body, records)
             outcome = body["verdict"]["outcome"]
             record = ledger.append(
                 kind="drift", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
@@ -171,13 +171,7 @@ class DetectDriftOperator(MLOpsOperator):
             "verdict": verdict.to_dict(),
         }
 
-    def _publish(
-        self, context: Context, kind: DriftKind, body: dict[str, Any], records: Sequence[Record]
-    ) -> dict[str, Any] | None:
-        from airflow_provider_mlops.hooks.drift_plan import SERVED
-
-        if kind in SERVED:  # the report tells the story of snapshots
-            return None
+    def _publish(self, context: Context, body: dict[str, Any], records: Sequence[Record]) -> dict[str, Any] | None:
         return drift_page.publish(
             Storage(self.storage_root, self.ledger_root),
             model=self.model_name,
