@@ -43,7 +43,7 @@ def mmd(reference: Sample, current: Sample, alpha: float) -> Opinion:
 
 
 def lsdd(reference: Sample, current: Sample, alpha: float) -> Opinion:
-    """Compare by the least-squares density difference, p-value by permutation (Bu et al. 2016).
+    """Compare by the least-squares density difference, p-value by permutation.
 
     :param reference: rows of the reference by column.
     :param current: rows now, by column.
