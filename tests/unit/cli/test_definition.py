@@ -98,5 +98,6 @@ def test_declaring_the_commands_loads_none_of_our_code() -> None:
         "airflow_provider_mlops.cli.definition_adopt",
         "airflow_provider_mlops.cli.definition_audit",
         "airflow_provider_mlops.cli.definition_card",
+        "airflow_provider_mlops.cli.definition_metrics",
         "airflow_provider_mlops.cli.definition_mute",
     }
