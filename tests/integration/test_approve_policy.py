@@ -157,6 +157,22 @@ def test_an_answer_is_void_when_the_champion_has_changed(passed: Lab) -> None:
         promote(passed)
 
 
+def test_an_answer_is_void_when_the_alias_in_question_has_moved(passed: Lab) -> None:
+    """Not another one: whom the champion's alias is on says nothing about another alias, and the other way round."""
+    source = str(passed.client.get_model_version(passed.model, "1").source)
+    other = passed.client.create_model_version(passed.model, source, await_creation_for=0).version
+    passed.client.set_registered_model_alias(passed.model, "champion", other)
+    assert "would be void" not in ask(passed, alias="canary")["body"]
+    assert "The champion is version 2 now" in ask(passed)["body"]
+
+    passed.client.set_registered_model_alias(passed.model, "canary", other)
+    passed.client.delete_registered_model_alias(passed.model, "champion")
+    with pytest.raises(BaseException) as skipped:
+        complete(passed, answer(user="bob"), alias="canary")
+    assert type(skipped.value).__name__ == "DownstreamTasksSkipped"
+    assert "The canary is version 2 now" in passed.records("approval")[0].body["void_because"]
+
+
 def test_an_answer_is_void_when_the_version_was_judged_again(passed: Lab) -> None:
     """The question was about other evidence."""
     ask(passed)

@@ -57,20 +57,26 @@ def judged_since(records: Iterable[Record], gate: Record) -> Record | None:
 
 
 def void_reason(
-    gate: Record, *, champion: str | None, since: Record | None, validations: Mapping[str, str | None]
+    gate: Record,
+    *,
+    champion: str | None,
+    since: Record | None,
+    validations: Mapping[str, str | None],
+    alias: str = "champion",
 ) -> str | None:
     """Say what has changed since a verdict, so that an answer to it is void.
 
     :param gate: the gate's record.
-    :param champion: version that is champion now.
+    :param champion: version that holds the alias now.
     :param since: a later verdict on the same version, as `judged_since` finds it.
     :param validations: outcome of the validation of each training snapshot, as it is now.
+    :param alias: the alias that is to move.
     :return: one sentence, None when nothing has changed.
     """
     version, judged_against = gate.body["candidate_version"], gate.body["champion_version"]
     if champion not in (judged_against, version):
         return (
-            f"The champion is {_version(champion)} now, version {version} was judged against "
+            f"The {alias} is {_version(champion)} now, version {version} was judged against "
             f"{_version(judged_against)}; judge it again."
         )
     if since is not None:

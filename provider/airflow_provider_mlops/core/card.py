@@ -27,6 +27,7 @@ _MARKS = {
     "holdout_wears_out": "The test rows wear out: other candidates were judged on them before.",
     "approved_by_human": "A human's yes was needed, and given.",
     "forced": "A rule of prudence holds only because a reason was given to force it.",
+    "failed_by_another_policy": "Another policy failed this version before; its verdict is in the ledger.",
     "champion_without_record": "The champion before it has no record to compare partitions with.",
 }
 

@@ -7,6 +7,12 @@ from airflow_provider_mlops.core.alias_moves import Withdrawn
 from airflow_provider_mlops.core.approval import approval_rule
 from airflow_provider_mlops.core.governance import governance_rule
 from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.promotion_evidence import (
+    policy_pinned,
+    training_data_checked,
+    training_data_validated,
+)
+from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
 
@@ -29,13 +35,19 @@ def decide_promotion(
     required_tags: Sequence[str] = (),
     governance: Mapping[str, str] | None = None,
     force_reason: str | None = None,
+    pinned_policy: str | None = None,
+    checked: Sequence[Record] = (),
+    demanded_checks: str | None = None,
+    failed_by_others: bool = False,
 ) -> Verdict:
     """Decide whether a candidate may take the alias; every rule must pass.
 
     - ``gate_passed``: a gate record with PASS names this version and this digest, and a human approved that very
       record where it is INCONCLUSIVE or the policy demands it (`approval_rule`); and no human rejected it, and no
       later verdict took it back.
+    - ``policy_pinned``: the verdict is by the policy that the promotion goes by, where it goes by one.
     - ``training_data_validated``: every snapshot it was trained on has a validation with PASS.
+    - ``training_data_checked``: each check of these very rows passed, and one by the checks that are demanded.
     - ``champion_unchanged``: the alias still stands where it stood at the evaluation, or already on the candidate.
     - ``not_older``: the champion was not promoted for a newer partition, or a reason is given to force it.
     - ``not_withdrawn``: the version was not retired; nor rolled back from, unless a reason is given to force it.
@@ -59,9 +71,13 @@ def decide_promotion(
     :param required_tags: tags that the policy of the gate demands of the version.
     :param governance: the tags that the version has.
     :param force_reason: why an older partition's model, or one that was rolled back from, is promoted nevertheless.
+    :param pinned_policy: hash of the policy that the promotion goes by; None to take the verdict of any.
+    :param checked: the checks of the training's rows, as `promotion_evidence.checks_of` finds them.
+    :param demanded_checks: hash of the checks that there must be a PASS by; None to demand none.
+    :param failed_by_others: whether another policy's FAIL on this version is on record.
     :return: PASS or FAIL, with the reason of every rule; marked ``champion_without_record`` when the current champion
-        has no record to compare partitions with, ``approved_by_human`` when a human's yes was needed, ``forced``
-        when a rule holds only because of ``force_reason``.
+        has no record to compare partitions with, ``approved_by_human`` when a human's yes was needed,
+        ``failed_by_another_policy`` when one did, ``forced`` when a rule holds only because of ``force_reason``.
     :raises BadInput: when a partition key is not one.
     """
     unrecorded = current_champion not in (None, candidate_version) and champion_partition_key is None
@@ -71,17 +87,20 @@ def decide_promotion(
     approved = gated.outcome is Outcome.PASS and bool(gated.numbers.get("needed"))
     rules = [
         gated,
-        _training_data_validated(validations),
+        training_data_validated(validations),
         _champion_unchanged(alias, candidate_version, current_champion, evaluated_champion),
         not_older(alias, partition_key, current_champion, champion_partition_key),
         not_withdrawn(candidate_version, withdrawn),
         governance_rule(required_tags, governance or {}, candidate_version),
+        policy_pinned(gate, pinned_policy),
+        training_data_checked(checked, demanded_checks),
     ]
     retired = withdrawn is not None and withdrawn.for_good
     rules = [forced(rule, force_reason, retired=retired) for rule in rules]
     marks = {
         "champion_without_record": unrecorded,
         "approved_by_human": approved,
+        "failed_by_another_policy": failed_by_others,
         "forced": any("forced" in rule.numbers for rule in rules),
     }
     return Verdict.from_rules(
@@ -135,23 +154,6 @@ def _gate_passed(
 def _taken_back(version: str, later: str | None, outcome: str | None) -> RuleResult:
     reason = f"Version {version} was judged again since, as {outcome}: promote by the newest verdict, not by an older."
     return _fail("gate_passed", reason, {"candidate_version": version, "gate_record": later, "outcome": outcome})
-
-
-def _training_data_validated(validations: Mapping[str, str | None]) -> RuleResult:
-    rule = "training_data_validated"
-    numbers = {"validations": dict(validations)}
-    if not validations:
-        return _fail(rule, "The training names no snapshot, so nothing proves its data; train from snapshots.", numbers)
-    bad = {snapshot: outcome for snapshot, outcome in validations.items() if outcome != Outcome.PASS}
-    if not bad:
-        return _pass(rule, f"All {len(validations)} training snapshots passed validation.", numbers)
-    named = ", ".join(f"{snapshot} ({outcome or 'no validation record'})" for snapshot, outcome in bad.items())
-    return _fail(
-        rule,
-        f"{len(bad)} of {len(validations)} training snapshots have no PASS; "
-        f"validate them, or train without them: {named}.",
-        numbers,
-    )
 
 
 def _champion_unchanged(alias: str, candidate: str, current: str | None, evaluated: str | None) -> RuleResult:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlops.core.alias_moves import latest_move
+from airflow_provider_mlops.core.alias_moves import CHAMPION, latest_move
 from airflow_provider_mlops.core.approval import judged_since, void_reason
 from airflow_provider_mlops.core.approval_policy import Need, approval_need, demand_of
 from airflow_provider_mlops.core.approval_question import Question, approval_question
@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.evidence import (
     validation_outcomes,
 )
 from airflow_provider_mlops.core.governance import RISK_TIER, governance_of
+from airflow_provider_mlops.core.promotion_evidence import failed_by_others
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Verdict
 from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
@@ -84,28 +85,34 @@ def need_of(gate: Record, model: str, hook: MlflowHook) -> Need:
 
 
 def void_now(
-    records: Sequence[Record], gate: Record, model: str, hook: MlflowHook, ledger_root: str | None
+    records: Sequence[Record],
+    gate: Record,
+    model: str,
+    hook: MlflowHook,
+    ledger_root: str | None,
+    alias: str = CHAMPION,
 ) -> str | None:
     """Say what has changed since a verdict, by the ledgers and the registry, so that an answer to it is void.
 
     :param records: records of the model's ledger.
     :param gate: the gate's record.
     :param model: name of the registered model.
-    :param hook: the MLflow connection. Where it cannot be reached the ledger says who is champion: a human's answer
+    :param hook: the MLflow connection. Where it cannot be reached the ledger says where the alias is: a human's answer
         is not lost for that, and the promotion looks again.
     :param ledger_root: folder of the ledgers.
+    :param alias: the alias that is to move.
     :return: one sentence, None when nothing has changed.
     """
-    moved = latest_move(records)
+    moved = latest_move(records, alias)
     try:
-        champion = _champion(hook, model)
+        champion = _holder(hook, model, alias)
     except TransientError as err:
-        _log.warning("The registry does not answer, the ledger says who is champion: %s", err)
+        _log.warning("The registry does not answer, the ledger says where alias %s is: %s", alias, err)
         champion = moved.body["version"] if moved else gate.body["champion_version"]
     manifest = training_behind(records, model, gate.body["candidate_version"]).body["manifest"]
     snapshots = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
     outcomes = validation_outcomes(dataset_ledger(manifest["dataset"], ledger_root).records(), snapshots)
-    return void_reason(gate, champion=champion, since=judged_since(records, gate), validations=outcomes)
+    return void_reason(gate, alias=alias, champion=champion, since=judged_since(records, gate), validations=outcomes)
 
 
 def keep_answer(hook: MlflowHook, model: str, ledger_root: str | None) -> None:
@@ -160,6 +167,8 @@ def question_of(
     except Refused:
         evaluation = None
     pages, figures = addresses(hook, records, gate, model)
+    for failed in failed_by_others(records, gate):
+        need = f"{need} Policy {failed.body.get('policy')} said FAIL to this version (record {failed.seq})."
     allowed, end = approvers_of(request), end_of(request)
     return approval_question(
         model,
@@ -237,11 +246,11 @@ def _plain(name: str) -> str:
     return name.replace("`", "'")
 
 
-def _champion(hook: MlflowHook, model: str) -> str | None:
+def _holder(hook: MlflowHook, model: str, alias: str) -> str | None:
     from airflow_provider_mlops.backends import mlflow as ml
 
     with hook.session() as client:
-        return ml.alias_version(client, model, "champion")
+        return ml.alias_version(client, model, alias)
 
 
 def _artifacts(client: MlflowClient, run_id: str) -> set[str]:

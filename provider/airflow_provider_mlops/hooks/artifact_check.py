@@ -34,6 +34,34 @@ def check_artifacts(hook: MlflowHook, made: Record) -> dict[str, Any]:
     return {**found, "error": f"{changed} was changed: its SHA-256 is not the recorded one." if changed else None}
 
 
+def changed_artifact(hook: MlflowHook, made: Record, model: str, version: str) -> str | None:
+    """Compare what the registry gives out for a version with the ledger: its bytes and its digest.
+
+    :param hook: the MLflow connection.
+    :param made: the record of its training, adoption or transfer.
+    :param model: name of the registered model.
+    :param version: the version.
+    :return: what is not the recorded one, as a sentence; None when all is.
+    :raises EvidenceBroken: when the files cannot be read.
+    :raises TransientError: when MLflow cannot be reached.
+    """
+    from airflow_provider_mlops.backends import mlflow_registry as registry
+    from airflow_provider_mlops.backends.artifact_scan import scan_model
+    from airflow_provider_mlops.backends.skops_digest import canonical_digest
+
+    with hook.session() as client:
+        if registry.version_tags(client, model, version) is None:
+            return f"Version {version} is not in the registry any more."
+        held = registry.origin_of(client, model, version)["logged_model_id"]
+    with tempfile.TemporaryDirectory(prefix="mlops-proof-") as name:
+        folder = download_model(hook, str(held), Path(name))
+        if (path := _changed(scan_model(folder), made)) is not None:
+            return f"{path} of version {version} was changed: its SHA-256 is not the recorded one."
+        if "archive_sha256" in made.body and canonical_digest(folder / ARCHIVE) != made.body["model_digest"]:
+            return f"{ARCHIVE} of version {version} does not have the recorded digest."
+    return None
+
+
 def download_model(hook: MlflowHook, model_id: str, folder: Path) -> Path:
     """Download all files of a model.
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk import exceptions as airflow_exceptions
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_mlops.core import waiting
+from airflow_provider_mlops.core.alias_moves import CHAMPION
 from airflow_provider_mlops.core.approval import APPROVED, REJECTED, VOID, approval_of
 from airflow_provider_mlops.core.approval_policy import demand_of
 from airflow_provider_mlops.core.approval_records import (
@@ -24,27 +26,19 @@ from airflow_provider_mlops.core.approval_records import (
 )
 from airflow_provider_mlops.core.approvers import check_four_eyes, check_member
 from airflow_provider_mlops.core.canonical import sha256_of
-from airflow_provider_mlops.core.errors import FinalError
 from airflow_provider_mlops.core.evaluation import names_of
 from airflow_provider_mlops.core.evidence import gate_by_hash
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.promotion_evidence import check_pinned
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
-from airflow_provider_mlops.core.waiting import (
-    ESCALATION,
-    REMINDER,
-    check_moments,
-    left_until,
-    moments_after,
-    read_moments,
-)
 from airflow_provider_mlops.hooks.approvers import allowed_approvers
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.telling import call_once
-from airflow_provider_mlops.operators.base import bundle_file, run_facts
+from airflow_provider_mlops.operators.base import bundle_file, final_errors, policy_hash, run_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -67,6 +61,9 @@ class ModelApprovalOperator(ApprovalOperator):
 
     :param model_name: name of the registered model. (templated)
     :param gate_record: hash of the gate's record, as `GateModelOperator` returns it under ``record``. (templated)
+    :param policy: policy file, relative to the Dag bundle's root or absolute, by which the verdict must have been
+        given; default: any. (templated)
+    :param alias: alias that the promotion is to move: an answer is void when it has moved meanwhile.
     :param groups: groups of approvers, of which one member must answer, where the policy names none. (templated)
     :param approvers: YAML file with the members of each group, relative to the Dag bundle's root or absolute; default:
         option ``[mlops] approver_groups``. (templated)
@@ -90,6 +87,7 @@ class ModelApprovalOperator(ApprovalOperator):
         "body",
         "model_name",
         "gate_record",
+        "policy",
         "groups",
         "approvers",
         "mlflow_conn_id",
@@ -103,6 +101,8 @@ class ModelApprovalOperator(ApprovalOperator):
         *,
         model_name: str,
         gate_record: str,
+        policy: str | None = None,
+        alias: str = CHAMPION,
         groups: str | Sequence[str] | None = None,
         approvers: str | None = None,
         four_eyes: bool = True,
@@ -122,6 +122,8 @@ class ModelApprovalOperator(ApprovalOperator):
         self.defaults = [self.REJECT]
         self.model_name = model_name
         self.gate_record = gate_record
+        self.policy = policy
+        self.alias = alias
         self.groups = groups
         self.approvers = approvers
         self.four_eyes = four_eyes
@@ -139,10 +141,8 @@ class ModelApprovalOperator(ApprovalOperator):
         :return: the answer; a live run without one waits for it.
         :raises AirflowFailException: when there is no such verdict, or none that a human could answer.
         """
-        try:
+        with final_errors():
             return self._ask_unless_answered(context)
-        except FinalError as err:
-            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Record the answer, and hold back what follows unless it is a yes; or remind, and wait on.
@@ -154,12 +154,8 @@ class ModelApprovalOperator(ApprovalOperator):
         """
         if "error" in event:
             self.process_trigger_event_error(event)
-        try:
-            if "wake" in event:
-                return self._remind(context, event["wake"])
-            return self._take(context, event)
-        except FinalError as err:
-            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+        with final_errors():
+            return self._remind(context, event["wake"]) if "wake" in event else self._take(context, event)
 
     def _ask_unless_answered(self, context: Context) -> Any:
         run, ledger = run_facts(context), model_ledger(self.model_name, self.ledger_root)
@@ -173,17 +169,18 @@ class ModelApprovalOperator(ApprovalOperator):
             return self._finish(context, gate, answer)
         from airflow_provider_mlops.hooks.approval import need_of, question_of, void_now
 
+        check_pinned(gate, policy_hash(context, self.policy))
         hook = MlflowHook(self.mlflow_conn_id)
         need = need_of(gate, self.model_name, hook)
         self.log.info("%s", need.reason)
         if not need.human:
             return answer_result(self.model_name, gate, None)
         request = self._request(context, ledger, gate, run)
-        left = left_until(end_of(request))
+        left = waiting.left_until(end_of(request))
         if left is not None and left <= timedelta(0):
             self.log.info("The time for an answer has ended.")
             return self._finish(context, gate, record_answer(ledger, gate, request, run, decision=REJECTED))
-        if void := void_now(records, gate, self.model_name, hook, self.ledger_root):
+        if void := void_now(records, gate, self.model_name, hook, self.ledger_root, self.alias):
             self.log.warning("An approval would be void. %s", void)
         question = question_of(records, gate, request, need.reason, void, self.model_name, hook)
         self.subject, self.body = self.subject or question.subject, self.body or question.body
@@ -199,7 +196,7 @@ class ModelApprovalOperator(ApprovalOperator):
             return found
         demand = demand_of(gate.body)
         timeout = timedelta(hours=demand.timeout_hours) if demand and demand.timeout_hours else self.response_timeout
-        check_moments(timeout, self._after())
+        waiting.check_moments(timeout, self._after())
         groups = demand.groups if demand and demand.groups else names_of(self.groups, "groups")
         file = bundle_file(context, self.approvers) if self.approvers else None
         body = request_body(
@@ -212,15 +209,18 @@ class ModelApprovalOperator(ApprovalOperator):
         return ledger.append(kind="approval_request", key=key, body=body, run=run.to_record(), mode=run.mode)
 
     def _after(self) -> dict[str, timedelta | None]:
-        given = {REMINDER: (self.reminders, self.remind_after), ESCALATION: (self.escalations, self.escalate_after)}
-        return read_moments(given)
+        given = {
+            waiting.REMINDER: (self.reminders, self.remind_after),
+            waiting.ESCALATION: (self.escalations, self.escalate_after),
+        }
+        return waiting.read_moments(given)
 
     def _ask(self, context: Context, ledger: Ledger, request: Record, run: RunFacts) -> Any:
         """Let Airflow ask and wait; where somebody is to be reminded, by a trigger that wakes this task."""
         # Airflow calls the notifiers at each try, once it has the question; so each is called by the first that can.
         once = partial(call_once, run=run, ledger=ledger, record=request, notifiers=self.notifiers, retry=True)
         self.notifiers = [cast("BaseNotifier", once)]
-        if not moments_after(request.time, self._after(), None):
+        if not waiting.moments_after(request.time, self._after(), None):
             return super().execute(context)
         try:
             super().execute(context)
@@ -237,7 +237,7 @@ class ModelApprovalOperator(ApprovalOperator):
             defaults=[self.REJECT],
             params=self.serialized_params,
             end=None if end is None else end.isoformat(),
-            wake_at=moments_after(request.time, self._after(), last),
+            wake_at=waiting.moments_after(request.time, self._after(), last),
         )
         self.defer(trigger=trigger, method_name="execute_complete")
 
@@ -246,7 +246,7 @@ class ModelApprovalOperator(ApprovalOperator):
         run, ledger = run_facts(context), model_ledger(self.model_name, self.ledger_root)
         request = self._request(context, ledger, gate_by_hash(ledger.records(), self.model_name, self.gate_record), run)
         self.log.info("Nobody has answered yet: %s.", moment)
-        notifiers = self.escalations if moment == ESCALATION else self.reminders
+        notifiers = self.escalations if moment == waiting.ESCALATION else self.reminders
         for failure in call_once(context, run, ledger, request, notifiers, moment=moment):
             self.log.warning("The %s is not complete: %s", moment, failure)
         self._wait(context, request, moment)
@@ -263,6 +263,7 @@ class ModelApprovalOperator(ApprovalOperator):
         if (answered := approval_of(records, gate.hash)) is not None:
             self.log.info("This verdict was answered before: %s.", answered.body["decision"])
             return self._finish(context, gate, answered)
+        check_pinned(gate, policy_hash(context, self.policy))
         request = self._request(context, ledger, gate, run)
         allowed, void = approvers_of(request), None
         if user:
@@ -271,7 +272,8 @@ class ModelApprovalOperator(ApprovalOperator):
             four_eyes = request.body["four_eyes"]
             involved = involved_in(records, gate, self.model_name, run.triggered_by) if four_eyes else {}
             check_four_eyes(user, involved, allowed or ())
-            void = void_now(records, gate, self.model_name, MlflowHook(self.mlflow_conn_id), self.ledger_root)
+            hook = MlflowHook(self.mlflow_conn_id)
+            void = void_now(records, gate, self.model_name, hook, self.ledger_root, self.alias)
         answer = record_answer(
             ledger,
             gate,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,33 @@ def bundle_file(context: Context, path: str) -> Path:
     if not found.is_file():
         raise BadInput(f"File {path!r} is not in the Dag bundle at {root}.")
     return found
+
+
+@contextmanager
+def final_errors() -> Iterator[None]:
+    """Turn what a retry cannot change into the error that Airflow does not retry.
+
+    :raises AirflowFailException: in place of a `FinalError`.
+    """
+    try:
+        yield
+    except FinalError as err:
+        raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+
+
+def policy_hash(context: Context, path: str | None) -> str | None:
+    """Return the hash of a policy file, by which verdicts name it.
+
+    :param context: Airflow's context.
+    :param path: path relative to the bundle's root, or absolute; None or empty for no policy.
+    :return: the hash, None for no policy.
+    :raises BadInput: when it is no valid policy.
+    """
+    if not path:
+        return None
+    from airflow_provider_mlops.backends.policy_file import load_policy
+
+    return load_policy(bundle_file(context, path)).hash
 
 
 def bundle_root(context: Context) -> Path:

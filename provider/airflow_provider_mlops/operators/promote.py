@@ -32,14 +32,16 @@ from airflow_provider_mlops.core.governance import RISK_TIER, governance_of
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.promotion import decide_promotion
+from airflow_provider_mlops.core.promotion_evidence import artifact_unchanged, checks_of, failed_by_others
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.alias_moves import Standing, carry_out, standing, verdict_tags
+from airflow_provider_mlops.hooks.artifact_check import changed_artifact
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
-from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.base import MLOpsOperator, bundle_file, policy_hash
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,14 +54,20 @@ class PromoteModelOperator(MLOpsOperator):
     """Move an alias to a version that the gate passed: write-ahead record first, then the alias.
 
     Refuses without a PASS of the gate for exactly this version and digest (or, where the gate could not decide, a
-    human's approval of that very verdict), without a PASS of every training snapshot's validation, when the alias has
-    moved since the evaluation, when the champion was promoted for a newer partition, when the version was retired or
-    rolled back from, and without the tags that the policy's ``governance`` demands. The record is a compare-and-set,
-    with rollbacks, retirements and reconciliations too: of two at once one wins, the other is refused and told who
-    won. A retry after a kill finishes a half-done move. In ``audit`` mode nothing is decided and nothing moves.
+    human's approval of that very verdict), by another policy than ``policy``, without a PASS of every training
+    snapshot's validation and of the checks of the training rows, when the stored bytes are not the recorded ones, when
+    the alias has moved since the evaluation, when the champion was promoted for a newer partition, when the version
+    was retired or rolled back from, and without the tags that the policy's ``governance`` demands. The record is a
+    compare-and-set, with rollbacks, retirements and reconciliations too: of two at once one wins, the other is refused
+    and told who won. A retry after a kill finishes a half-done move. In ``audit`` mode nothing is decided, and nothing
+    moves.
 
     :param model_name: name of the registered model. (templated)
     :param gate_record: hash of the gate's record, as `GateModelOperator` returns it under ``record``. (templated)
+    :param policy: policy file, relative to the Dag bundle's root or absolute, by which the verdict must have been
+        given, and not by a laxer one; default: any. The task groups give theirs. (templated)
+    :param checks: file of checks, likewise, that the training rows must have passed; default: those that were made
+        must have passed, none need be made. (templated)
     :param alias: alias to move.
     :param force_reason: why the model of an older partition than the champion's, or one that was rolled back from, is
         promoted nevertheless; recorded, and the verdict is marked ``forced``. (templated)
@@ -70,7 +78,16 @@ class PromoteModelOperator(MLOpsOperator):
     Returns ``{"model_name", "alias", "version", "previous_version", "moved", "record"}``.
     """
 
-    template_fields: Sequence[str] = ("model_name", "gate_record", "force_reason", "mlflow_conn_id", "ledger_root")
+    template_fields: Sequence[str] = (
+        "model_name",
+        "gate_record",
+        "policy",
+        "checks",
+        "force_reason",
+        "mlflow_conn_id",
+        "ledger_root",
+    )
+    template_ext: Sequence[str] = ()
     operator_extra_links = (ModelVersionLink(),)
     ui_color = "#d4efdf"
 
@@ -79,6 +96,8 @@ class PromoteModelOperator(MLOpsOperator):
         *,
         model_name: str,
         gate_record: str,
+        policy: str | None = None,
+        checks: str | None = None,
         alias: str = CHAMPION,
         force_reason: str | None = None,
         on_refusal: str = "skip",
@@ -89,6 +108,8 @@ class PromoteModelOperator(MLOpsOperator):
         super().__init__(**kwargs)
         self.model_name = model_name
         self.gate_record = gate_record
+        self.policy = policy
+        self.checks = checks
         self.alias = alias
         self.force_reason = force_reason
         self.on_refusal = on_refusal
@@ -106,19 +127,30 @@ class PromoteModelOperator(MLOpsOperator):
             self.log.info("Audit: version %s was judged again; no alias moves.", version)
             return self._result(None, version)
         hook = MlflowHook(self.mlflow_conn_id)
-        record = None
+        record, pinned = None, self._pinned(context)
         while record is None:
             now = standing(hook, ledger, self.model_name, self.alias)
             decided = deciding_move(ledger.records(), self.alias)
             record = promotion_of_gate(ledger.records(), gate.hash, self.alias)
             if record is None or decided is None or record.hash != decided.hash:
-                record = self._decide(ledger, gate, now, run)
+                record = self._decide(ledger, gate, now, run, pinned)
         if run.mode is Mode.LIVE:
             carry_out(hook, ledger, self.model_name, record, self.log, verdict_tags(gate))
         self._push_link(context, version)
         return self._result(record, version)
 
-    def _decide(self, ledger: Ledger, gate: Record, now: Standing, run: RunFacts) -> Record | None:
+    def _pinned(self, context: Context) -> dict[str, Any]:
+        """Read what the evidence must have been judged by."""
+        checks = None
+        if self.checks:
+            from airflow_provider_mlops.backends.checks_file import load_checks
+
+            checks = load_checks(bundle_file(context, self.checks)).hash
+        return {"pinned_policy": policy_hash(context, self.policy), "demanded_checks": checks}
+
+    def _decide(
+        self, ledger: Ledger, gate: Record, now: Standing, run: RunFacts, pinned: dict[str, Any]
+    ) -> Record | None:
         """Decide and record; None when the alias was reconciled at the same moment: look again then."""
         records = ledger.records()
         version = gate.body["candidate_version"] or NOT_REGISTERED
@@ -129,6 +161,7 @@ class PromoteModelOperator(MLOpsOperator):
         approval, again = approval_of(records, gate.hash), judged_since(records, gate)
         required = gate.body.get("governance") or ()
         governance = self._governance(version, required)
+        failed = failed_by_others(records, gate)
         verdict = decide_promotion(
             candidate_version=version,
             candidate_digest=training.body["model_digest"],
@@ -147,7 +180,16 @@ class PromoteModelOperator(MLOpsOperator):
             required_tags=required,
             governance=governance,
             force_reason=(self.force_reason or "").strip()[:MAX_REASON_LENGTH] or None,
+            checked=checks_of(dataset, manifest),
+            failed_by_others=bool(failed),
+            **pinned,
         )
+        if verdict.passed and run.mode is Mode.LIVE:
+            changed = changed_artifact(MlflowHook(self.mlflow_conn_id), training, self.model_name, version)
+            verdict = Verdict.from_rules([*verdict.rules, artifact_unchanged(changed)], marks=verdict.marks)
+        for other in failed:
+            told = (version, other.body.get("policy"), other.body.get("policy_hash"), other.seq)
+            self.log.warning("Version %s was judged FAIL by another policy, %s %s (record %d).", *told)
         for rule in verdict.rules:
             self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)
         self.log.info("Promotion: %s", verdict.summary())

@@ -122,6 +122,7 @@ def model_lifecycle(
             training,
             model_name=model_name,
             policy=policy,
+            checks=checks,
             evaluation=judged,
             approval=approval,
             governance=governance,
@@ -229,6 +230,7 @@ def model_retraining(
             training,
             model_name=model_name,
             policy=policy,
+            checks=checks,
             evaluation=judged,
             approval=approval,
             governance=governance,
@@ -242,6 +244,7 @@ def _judge_and_promote(
     *,
     model_name: str,
     policy: str,
+    checks: str | None,
     evaluation: Mapping[str, Any],
     approval: Mapping[str, Any] | None,
     governance: Mapping[str, str] | None,
@@ -263,13 +266,15 @@ def _judge_and_promote(
     gate = GateModelOperator(
         task_id="gate", model_name=model_name, evaluation_id=_of(evaluate, "evaluation_id"), policy=policy
     )
-    promote = PromoteModelOperator(task_id="promote", model_name=model_name, gate_record=_of(gate, "record"))
+    promote = PromoteModelOperator(
+        task_id="promote", model_name=model_name, gate_record=_of(gate, "record"), policy=policy, checks=checks
+    )
     training >> register >> evaluate >> gate
     if approval is None:
         gate >> promote
     else:
         approve = ModelApprovalOperator(
-            task_id="approve", model_name=model_name, gate_record=_of(gate, "record"), **approval
+            task_id="approve", model_name=model_name, gate_record=_of(gate, "record"), policy=policy, **approval
         )
         gate >> approve >> promote
         gate.routes = {"pass": [approve.task_id], "inconclusive": [approve.task_id]}

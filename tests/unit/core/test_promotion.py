@@ -57,6 +57,8 @@ def test_a_gated_candidate_on_validated_data_takes_the_alias() -> None:
         "not_older",
         "not_withdrawn",
         "governance",
+        "policy_pinned",
+        "training_data_checked",
     ]
 
 
