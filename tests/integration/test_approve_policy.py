@@ -211,7 +211,7 @@ def test_a_retry_keeps_the_question_and_its_end(passed: Lab) -> None:
 
     task = asked(passed)
     with (
-        patch("airflow_provider_mlops.operators.approve.left_until", return_value=timedelta(0)),
+        patch("airflow_provider_mlops.core.waiting.left_until", return_value=timedelta(0)),
         pytest.raises(BaseException) as skipped,
     ):
         task.execute(context(passed, task))
