@@ -235,6 +235,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         describe_moves.transfer,
         describe_moves.reconciliation,
         drift,
+        describe_retraining.performance,
         retrain_claim,
         describe_retraining.retrain,
         describe_retraining.mute,

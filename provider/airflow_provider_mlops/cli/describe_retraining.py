@@ -1,9 +1,18 @@
-"""Says in a few words what the records of retraining and of muting are about."""
+"""Says in a few words what the records of performance, of retraining and of muting are about."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_mlops.core.verdict import Verdict
+from airflow_provider_mlops.core.verdict import Outcome, Verdict
+
+
+def performance(body: Mapping[str, Any]) -> str:
+    """Return what a version does not keep up, or how many rules it keeps, or why nobody can say."""
+    verdict, who = Verdict.from_dict(body["verdict"]), f"version {body['champion_version']}"
+    if verdict.passed:
+        return f"{who} keeps {len(verdict.rules)} rule{'' if len(verdict.rules) == 1 else 's'}"
+    broken = [rule.rule for rule in verdict.rules if rule.outcome is Outcome.FAIL]
+    return f"{who} breaks {', '.join(broken)}" if broken else verdict.reasons[0]
 
 
 def retrain(body: Mapping[str, Any]) -> str:

@@ -124,6 +124,12 @@ def _drift(record: Record) -> tuple[str, str]:
     return f"{found} in {record.body['partition_key']}", _severity(record)
 
 
+def _performance(record: Record) -> tuple[str, str]:
+    words = {Outcome.PASS: "keeps its performance", Outcome.FAIL: "does worse than it must"}
+    found = words.get(Outcome(record.outcome or Outcome.INCONCLUSIVE), "cannot be judged")
+    return f"version {record.body['champion_version']} {found} in {record.body['partition_key']}", _severity(record)
+
+
 def _severity(record: Record) -> str:
     return _SEVERITY_OF[Outcome(record.outcome or Outcome.INCONCLUSIVE)]
 
@@ -138,6 +144,7 @@ _HEADLINES = {
     "adoption": _move,
     "reconciliation": _move,
     "drift": _drift,
+    "performance": _performance,
 }
 TOLD = tuple(_HEADLINES)
 

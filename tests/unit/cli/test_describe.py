@@ -110,6 +110,9 @@ MOVED: dict[str, Any] = {"alias": "champion", "version": "2", "previous_version"
         ("drift", judged("PASS", "PASS"), "no drift in 2 checks"),
         ("drift", judged("FAIL", "PASS", "INCONCLUSIVE", "FAIL"), "drift: r0, r3"),
         ("drift", judged("INCONCLUSIVE"), "reason 0"),
+        ("performance", judged("PASS", "PASS", champion_version="3"), "version 3 keeps 2 rules"),
+        ("performance", judged("FAIL", "INCONCLUSIVE", "FAIL", champion_version="3"), "version 3 breaks r0, r2"),
+        ("performance", judged("INCONCLUSIVE", champion_version="3"), "reason 0"),
         ("rollback", {**MOVED, "reason": "bad"}, "champion: version 1 -> 2: bad"),
         (
             "retirement",
@@ -169,6 +172,7 @@ KINDS = (
     "retirement",
     "reconciliation",
     "drift",
+    "performance",
     "retrain_claim",
     "replay",
     "approval",

@@ -42,6 +42,11 @@ APPROVAL = {"version": "3", "decision": "rejected", "approver": "ann", "reason":
         (record("rollback", "PASS", **MOVE), "flights: rollback: champion is on version 3", "warning"),
         (record("retirement", "PASS", **{**MOVE, "version": None}), "champion is on no version", "warning"),
         (record("drift", "FAIL"), "flights: drift in 2013-03", "error"),
+        (
+            record("performance", "FAIL", champion_version="3"),
+            "flights: version 3 does worse than it must in 2013-03",
+            "error",
+        ),
     ],
 )
 def test_the_headline_says_what_happened(told: Record, subject: str, severity: str) -> None:
