@@ -14,6 +14,7 @@ import pandas as pd
 from include.flights.spec import (
     CATEGORICAL,
     FEATURES,
+    KNOWN_AT,
     KNOWN_BEFORE_DEPARTURE_HOURS,
     LABEL,
     LATE_AFTER_MINUTES,
@@ -91,13 +92,33 @@ def flight_rows(
     rows["block_minutes"] = _block_minutes(rows, airports)
     rows = _with_aircraft(rows, planes)
     rows = _with_weather(rows, weather)
-    late = (rows["arr_delay"] >= LATE_AFTER_MINUTES).astype("float64")
-    rows[LABEL] = late.where(rows["arr_delay"].notna())
+    rows[LABEL] = _late(rows)
     # Microseconds, since not every reader of Parquet knows nanoseconds.
     rows[[TIME_COLUMN, WEATHER_TIME]] = rows[[TIME_COLUMN, WEATHER_TIME]].astype("datetime64[us, UTC]")
     rows[list(NUMERIC)] = rows[list(NUMERIC)].astype("float64")
     rows[list(CATEGORICAL)] = rows[list(CATEGORICAL)].astype(object)
     return rows[[ROW_ID, TIME_COLUMN, *FEATURES, WEATHER_TIME, LABEL]]
+
+
+def label_rows(flights: pd.DataFrame, *, airports: pd.DataFrame) -> pd.DataFrame:
+    """Say of raw flights whether they came late, and when that was known: at arrival, or when they should have arrived.
+
+    :param flights: raw flights.
+    :param airports: raw airports with their time zone.
+    :return: row id, label (null for a flight that was cancelled or diverted) and ``known_at``, in the order of
+        `flight_rows`.
+    """
+    rows = flights.assign(**{TIME_COLUMN: scheduled_departure(flights)})
+    rows[ROW_ID] = _row_id(rows)
+    rows = rows.sort_values([TIME_COLUMN, ROW_ID], ignore_index=True)
+    minutes = _block_minutes(rows, airports).fillna(0) + rows["arr_delay"].fillna(0).clip(lower=0)
+    known_at = (rows[TIME_COLUMN] + pd.to_timedelta(minutes, unit="min")).astype("datetime64[us, UTC]")
+    return pd.DataFrame({ROW_ID: rows[ROW_ID], LABEL: _late(rows), KNOWN_AT: known_at})
+
+
+def _late(rows: pd.DataFrame) -> "pd.Series[float]":
+    late = (rows["arr_delay"] >= LATE_AFTER_MINUTES).astype("float64")
+    return late.where(rows["arr_delay"].notna())
 
 
 def _row_id(rows: pd.DataFrame) -> "pd.Series[str]":

@@ -9,7 +9,8 @@ import pandas as pd
 
 from airflow_provider_mlops.core.errors import MissingBackend
 from airflow_provider_mlops.core.partition import Partition
-from include.flights.features import FLIGHT_COLUMNS, WEATHER_COLUMNS, flight_rows, scheduled_departure
+from include.flights.features import FLIGHT_COLUMNS, WEATHER_COLUMNS, flight_rows, label_rows, scheduled_departure
+from include.flights.spec import LABEL
 
 
 def read_partition(partition: Partition) -> Iterator[pd.DataFrame]:
@@ -22,11 +23,38 @@ def read_partition(partition: Partition) -> Iterator[pd.DataFrame]:
     :return: one frame, or none where the partition has no flight.
     :raises MissingBackend: when the package with the data is not installed.
     """
-    flights = _flights()
-    departure = flights["departure"]
-    inside = flights[(departure >= partition.start) & (departure < partition.end)]
+    inside = _inside(partition)
     if not inside.empty:
         yield flight_rows(inside, weather=_weather(), planes=_planes(), airports=_airports())
+
+
+def read_served(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield the flights of one partition as they are known when they are scored: without the label.
+
+    :param partition: the day to read.
+    :return: one frame, or none where the partition has no flight.
+    :raises MissingBackend: when the package with the data is not installed.
+    """
+    for rows in read_partition(partition):
+        yield rows.drop(columns=LABEL)
+
+
+def read_labels(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield which flights of one partition came late, and since when that is known; null for a cancelled one.
+
+    :param partition: the day to read.
+    :return: one frame, or none where the partition has no flight.
+    :raises MissingBackend: when the package with the data is not installed.
+    """
+    inside = _inside(partition)
+    if not inside.empty:
+        yield label_rows(inside, airports=_airports())
+
+
+def _inside(partition: Partition) -> pd.DataFrame:
+    flights = _flights()
+    departure = flights["departure"]
+    return flights[(departure >= partition.start) & (departure < partition.end)]
 
 
 def data_folder() -> Path:

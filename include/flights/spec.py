@@ -1,11 +1,13 @@
 """Names and columns of the use case: standard library only, since the Dags import it when they are parsed."""
 
 DATASET = "flights"
+SERVED = "flights_served"  # day by day, without the label: nobody knows it yet
 MODEL = "flight_delays"
 
 ROW_ID = "row_id"
 TIME_COLUMN = "scheduled_departure"
 LABEL = "late"
+KNOWN_AT = "known_at"
 
 WEATHER = (
     "temperature",

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR = "flight_delays_lifecycle", "flight_delays_monitor"
 RELEASE_NOTE, RETRAIN = "flight_delays_release_note", "flight_delays_retrain"
 APPROVE, ROLLBACK, REPLAY = "flight_delays_approve", "model_rollback", "audit_replay"
-MUTE = "model_mute_drift"
-DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK, MUTE)
+MUTE, SCORE = "model_mute_drift", "flight_delays_score"
+DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK, MUTE, SCORE)
 WIRING = {
     APPROVE: [("verdict", ["approve", "promote"]), ("approve", ["promote"]), ("promote", [])],
     LIFECYCLE: [
@@ -43,6 +43,14 @@ WIRING = {
     ],
     REPLAY: [("replay", [])],
     ROLLBACK: [("rollback", [])],
+    SCORE: [
+        ("snapshot", ["validate"]),
+        ("validate", ["score"]),
+        ("wait_for_champion", ["score"]),
+        ("score", ["labels_due"]),
+        ("labels_due", ["join_labels"]),
+        ("join_labels", []),
+    ],
     MUTE: [("mute", [])],
 }
 
@@ -91,11 +99,11 @@ def test_each_dag_is_documented(bag: BundleDagBag, dag_id: str) -> None:
 
 @pytest.mark.parametrize("dag_id", DAGS)
 def test_runs_go_one_by_one(bag: BundleDagBag, dag_id: str) -> None:
-    """Each candidate meets the champion of its time, and two runs never race for one alias."""
-    assert bag.dags[dag_id].max_active_runs == 1
+    """Each candidate meets the champion of its time, and two runs never race for one alias; scoring moves none."""
+    assert bag.dags[dag_id].max_active_runs == (3 if dag_id == SCORE else 1)
 
 
-@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR, RETRAIN, ROLLBACK, REPLAY])
+@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR, RETRAIN, ROLLBACK, REPLAY, SCORE])
 def test_tasks_try_again(bag: BundleDagBag, dag_id: str) -> None:
     """The world breaks now and then: each task has retries, some seconds apart."""
     tasks = bag.dags[dag_id].tasks
@@ -112,6 +120,19 @@ def test_live_months_are_scheduled(bag: BundleDagBag, dag_id: str) -> None:
     assert isinstance(timetable, CronPartitionTimetable)
     assert (timetable.expression, timetable.run_offset, timetable.key_format) == ("0 0 1 * *", -1, "%Y-%m")
     assert bag.dags[dag_id].catchup
+
+
+def test_days_are_scored_after_the_first_champion(bag: BundleDagBag) -> None:
+    """The run of a day is the partition of the day before, from 1 March to 30 April; labels are due a day later."""
+    dag = bag.dags[SCORE]
+    timetable = dag.timetable
+
+    assert isinstance(timetable, CronPartitionTimetable)
+    assert (timetable.expression, timetable.run_offset, timetable.key_format) == ("0 0 * * *", -1, "%Y-%m-%d")
+    assert (f"{dag.start_date:%Y-%m-%d}", f"{dag.end_date:%Y-%m-%d}", dag.catchup) == ("2013-03-02", "2013-05-01", True)
+    tasks = {task.task_id: task for task in dag.tasks}
+    assert tasks["labels_due"].maturity == tasks["join_labels"].maturity
+    assert tasks["score"].dataset == tasks["snapshot"].dataset == tasks["join_labels"].dataset == "flights_served"
 
 
 def test_the_same_months_are_learned_from_and_watched(bag: BundleDagBag) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.errors import MissingBackend
 from airflow_provider_mlops.core.partition import Partition
 from include.flights import source
 from include.flights.features import WEATHER_TIME
-from include.flights.spec import LABEL, ROW_ID, TIME_COLUMN
+from include.flights.spec import KNOWN_AT, LABEL, ROW_ID, TIME_COLUMN
 
 MONTHS = [f"2013-{month:02d}" for month in range(1, 13)]
 
@@ -61,6 +61,30 @@ def test_days_add_up_to_their_month(year: dict[str, pd.DataFrame]) -> None:
     days = pd.concat([read(f"2013-02-{day:02d}") for day in range(1, 29)], ignore_index=True)
 
     assert_frame_equal(days, year["2013-02"])
+
+
+def test_a_served_day_does_not_know_its_labels() -> None:
+    """What is scored is the day as it was known then; the labels come apart, row by row the same."""
+    day = Partition.parse("2013-03-08")
+    (served,), (labels,) = list(source.read_served(day)), list(source.read_labels(day))
+    whole = read(day.key)
+
+    assert LABEL not in served.columns
+    assert_frame_equal(served, whole.drop(columns=LABEL))
+    assert_frame_equal(labels[[ROW_ID, LABEL]], whole[[ROW_ID, LABEL]])
+    assert list(source.read_served(Partition.parse("2012-12-01"))) == []
+    assert list(source.read_labels(Partition.parse("2012-12-01"))) == []
+
+
+def test_a_label_is_known_after_the_flight() -> None:
+    """Never before departure, and of every flight of a day within the day after it, late and cancelled ones too."""
+    day = Partition.parse("2013-03-08")
+    (labels,) = source.read_labels(day)
+
+    assert (labels[KNOWN_AT] >= read(day.key)[TIME_COLUMN]).all()
+    assert labels[KNOWN_AT].notna().all()
+    assert labels[LABEL].isna().sum() == 163
+    assert labels[KNOWN_AT].max() < day.end + pd.Timedelta(days=1)
 
 
 def test_reading_twice_gives_the_same_rows(year: dict[str, pd.DataFrame]) -> None:

@@ -1,0 +1,77 @@
+"""Flight delays, day by day: the flights of a day are scored by the champion, and labelled once they have landed.
+
+The first champion is the one that February was judged on, so the first day is 1 March. A champion never scores a day
+that it was judged on or one before: the champion of that time does.
+
+- **Trigger by hand:** give a partition key such as ``2013-04-03`` (under *Advanced*).
+- **Audit:** *Trigger > Backfill*, reprocess *All runs*: the recorded days are scored again and compared bit by bit.
+"""
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, CronPartitionTimetable
+
+from airflow_provider_mlops import assets
+from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
+from airflow_provider_mlops.operators.score import ScoreBatchOperator
+from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
+from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
+from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
+from airflow_provider_mlops.sensors.mlflow import ModelAliasSensor
+from include.flights import spec
+
+MATURITY = timedelta(days=1)  # the last flight of a day has landed, or never will
+
+# [START howto_score]
+with DAG(
+    dag_id="flight_delays_score",
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=pendulum.datetime(2013, 3, 2, tz="UTC"),  # the run of 2 March is the partition of 1 March
+    end_date=pendulum.datetime(2013, 5, 1, tz="UTC"),
+    catchup=True,
+    max_active_runs=3,  # a day waits for its labels while the next one is scored
+    default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
+    tags=["mlops", "flights"],
+    doc_md=__doc__,
+) as dag:
+    snapshot = SnapshotDatasetOperator(
+        task_id="snapshot",
+        dataset=spec.SERVED,
+        source="include.flights.source:read_served",
+        time_column=spec.TIME_COLUMN,
+        outlets=[assets.snapshot_alias(spec.SERVED)],
+    )
+    validate = ValidateDatasetOperator(
+        task_id="validate",
+        dataset=spec.SERVED,
+        snapshot_id="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}",
+        suite="include/flights/suites/flights_served.yaml",
+    )
+    champion = ModelAliasSensor(
+        task_id="wait_for_champion",
+        model_name=spec.MODEL,
+        mode="reschedule",
+        poke_interval=30,
+        timeout=pendulum.duration(days=7),
+    )
+    score = ScoreBatchOperator(
+        task_id="score",
+        model_name=spec.MODEL,
+        dataset=spec.SERVED,
+        snapshot_id="{{ ti.xcom_pull(task_ids='validate')['snapshot_id'] }}",
+        outlets=[assets.predictions_alias(spec.MODEL)],
+    )
+    labels_due = LabelsMatureSensor(task_id="labels_due", maturity=MATURITY, deferrable=True)
+    labels = JoinLabelsOperator(
+        task_id="join_labels",
+        model_name=spec.MODEL,
+        dataset=spec.SERVED,
+        labels="include.flights.source:read_labels",
+        label_column=spec.LABEL,
+        label_time_column=spec.KNOWN_AT,
+        maturity=MATURITY,
+    )
+    snapshot >> validate >> score
+    champion >> score >> labels_due >> labels
+# [END howto_score]

@@ -1,0 +1,78 @@
+"""The reference Dag that scores flights day by day: its own tasks, on real flights."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.hooks.prediction_log import find_labelled, read_labelled
+from airflow_provider_mlops.hooks.storage import Storage
+from include.flights import spec
+from include.flights.source import read_labels
+from tests.conftest import ROOT, MakeLab
+from tests.support.airflow import fake_context
+from tests.support.lab import Lab
+
+DAY = "2013-03-08"
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A small model of flights, trained on a week and registered; no champion."""
+    lab = make_lab("empty")
+    lab.model = spec.MODEL
+    for key in ("2013-02-27", "2013-02-28"):
+        taken = lab.run(
+            "snapshot",
+            dataset=spec.DATASET,
+            partition_key=key,
+            source="include.flights.source:read_partition",
+            time_column=spec.TIME_COLUMN,
+        )
+        suite = str(ROOT / "include/flights/suites/flights_served.yaml")
+        lab.run("validate", dataset=spec.DATASET, partition_key=key, snapshot_id=taken["snapshot_id"], suite=suite)
+    trained = lab.run(
+        "train",
+        dataset=spec.DATASET,
+        partition_key="2013-02-28",
+        train_function="include.flights.training:train_delay_model",
+        train_params={"max_iter": 5},
+        features=list(spec.FEATURES),
+        label_column=spec.LABEL,
+        time_column=spec.TIME_COLUMN,
+        trusted_types=list(spec.TRUSTED_TYPES),
+    )
+    lab.run("register", manifest_hash=trained["manifest_hash"])
+    return lab
+
+
+def test_a_day_is_scored_and_labelled(lab: Lab) -> None:
+    """Its tasks take the day without labels, score every flight, and join the labels once all have landed."""
+    dag = runpy.run_path(str(ROOT / "dags" / "flight_delays_score.py"))["dag"]
+    found: dict[str, Any] = {}
+    for name, arguments in (
+        ("snapshot", {}),
+        ("validate", {"suite": str(ROOT / "include/flights/suites/flights_served.yaml")}),
+        ("score", {"version": "1"}),
+        ("labels_due", {}),
+        ("join_labels", {}),
+    ):
+        task = dag.get_task(name)
+        given = {"partition_key": DAY, **arguments}
+        if name in ("validate", "score"):
+            given["snapshot_id"] = found["snapshot"]["snapshot_id"]
+        for field, value in given.items():
+            setattr(task, field, value)
+        found[name] = task.execute(fake_context(task, Path(lab.root), partition_key=DAY))
+
+    (labels,) = list(read_labels(Partition.parse(DAY)))
+    assert found["score"]["rows"] == found["score"]["scored"] == len(labels) == 978
+    assert (found["join_labels"]["censored"], found["join_labels"]["missing"]) == (labels[spec.LABEL].isna().sum(), 0)
+    assert found["join_labels"]["matured"] is True
+    logged = find_labelled(lab.ledger().records(), [DAY], dataset=spec.SERVED)
+    table = pa.Table.from_batches(read_labelled(Storage(), logged, ["row_id", "score"]))
+    assert table["row_id"].to_pylist() == labels[spec.ROW_ID].tolist()
+    assert table["score"].null_count == 0
