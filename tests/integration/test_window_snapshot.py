@@ -1,5 +1,6 @@
 """A window that was taken as a snapshot: validated, checked and trained on by its name."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mlops import sources
 from tests.conftest import MakeLab
+from tests.support.command import run_command
 from tests.support.lab import DATASET, Lab
 
 WINDOW = "events_window"
@@ -75,3 +77,28 @@ def test_window_that_is_not_trained_on(make_lab: MakeLab) -> None:
         )
     with pytest.raises(AirflowFailException, match="was judged FAIL: it is not trained on"):
         lab.run("train", partition_key="2020-03", window=named)
+
+
+def test_erasure_reaches_the_reports_on_windows(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may show values of the rows; the window itself holds none, and goes on with the rows that are left."""
+    lab = make_lab("accepted")
+    lab.enter(monkeypatch)
+    suite = (lab.root / "suite.yaml").read_text() + (
+        "  - {type: expect_column_values_to_not_be_in_set, severity: warning, "
+        "kwargs: {column: row_id, value_set: [2020-01/7]}}\n"
+    )
+    (lab.root / "shows.yaml").write_text(suite)
+    named, other = taken(lab), taken(lab, since="2020-02")
+    arguments = {"dataset": WINDOW, "partition_key": "2020-03", "suite": "shows.yaml"}
+    reports = [
+        Path(lab.run("validate", snapshot_id=window["snapshot_id"], **arguments)["report_uri"])
+        for window in (named, other)
+    ]
+    assert "2020-01/7" in (reports[0] / "result.json").read_text()
+
+    words = ["--dataset", DATASET, "--key-column", "row_id", "--key", "2020-01/7", "--reason", "DSR"]
+    assert run_command("snapshots", "erase", *words, "--yes") == 0
+    assert [report.exists() for report in reports] == [False, True]
+    left = lab.run("validate", snapshot_id=named["snapshot_id"], **arguments)
+    assert left["findings"] == []
+    assert lab.run("train", partition_key="2020-03", window=named)["rows"] > 0

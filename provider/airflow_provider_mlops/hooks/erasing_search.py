@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,18 @@ from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, Refused
 from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots, ids_in, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.snapshot_manifest import is_window
+from airflow_provider_mlops.hooks.erasing_reports import reports_about
 from airflow_provider_mlops.hooks.gone import scores_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.removal import folders
 from airflow_provider_mlops.hooks.row_holders import RowHolder, Rows
 from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS, models_of, path_of
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.hooks.validation import RESULT
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.backends.erasing import Chosen
 
-SCORES, REPORTS = "evaluations", "reports"
+SCORES = "evaluations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,38 +243,7 @@ class Search:
         return None
 
     def _add_reports(self, found: Found) -> None:
-        """Reports show a few values of the rows that they are about; which, nobody can tell afterwards.
-
-        So go the reports on snapshots with such rows, and on snapshots that were pruned, whose rows nobody can search.
-        """
         if found.is_empty:
             return
-        affected = {place.id for place in found.places}
-        pruned = {one for one, lost in self.gone.items() if lost.how == PRUNED}
-        stored, recorded = set(folders(self.storage, f"{REPORTS}/{self.dataset}")), set[str]()
-        for record in self.records:
-            if record.kind != "validation":
-                continue
-            # The storage may have moved since: what counts is the end of the address.
-            name = str(record.body.get("report_uri") or "").rpartition("/")[2]
-            recorded.add(name)
-            about = set(ids_in(record.body))
-            if affected.isdisjoint(about) and not (name in stored and pruned & about):
-                continue
-            if name in stored:
-                found.reports.append(f"{REPORTS}/{self.dataset}/{name}")
-            if record.body.get("mlflow_run_id"):
-                found.pages.append(record.body["mlflow_run_id"])
-        # A validation that was killed may have left a report that no record tells of.
-        for path in (f"{REPORTS}/{self.dataset}/{name}" for name in stored - recorded):
-            if self._reported(path) in {None, *affected, *pruned}:
-                found.reports.append(path)
-        found.reports, found.pages = sorted(set(found.reports)), sorted(set(found.pages))
-
-    def _reported(self, path: str) -> str | None:
-        """Return the snapshot that a stored report is about; None when it does not say."""
-        with self.storage.open(path) as folder:
-            try:
-                return str(json.loads((folder / RESULT).read_text(encoding="utf-8"))["meta"]["snapshot_id"])
-            except (OSError, ValueError, LookupError, TypeError):
-                return None
+        reports = reports_about(self.storage, self.dataset, self.gone, {place.id for place in found.places})
+        found.reports, found.pages = sorted(reports.folders), sorted(reports.pages)

@@ -157,7 +157,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         return contract_in_force(asked, storage, self.dataset, self.partition_key, records)
 
     def _stands(self, last: Record, key: Mapping[str, Any], run: RunFacts, storage: Storage) -> bool:
-        """Whether a recorded verdict answers this question; not so when what it accepted is stored no more."""
+        """Whether a recorded verdict answers this question; not so when what it stored is there no more."""
         judged = {"snapshot": last.body["snapshot_id"], "suite": last.body["suite_hash"]}
         if last.body.get("contract_hash"):
             judged["contract"] = last.body["contract_hash"]
@@ -168,6 +168,7 @@ class ValidateDatasetOperator(MLOpsOperator):
             last.mode == run.mode == Mode.LIVE
             and judged == dict(key)
             and (accepted is None or storage.exists(snapshot_path(self.dataset, accepted)))
+            and storage.exists(report_path(self.dataset, key))
         )
 
     def _log(self, found: Validation) -> None:
