@@ -34,6 +34,7 @@ from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
 from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
+from airflow_provider_mlops.sensors.drift import DriftSensor
 from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
 from airflow_provider_mlops.sensors.mlflow import ModelAliasSensor, ModelVersionSensor
 from include.flights import spec
@@ -217,6 +218,17 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         outlets=[assets.performance_alias("flight_delays")],
     )
     # [END example_monitor_performance]
+
+    # [START example_wait_drift]
+    judged = DriftSensor(
+        task_id="wait_for_drift_verdict",
+        model_name="flight_delays",
+        outcomes=["FAIL"],
+        deferrable=True,
+        poke_interval=60,
+        timeout=timedelta(days=1),
+    )
+    # [END example_wait_drift]
     # [START example_claim]
     claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
     # [END example_claim]

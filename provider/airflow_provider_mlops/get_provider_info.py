@@ -48,9 +48,9 @@ def get_provider_info() -> dict[str, Any]:
                 "validate",
             )
         ],
-        "sensors": [_modules("sensors", "dataset", "labels", "mlflow")],
+        "sensors": [_modules("sensors", "dataset", "drift", "labels", "mlflow")],
         "hooks": [_modules("hooks", "ledger", "mlflow")],
-        "triggers": [_modules("triggers", "approval", "labels", "mlflow")],
+        "triggers": [_modules("triggers", "approval", "drift", "labels", "mlflow")],
         "connection-types": [_MLFLOW_CONNECTION, _LEDGER_CONNECTION],
         "extra-links": [
             f"{_PACKAGE}.links.certificate.CertificateLink",
