@@ -235,7 +235,7 @@ def _plain(array: pa.Array) -> pa.Array:
 
 def _days(array: pa.Array, name: str, days: float) -> IntArray:
     pa, np = load("pyarrow", "parquet"), load("numpy", "parquet")
-    types = load("pyarrow.types", "parquet")
+    types, array = load("pyarrow.types", "parquet"), _plain(array)
     if not (types.is_timestamp(array.type) or types.is_date(array.type)):
         raise BadInput(f"Column {name!r} is of type {array.type} and no time, so that it makes no days.")
     if array.null_count:

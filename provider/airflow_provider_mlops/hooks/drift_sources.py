@@ -97,9 +97,8 @@ def _scores(storage: Storage, plan: DriftPlan, task: str) -> Sides:
     pa = load("pyarrow", "parquet")
     table = pa.Table.from_pandas(frame, preserve_index=False)
     logs = [one.predictions for one in plan.logs]
-    served = pa.Table.from_batches(read_predictions(storage, logs)) if logs else None
-    if served is None or not served.num_rows:
-        raise BadInput(f"The prediction log of {', '.join(plan.keys)} has no row.")
+    batches = list(read_predictions(storage, logs))
+    served = pa.Table.from_batches(batches) if batches else pa.table({SCORE: pa.array([], pa.float64())})
     name = CONFIDENCE if kind is DriftKind.CONFIDENCE else SCORE
     return Sides(
         ArrowColumns(_with(table, name, table["candidate"])), ArrowColumns(_with(served, name, served[SCORE])), [name]
@@ -117,8 +116,8 @@ def _with(table: pa.Table, name: str, scores: Any) -> pa.Table:
 
 
 def _labels(storage: Storage, plan: DriftPlan, classes: bool) -> ArrowColumns:
-    batches = list(read_labelled(storage, plan.logs, ["entity", "time"]))
-    table = load("pyarrow", "parquet").Table.from_batches(batches)
+    pa, batches = load("pyarrow", "parquet"), list(read_labelled(storage, plan.logs, ["entity", "time"]))
+    table = pa.Table.from_batches(batches) if batches else pa.table({LABEL: pa.array([], pa.float64())})
     return _labels_of(ArrowColumns(table), LABEL, classes=classes, beside=table)
 
 

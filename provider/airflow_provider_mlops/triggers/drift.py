@@ -57,7 +57,7 @@ class DriftVerdictTrigger(BaseTrigger):
         """Return the class path and arguments by which the triggerer makes it again."""
         names = ("model_name", "partition_key", "kind", "outcomes", "ledger_root", "poll_interval")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in names}
+        return path, {name: getattr(self, name) for name in names} | {"outcomes": list(self.outcomes)}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, with the verdict in it."""

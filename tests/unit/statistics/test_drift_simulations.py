@@ -1,6 +1,7 @@
 """A drift verdict keeps its error rate and has power: simulations with fixed seeds, within the binomial's tolerance."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.columns import ColumnSample, paired
 from airflow_provider_mlops.statistics.drift import detect_drift
 from airflow_provider_mlops.statistics.drift_blocks import BlockCounts, calibrated_tests, permutation_tests
+from airflow_provider_mlops.statistics.drift_categories import compare_categories_seen
 from airflow_provider_mlops.statistics.drift_decision import strictest_alpha
 
 ALPHA = 0.05
@@ -121,6 +123,23 @@ def test_blocks_keep_the_error_rate_of_rows_that_hang_together(rho: float, lengt
 
     assert row_wise / runs == pytest.approx(naive, abs=0.08)
     assert block_wise / runs <= at_most(ALPHA, runs)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5_000, 500), (500, 5_000), (2_000, 2_000)])
+@pytest.mark.parametrize("categories", [50, 1_000, 100_000])
+def test_categories_unseen_by_chance_raise_no_alarm(n: int, m: int, categories: int) -> None:
+    """Few, many and almost only different categories, of uneven shares, samples of unlike sizes."""
+    random = np.random.default_rng(n + categories)
+    shares = 1 / np.arange(1, categories + 1) ** 0.7
+    shares /= shares.sum()
+    off, runs = policy(thresholds={"new_categories": 1e-9, "vanished_categories": 1e-9}), 150
+    alarms = 0
+    for _ in range(runs):
+        was, now = (Counter(map(str, random.choice(categories, size, p=shares).tolist())) for size in (n, m))
+        found = compare_categories_seen("c", was, now, off)
+        alarms += any(finding.test is not None and finding.test.p_value < ALPHA / 2 for finding in found)
+
+    assert alarms / runs <= at_most(ALPHA, runs)
 
 
 def test_blocks_have_power() -> None:
