@@ -143,6 +143,9 @@ def _served(storage: Storage, plan: DriftPlan, names: Sequence[str]) -> ArrowCol
     """Read the features from the log; None where it names the snapshot that holds them."""
     logs = [one.predictions for one in plan.logs]
     first = next(read_predictions(storage, logs), None)
+    if not any(log.body["rows"] for log in logs):
+        pa = load("pyarrow", "parquet")
+        return ArrowColumns(pa.table({name: pa.nulls(0) for name in names}))
     if first is None or not set(names) & set(first.schema.names):
         return None
     lacking = sorted(set(names) - set(first.schema.names))
