@@ -194,7 +194,7 @@ class _Bins:
         self.numeric = numeric
         found = reference.summary(name)
         ordered = found.ordered if isinstance(found, Numbers) else None
-        self._edges = quantile_edges(ordered, BINS) if ordered is not None and len(ordered) else []
+        self._edges: Any = quantile_edges(ordered, BINS) if ordered is not None and len(ordered) else []
         top = found.counts.most_common(MAX_CATEGORIES) if isinstance(found, Categories) else []
         self._numbers = {text: number for number, (text, _) in enumerate(sorted(top))}
         # Behind the known categories one for the rare ones of the reference, and one for those it does not have.

@@ -7,6 +7,7 @@ of features that look drifted has a correction of its own, reported beside, whic
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,7 +151,7 @@ def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float
     smallest, threshold = test.smallest(strictest), test.threshold
     shown = f"{adjusted:.2g}" if adjusted > 0 else "below 1e-300"
     significant, material = adjusted < policy.alpha, finding.size >= 1
-    numbers = {"alpha": policy.alpha, "p_value": test.p_value, "adjusted_p_value": adjusted}
+    numbers: dict[str, Any] = {"alpha": policy.alpha, "p_value": test.p_value, "adjusted_p_value": adjusted}
     numbers |= {"smallest_effect_seen": smallest, "effect": test.effect, "method": test.method}
     bounds = test.bounds(strictest) if policy.decide is Decide.BOUND and test.bounds is not None else {}
     proven = policy.decide is Decide.POINT or any(low is not None and low >= limit for low, limit in bounds.values())

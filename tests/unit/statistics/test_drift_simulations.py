@@ -155,7 +155,7 @@ def test_calibration_keeps_the_error_rate_over_all_columns() -> None:
     random = np.random.default_rng(5)
     runs, windows, columns = 300, 25, 10
     edges = np.linspace(-2, 2, 19)
-    alarms = 0
+    alarms = row_wise = 0
     for _ in range(runs):
         level = random.normal(scale=0.5, size=(windows, 1)) + random.normal(scale=0.3, size=(windows, columns))
         found = []
@@ -165,8 +165,13 @@ def test_calibration_keeps_the_error_rate_over_all_columns() -> None:
             found.append(BlockCounts(name=f"f{number}", numeric=True, counts=counts, nulls=np.zeros(windows)))
         tests = calibrated_tests(found, np.arange(windows) < 12, np.eye(windows))
         alarms += min(test.adjusted or 0.0 for test in tests.values()) < ALPHA
+        # The same rows taken for independent: 900 of the last day against those of the reference.
+        gaps = [np.cumsum(c.counts[-1] / 900 - c.counts[:12].sum(axis=0) / 10_800) for c in found]
+        p_values = [distances.ks_p_value(float(np.abs(gap).max()), 900, 10_800) for gap in gaps]
+        row_wise += min(p_values) < ALPHA / columns
 
     assert alarms / runs <= at_most(ALPHA, runs)
+    assert row_wise / runs >= 0.9
 
 
 @pytest.mark.parametrize(("n", "sigma"), [(100, 0.46), (500, 0.21), (5_000, 0.09)])
