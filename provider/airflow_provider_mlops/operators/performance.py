@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import assets
@@ -11,6 +11,7 @@ from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import latest_of_run, training_of
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.performance_window import PerformanceWindow, choose_window, due_times, key_of
+from airflow_provider_mlops.core.performance_words import lines_of, short_estimate
 from airflow_provider_mlops.core.promotion_level import PromotionLevel, promotion_level
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rules import Fairness
@@ -222,7 +223,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
 
     def _report(self, context: Context, run: RunFacts, record: Record) -> dict[str, Any]:
         body, verdict = record.body, Verdict.from_dict(record.body["verdict"])
-        for line in _lines(body):
+        for line in lines_of(body):
             self.log.info("%s", line)
         for rule in verdict.rules:
             self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
@@ -238,7 +239,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
             "champion_version": body["champion_version"],
             "partitions": body["partitions"]["mature"][-31:],
             "waiting": body["partitions"]["waiting"][-31:],
-            "estimate": _short_estimate(body),
+            "estimate": short_estimate(body),
             "verdict": verdict.to_xcom(),
             "record": record.hash,
         }
@@ -258,46 +259,3 @@ class MonitorPerformanceOperator(MLOpsOperator):
                 context, run, assets.performance_alias(self.model_name), assets.performance(self.model_name), extra
             )
         return result
-
-
-def _lines(body: Mapping[str, Any]) -> Iterator[str]:
-    """Say in a few lines what was looked at, what was measured and what is only estimated."""
-    rows, keys = body["rows"], body["partitions"]
-    mature = f"{keys['mature'][0]} to {keys['mature'][-1]}" if keys["mature"] else "no partition"
-    yield (
-        f"Labels are mature for {mature}: {rows['labelled']:,} labelled rows, {rows['unlabelled']:,} without a label "
-        f"(left out), {rows['failed']:,} of {rows['served']:,} served rows not scored."
-    )
-    if keys["other_versions"]:
-        yield f"Left out, since another version served them: {', '.join(keys['other_versions'][:10])}."
-    for name, found in body["realised"].items():
-        now, then = (_figure(found[side]) for side in ("now", "promotion"))
-        yield f"{name}: {now} now, {then} at promotion."
-    if not (estimated := body["estimated"]):
-        return
-    for name, found in estimated["window"].items():
-        yield f"{name} of {len(keys['waiting'])} partitions without mature labels: estimated {_figure(found)}."
-    track = estimated["track_record"]
-    if track["estimates"]:
-        yield f"Track record: {track['inside']} of {track['estimates']} estimates held, {track['level']:.0%} should."
-    doubt = f"; it is not to be believed: {estimated['problem'].rstrip('.')}" if estimated["problem"] else ""
-    yield f"An estimate {estimated['assumes']}{doubt}."
-
-
-def _short_estimate(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    estimated = body["estimated"]
-    if not estimated:
-        return None
-    track = estimated["track_record"]
-    return {
-        "assumes": estimated["assumes"],
-        "metrics": dict(list(estimated["window"].items())[:20]),
-        "inside": track["inside"],
-        "estimates": track["estimates"],
-    }
-
-
-def _figure(found: Mapping[str, Any] | None) -> str:
-    if not found or "reason" in found:
-        return "not measured"
-    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"

@@ -22,6 +22,7 @@ from airflow_provider_mlops.statistics.expected_metrics import EXPECTATIONS
 from airflow_provider_mlops.statistics.intervals import clopper_pearson
 from airflow_provider_mlops.statistics.performance import Case, checked_metric
 from airflow_provider_mlops.statistics.performance_decision import result, unanswered
+from airflow_provider_mlops.statistics.resampling import DRAWS
 from airflow_provider_mlops.statistics.score_table import BINARY
 from airflow_provider_mlops.statistics.scores import own_threshold, threshold_of
 from airflow_provider_mlops.statistics.two_samples import change
@@ -178,7 +179,7 @@ def _judge(
         found = estimator.estimate(scores, limits, threshold_at(case, limits))
         if what == "max_drop":
             metric = checked_metric(limits.metric, case.task)
-            then = case.then.measure(metric, limits, case.seed_of(limits.metric, "then"), estimator.level, 2_000)
+            then = case.then.measure(metric, limits, case.seed_of(limits.metric, "then"), estimator.level, DRAWS)
             moved = change(found, then)
             numbers |= {"promotion": then.value, "change": moved.to_dict()}
             outcome = decide_non_inferior(moved, value, higher_is_better=higher)

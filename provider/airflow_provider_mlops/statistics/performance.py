@@ -1,6 +1,6 @@
 """Realised performance: the metrics, the loss and the calibration of labelled live rows, against promotion."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,12 @@ from airflow_provider_mlops.statistics.few_clusters import measure_together
 from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.metrics import metric_named
 from airflow_provider_mlops.statistics.performance_decision import Errors, result, shift_text, unanswered
+from airflow_provider_mlops.statistics.resampling import DRAWS
 from airflow_provider_mlops.statistics.score_table import BINARY, REGRESSION
 from airflow_provider_mlops.statistics.scores import scores_of, threshold_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.slicing import Rows
+from airflow_provider_mlops.statistics.two_samples import change
 from airflow_provider_mlops.statistics.wording import interval_text, limit_text
 
 REALISED, CONCEPT, CALIBRATION = "realised", "concept", "calibration"
@@ -149,7 +151,7 @@ def measure_now(case: Case) -> dict[str, Any]:
         entry: dict[str, Any] = {"now": None, "promotion": None}
         for name, side, seed in (("now", case.now, ""), ("promotion", case.then, "then")):
             try:
-                measured = side.measure(metric, limits, case.seed_of(limits.metric, seed), case.errors.level, 2_000)
+                measured = side.measure(metric, limits, case.seed_of(limits.metric, seed), case.errors.level, DRAWS)
                 entry[name] = measured.to_dict()
             except NotMeasurable as error:
                 entry.setdefault("reason", str(error))
@@ -194,8 +196,6 @@ def _limit(case: Case, metric: Metric, limits: MetricLimits, name: str, value: f
 
 
 def _drop(case: Case, limits: MetricLimits, rule: str, kind: str, margin: float, what: str) -> RuleResult:
-    from airflow_provider_mlops.statistics.two_samples import change
-
     higher = checked_metric(limits.metric, case.task).higher_is_better
 
     def measure(level: float, draws: int) -> Interval:
@@ -207,7 +207,7 @@ def _drop(case: Case, limits: MetricLimits, rule: str, kind: str, margin: float,
         outcome, found, alpha = case.errors.decide(
             measure, lambda interval: decide_non_inferior(interval, margin, higher_is_better=higher), limit
         )
-        now, then = case.levels(limits, case.errors.level, 2_000)
+        now, then = case.levels(limits, case.errors.level, DRAWS)
     except NotMeasurable as error:
         return unanswered(rule, kind, f"The change of {subject}", error, metric=limits.metric, limit=limit)
     start = f"{subject} is {now.value:.4g}, at promotion it was {then.value:.4g}"
@@ -226,8 +226,6 @@ def _calibration(case: Case) -> Iterator[RuleResult]:
 
 
 def _line(case: Case, part: str, limit: float) -> RuleResult:
-    from airflow_provider_mlops.statistics.two_samples import change
-
     rule, what = f"calibration_{part}", f"The calibration {part} of {case.who}"
     if case.task != BINARY:
         raise BadInput(f"calibration is for models of the task binary; this one is {case.task}.")
@@ -241,7 +239,9 @@ def _line(case: Case, part: str, limit: float) -> RuleResult:
             return Outcome.FAIL
         return Outcome.PASS if -limit <= shift.low and shift.high <= limit else Outcome.INCONCLUSIVE
 
-    measure: Callable[[float, int], Interval] = lambda level, _: change(at(case.now, level), at(case.then, level))  # noqa: E731
+    def measure(level: float, _: int) -> Interval:
+        return change(at(case.now, level), at(case.then, level))
+
     try:
         outcome, found, alpha = case.errors.decide(measure, decision, limit)
         now, then = at(case.now, case.errors.level), at(case.then, case.errors.level)

@@ -1,6 +1,5 @@
 """How fast and how reliably predictions are served: a percentile of the latency and the share of errors, bounded."""
 
-import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
@@ -79,4 +78,4 @@ def calls_needed(level: float) -> int:
     :param level: two-sided confidence level.
     :return: 59 at level 0.90.
     """
-    return math.ceil(values_needed(P95, level))
+    return values_needed(P95, level)
