@@ -17,6 +17,7 @@ from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.environment import PromoteToEnvironmentOperator
 from airflow_provider_mlops.operators.erase import EraseRowsOperator
 from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
+from airflow_provider_mlops.operators.fire_drill import DriftFireDrillOperator
 from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.mute import MuteDriftOperator
@@ -198,6 +199,17 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         outlets=[assets.drift_alias("flight_delays")],
     )
     # [END example_detect_drift]
+
+    # [START example_fire_drill]
+    drill = DriftFireDrillOperator(
+        task_id="fire_drill",
+        model_name="flight_delays",
+        dataset="flights",
+        policy="include/flights/drift.yaml",
+        shifts=["nulls", "unit_change"],
+        size=0.5,
+    )
+    # [END example_fire_drill]
 
     # [START example_drift_kinds]
     score_drift = DetectDriftOperator(

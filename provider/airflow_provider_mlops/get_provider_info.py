@@ -30,6 +30,7 @@ def get_provider_info() -> dict[str, Any]:
                 "environment",
                 "erase",
                 "evaluate",
+                "fire_drill",
                 "gate",
                 "join_labels",
                 "mute",

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR = "flight_delays_lifecycle", "flight_delays_monitor"
 RELEASE_NOTE, RETRAIN = "flight_delays_release_note", "flight_delays_retrain"
 APPROVE, ROLLBACK, REPLAY = "flight_delays_approve", "model_rollback", "audit_replay"
-MUTE, SCORE = "model_mute_drift", "flight_delays_score"
-DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK, MUTE, SCORE)
+MUTE, SCORE, DRILL = "model_mute_drift", "flight_delays_score", "drift_fire_drill"
+DAGS = (REPLAY, APPROVE, LIFECYCLE, MONITOR, RELEASE_NOTE, RETRAIN, ROLLBACK, MUTE, SCORE, DRILL)
 WIRING = {
     APPROVE: [("verdict", ["approve", "promote"]), ("approve", ["promote"]), ("promote", [])],
     LIFECYCLE: [
@@ -52,6 +52,7 @@ WIRING = {
         ("join_labels", []),
     ],
     MUTE: [("mute", [])],
+    DRILL: [("drill", [])],
 }
 
 

@@ -98,10 +98,12 @@ def _coded(before: Any, now: Any) -> tuple[Any, Any, list[int]]:
 
 def _values(column: Summary) -> Any:
     """Return the values without nulls; both tests are blind to the order of rows."""
-    from airflow_provider_mlops.statistics.columns import Numbers
+    from airflow_provider_mlops.statistics.columns import BinnedNumbers, Numbers
 
     if isinstance(column, Numbers):
         return column.ordered
+    if isinstance(column, BinnedNumbers):
+        raise BadInput("alibi-detect tests values, and a profile holds bins; use backend='native'.")
     numpy = load("numpy", "parquet")
     counts = column.counts
     return numpy.repeat(numpy.array(list(counts), dtype=object), list(counts.values()))

@@ -73,10 +73,11 @@ def samples_of(model: str, records: Iterable[Record]) -> list[Sample]:
 
     :param model: name of the model.
     :param records: records of its ledger, oldest first.
-    :return: the numbers; only live records count.
+    :return: the numbers; only live records and fire drills count.
     """
     held = list(records)
-    live = [record for record in held if record.mode == Mode.LIVE]
+    # A fire drill is never live: it is an exercise, and that it failed is to be seen all the same.
+    live = [record for record in held if record.mode == Mode.LIVE or record.kind == "fire_drill"]
     found = _Samples(model)
     newest: dict[tuple[str, str], Record] = {}
     counts: Counter[tuple[str, str, str]] = Counter()

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow_provider_mlops.core.approval_records import described
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.drift_brief import cause_lines
+from airflow_provider_mlops.core.drift_history import FEATURE
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.markdown import code, escaped
 from airflow_provider_mlops.core.record import Record
@@ -121,13 +123,27 @@ def _named(version: str | None) -> str:
 def _drift(record: Record) -> tuple[str, str]:
     words = {Outcome.PASS: "no drift", Outcome.FAIL: "drift"}
     found = words.get(Outcome(record.outcome or Outcome.INCONCLUSIVE), "drift cannot be judged")
-    return f"{found} in {record.body['partition_key']}", _severity(record)
+    kind = str(record.body.get("kind") or FEATURE).replace("_", " ")
+    return f"{'' if kind == FEATURE else f'{kind}: '}{found} in {record.body['partition_key']}", _severity(record)
 
 
 def _performance(record: Record) -> tuple[str, str]:
     words = {Outcome.PASS: "keeps its performance", Outcome.FAIL: "does worse than it must"}
     found = words.get(Outcome(record.outcome or Outcome.INCONCLUSIVE), "cannot be judged")
     return f"version {record.body['champion_version']} {found} in {record.body['partition_key']}", _severity(record)
+
+
+def _retrain(record: Record) -> tuple[str, str]:
+    """A retraining that is avoided is the rule: it is told, and wakes nobody."""
+    words = {Outcome.PASS: "will be retrained", Outcome.FAIL: "retraining is avoided"}
+    found = words.get(Outcome(record.outcome or Outcome.INCONCLUSIVE), "no retraining: not enough is known")
+    return f"{found}, {record.body['partition_key']}", WARNING if record.outcome == Outcome.PASS else INFO
+
+
+def _drill(record: Record) -> tuple[str, str]:
+    words = {Outcome.PASS: "every alarm rang", Outcome.FAIL: "an alarm that must ring did not"}
+    found = words.get(Outcome(record.outcome or Outcome.INCONCLUSIVE), "not every alarm could be tried")
+    return f"fire drill on {record.body['partition_key']}: {found}", _severity(record)
 
 
 def _severity(record: Record) -> str:
@@ -145,6 +161,8 @@ _HEADLINES = {
     "reconciliation": _move,
     "drift": _drift,
     "performance": _performance,
+    "retrain": _retrain,
+    "fire_drill": _drill,
 }
 TOLD = tuple(_HEADLINES)
 
@@ -152,12 +170,26 @@ TOLD = tuple(_HEADLINES)
 def _facts(record: Record) -> list[tuple[str, Any]]:
     return [
         ("Partition", record.body.get("partition_key")),
+        ("Report", _report(record.body)),
         ("Dag run", f"{record.run.get('dag_id')} {record.run.get('run_id')}"),
         ("Record", record.hash),
     ]
 
 
+def _report(body: Mapping[str, Any]) -> str | None:
+    """Return where a drift report lies; other records keep other things under that name."""
+    report = body.get("report")
+    uri = report.get("uri") if isinstance(report, Mapping) else None
+    return None if uri is None else f"{uri}/index.html"
+
+
 def _reasons(body: Mapping[str, Any]) -> list[str]:
+    report = body.get("report")
+    causes = [f"Cause: {line}" for line in cause_lines(report)] if isinstance(report, Mapping) else []
+    return _blocking(body) + causes[:_MOST_REASONS]
+
+
+def _blocking(body: Mapping[str, Any]) -> list[str]:
     rules = (body.get("verdict") or {}).get("rules") or []
     blocking = [f"{rule['rule']}: {rule['reason']}" for rule in rules if rule["outcome"] != Outcome.PASS]
     more = [f"and {len(blocking) - _MOST_REASONS} more"] if len(blocking) > _MOST_REASONS else []

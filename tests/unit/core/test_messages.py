@@ -47,6 +47,9 @@ APPROVAL = {"version": "3", "decision": "rejected", "approver": "ann", "reason":
             "flights: version 3 does worse than it must in 2013-03",
             "error",
         ),
+        (record("retrain", "FAIL"), "flights: retraining is avoided, 2013-03", "info"),
+        (record("retrain", "PASS"), "flights: will be retrained, 2013-03", "warning"),
+        (record("fire_drill", "FAIL"), "flights: fire drill on 2013-03: an alarm that must ring did not", "error"),
     ],
 )
 def test_the_headline_says_what_happened(told: Record, subject: str, severity: str) -> None:
@@ -97,3 +100,14 @@ def test_nothing_is_told_about_other_records() -> None:
     """They are no decisions."""
     with pytest.raises(BadInput, match="'training' record"):
         message_of(record("training"))
+
+
+def test_drift_is_told_with_its_cause_and_its_report() -> None:
+    """Who is called at night sees what moved, since when, and what changed upstream."""
+    feature = {"feature": "x", "how": ["unit change: 1.609"], "slices": ["origin = JFK"], "since": "2013-02"}
+    report = {"uri": "/data/r", "hash": "sha256:1", "features": [feature], "upstream": ["the query changed"]}
+    text = message_of(record("drift", "FAIL", report=report)).text
+
+    assert "Report: /data/r/index.html" in text
+    assert "- Cause: x: unit change: 1.609; in origin = JFK (since 2013-02)" in text
+    assert "- Cause: upstream: the query changed" in text

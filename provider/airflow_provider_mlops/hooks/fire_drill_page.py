@@ -1,0 +1,75 @@
+"""The page of a fire drill: which alarms rang, after how many rows, and which rang for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_mlops import config
+from airflow_provider_mlops.backends.tables import Page, Table
+from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
+from airflow_provider_mlops.hooks.storage import MARKER, Storage
+
+FOLDER = "fire_drills"
+PAGE = "index.html"
+_MEANING: Mapping[str, str] = {
+    "PASS": "Every alarm that had to ring did, and none rang for nothing.",
+    "FAIL": "An alarm that had to ring did not.",
+    "INCONCLUSIVE": "Not every alarm could be tried, or untouched partitions rang.",
+}
+
+
+def publish(storage: Storage, model: str, body: Mapping[str, Any]) -> dict[str, str]:
+    """Write the page of a drill beside the evidence, under the hash of its content.
+
+    :param storage: where it will lie.
+    :param model: name of the model.
+    :param body: body of the drill's record.
+    :return: ``uri`` and ``hash``.
+    """
+    digest = sha256_of(body)
+    path = f"{FOLDER}/{model}/{digest.removeprefix(PREFIX)}"
+    if not storage.exists(path):
+        with storage.staging() as folder:
+            (folder / "drill.json").write_text(canonical_json(body) + "\n", encoding="utf-8")
+            _page(model, body).save(folder / PAGE)
+            names = ("drill.json", PAGE)
+            files = [{"name": name, "sha256": sha256_bytes((folder / name).read_bytes())} for name in names]
+            marker = {"schema": 1, "kind": "fire_drill", "files": files}
+            (folder / MARKER).write_text(canonical_json(marker) + "\n", encoding="utf-8")
+            storage.publish(folder, path)
+    return {"uri": storage.uri(path), "hash": digest}
+
+
+def page_url(model: str, report: Mapping[str, str]) -> str:
+    """Return the web address of a drill's page, empty where the storage root has none.
+
+    :param model: name of the model.
+    :param report: as `publish` returned it.
+    """
+    base = config.reports_url()
+    return f"{base}/{FOLDER}/{model}/{report['hash'].removeprefix(PREFIX)}/{PAGE}" if base else ""
+
+
+def _page(model: str, body: Mapping[str, Any]) -> Page:
+    outcome = body["verdict"]["outcome"]
+    page = Page(f"{outcome}: fire drill of {model}")
+    page.text(_MEANING[outcome], kind=outcome)
+    page.text("Known shifts were done to a copy of accepted rows and judged by the model's drift policy.", kind="note")
+    facts = ("dataset", "partition_key", "snapshot_id", "champion_version", "policy", "policy_hash", "size")
+    page.table(Table(("", ""), [(name.replace("_", " "), body[name]) for name in facts if body.get(name) is not None]))
+    page.heading("Alarms")
+    rules = [(rule["rule"], rule["outcome"], rule["reason"]) for rule in body["verdict"]["rules"]]
+    page.table(Table(("Alarm", "Outcome", "Reason"), rules))
+    page.heading("Time to detect")
+    heads = ("Shift", "Column", "Effect / threshold", "Rows to detect", "Days to detect", "Rows")
+    rows = [
+        [d["shift"], d["feature"] or "", d["effect"], d["rows_to_detect"], d["days_to_detect"], d["rows"]]
+        for d in body["drills"]
+    ]
+    page.table(Table(heads, rows))
+    tried = [[d["shift"], item["rows"], item["outcome"]] for d in body["drills"] for item in d["outcomes"]]
+    page.table(Table(("Shift", "Rows", "Outcome for the column"), tried))
+    page.heading("Untouched partitions")
+    page.table(Table(("Partition", "Outcome"), list(body["untouched"].items())))
+    return page

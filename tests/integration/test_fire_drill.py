@@ -1,0 +1,69 @@
+"""A fire drill on a real lab: alarms ring on the copy, and nothing else has changed."""
+
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_mlops.operators.fire_drill import DriftFireDrillOperator
+from tests.conftest import MakeLab
+from tests.support.airflow import fake_context
+from tests.support.lab import DATASET, Lab
+
+POLICY = "schema: 1\nname: strict\nmin_rows: 100\nthresholds: {ks: 0.1, cramers_v: 0.1, missing: 0.1}\n"
+
+
+def run(lab: Lab, **arguments: object) -> dict[str, object]:
+    settings = {"model_name": lab.model, "dataset": DATASET, "policy": "drill.yaml", "size": "0.6", **arguments}
+    task = DriftFireDrillOperator(task_id="drill", **settings)  # type: ignore[arg-type]
+    DAG("fire", schedule=None).add_task(task)
+    return task.execute(fake_context(task, lab.root))
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab) -> Lab:
+    found = make_lab("promoted")
+    (found.root / "drill.yaml").write_text(POLICY)
+    return found
+
+
+def test_the_alarms_ring_and_nothing_moves(lab: Lab) -> None:
+    """Nulls and flipped labels are found; no snapshot, no live record, no event, no leftover."""
+    snapshots, live = lab.snapshot_folders(), [r.hash for r in lab.ledger().records() if r.mode == "live"]
+
+    result = run(lab, shifts="nulls, label_flip")
+
+    by_shift = {item["shift"]: item for item in result["drills"]}  # type: ignore[attr-defined]
+    assert by_shift["nulls"]["rang"]
+    assert 0 < by_shift["nulls"]["rows_to_detect"] <= 800
+    assert by_shift["nulls"]["days_to_detect"] <= 31
+    record = lab.records("fire_drill")[-1]
+    assert record.mode == "dry_run"
+    assert lab.snapshot_folders() == snapshots
+    assert [r.hash for r in lab.ledger().records() if r.mode == "live"] == live
+    (page,) = lab.storage.glob("fire_drills/*/*/index.html")
+    assert "Time to detect" in page.read_text()
+
+
+def test_a_drill_is_the_same_at_every_try(lab: Lab) -> None:
+    """A retry finds the record."""
+    first, second = run(lab, shifts=["nulls"]), run(lab, shifts=["nulls"])
+
+    assert first == second
+    assert len(lab.records("fire_drill")) == 1
+
+
+def test_deaf_alarms_fail_the_drill(lab: Lab) -> None:
+    """A policy that needs more rows than there are never rings, and the drill says so."""
+    (lab.root / "drill.yaml").write_text(POLICY.replace("min_rows: 100", "min_rows: 100000"))
+
+    result = run(lab, shifts=["nulls"])
+
+    assert result["verdict"]["outcome"] != "PASS"  # type: ignore[index]
+
+
+def test_a_wrong_form_is_final(lab: Lab, tmp_path: Path) -> None:
+    """Trying again cannot help."""
+    with pytest.raises(AirflowFailException, match="share of the rows"):
+        run(lab, size="2")
