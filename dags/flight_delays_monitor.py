@@ -1,6 +1,8 @@
-"""Flight delays, watched: does a month look like the data that its champion was trained on?
+"""Flight delays, watched: do the newest two weeks look like what the champion was trained on, and does it still serve?
 
-A drift verdict FAIL emits an event of the model's drift asset, which starts ``flight_delays_retrain``.
+One run a day, after the day was scored and its labels were joined. Three questions are kept apart: have the features
+drifted, have the scores, and how well did the champion do? A verdict FAIL emits an event, which asks
+``flight_delays_retrain`` whether a retraining would help.
 """
 
 import pendulum
@@ -8,34 +10,53 @@ from airflow.sdk import DAG, CronPartitionTimetable
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
-from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
+from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
+from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
 from include.flights import spec
 
 # [START howto_detect_drift]
 with DAG(
     dag_id="flight_delays_monitor",
-    schedule=CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m"),
-    start_date=pendulum.datetime(2013, 2, 1, tz="UTC"),  # the run of 1 February is the partition of January
-    end_date=pendulum.datetime(2013, 5, 1, tz="UTC"),
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=pendulum.datetime(2013, 5, 15, tz="UTC"),  # 14 May is the first day with two weeks behind it
+    end_date=pendulum.datetime(2013, 5, 16, tz="UTC"),
     catchup=True,
-    max_active_runs=1,
+    max_active_runs=1,  # days go in order: a verdict is one of a row
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
     tags=["mlops", "flights"],
     doc_md=__doc__,
 ) as dag:
-    data = AcceptedSnapshotSensor(
-        task_id="wait_for_data",
-        dataset=spec.DATASET,
-        mode="reschedule",
-        poke_interval=30,
-        timeout=pendulum.duration(days=7),
+    labelled = LabelsMatureSensor(
+        task_id="wait_for_labels",
+        model_name=spec.MODEL,
+        maturity=spec.MATURITY,
+        deferrable=True,
+        timeout=pendulum.duration(days=7).total_seconds(),
     )
     drift = DetectDriftOperator(
         task_id="detect_drift",
         model_name=spec.MODEL,
-        dataset=spec.DATASET,
+        dataset=spec.SERVED,
         policy="include/flights/drift.yaml",
+        window=spec.WATCHED_DAYS,
         outlets=[assets.drift_alias(spec.MODEL)],
     )
-    data >> drift
+    scores = DetectDriftOperator(
+        task_id="detect_score_drift",
+        model_name=spec.MODEL,
+        dataset=spec.SERVED,
+        policy="include/flights/drift_scores.yaml",
+        kind="prediction",
+        window=spec.WATCHED_DAYS,
+        outlets=[assets.drift_alias(spec.MODEL)],
+    )
+    performance = MonitorPerformanceOperator(
+        task_id="monitor_performance",
+        model_name=spec.MODEL,
+        dataset=spec.SERVED,
+        policy="include/flights/performance.yaml",
+        window=spec.WATCHED_DAYS,
+        outlets=[assets.performance_alias(spec.MODEL)],
+    )
+    labelled >> [drift, scores, performance]
 # [END howto_detect_drift]

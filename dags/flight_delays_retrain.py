@@ -1,6 +1,8 @@
-"""Flight delays, retrained when the data drifted: started by the event of a drift verdict and by nothing else.
+"""Flight delays, retrained when it helps: started by the event of a drift or performance verdict and by nothing else.
 
-Trains on the months so far and most of the drifted month, tests on its last days, and lets the same gate decide.
+A policy decides first: enough bad windows, no other retraining just now, new rows to learn from, and a cheap probe that
+shows a gain. Each answer is a record, also the retraining that was avoided. Then it trains on the newest months, holds
+out the last days of the newest one, and lets the same gate decide.
 """
 
 import pendulum
@@ -13,7 +15,7 @@ from include.flights import spec
 # [START howto_model_retraining]
 with DAG(
     dag_id="flight_delays_retrain",
-    schedule=PartitionedAssetTimetable(assets=assets.drift(spec.MODEL)),
+    schedule=PartitionedAssetTimetable(assets=assets.drift(spec.MODEL) | assets.performance(spec.MODEL)),
     start_date=pendulum.datetime(2013, 1, 1, tz="UTC"),
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
@@ -29,7 +31,7 @@ with DAG(
         features=spec.FEATURES,
         label_column=spec.LABEL,
         time_column=spec.TIME_COLUMN,
-        window=2,
+        retrain_policy="include/flights/retrain.yaml",
         holdout_days=20,  # as many as the gate needs, which draws whole days
         slices=spec.SLICES,
         evaluation=spec.EVALUATION,

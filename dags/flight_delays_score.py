@@ -1,13 +1,11 @@
 """Flight delays, day by day: the flights of a day are scored by the champion, and labelled once they have landed.
 
-The first champion is the one that February was judged on, so the first day is 1 March. A champion never scores a day
-that it was judged on or one before: the champion of that time does.
+The days are those of May, which the champion of the months before serves. A champion never scores a day that it was
+judged on or one before: the champion of that time does.
 
-- **Trigger by hand:** give a partition key such as ``2013-04-03`` (under *Advanced*).
+- **Trigger by hand:** give a partition key such as ``2013-05-03`` (under *Advanced*).
 - **Audit:** *Trigger > Backfill*, reprocess *All runs*: the recorded days are scored again and compared bit by bit.
 """
-
-from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG, CronPartitionTimetable
@@ -21,14 +19,12 @@ from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
 from airflow_provider_mlops.sensors.mlflow import ModelAliasSensor
 from include.flights import spec
 
-MATURITY = timedelta(days=1)  # the last flight of a day has landed, or never will
-
 # [START howto_score]
 with DAG(
     dag_id="flight_delays_score",
     schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
-    start_date=pendulum.datetime(2013, 3, 2, tz="UTC"),  # the run of 2 March is the partition of 1 March
-    end_date=pendulum.datetime(2013, 5, 1, tz="UTC"),
+    start_date=pendulum.datetime(2013, 5, 2, tz="UTC"),  # the run of 2 May is the partition of 1 May
+    end_date=pendulum.datetime(2013, 5, 16, tz="UTC"),
     catchup=True,
     max_active_runs=3,  # a day waits for its labels while the next one is scored
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
@@ -62,7 +58,7 @@ with DAG(
         snapshot_id="{{ ti.xcom_pull(task_ids='validate')['snapshot_id'] }}",
         outlets=[assets.predictions_alias(spec.MODEL)],
     )
-    labels_due = LabelsMatureSensor(task_id="labels_due", maturity=MATURITY, deferrable=True)
+    labels_due = LabelsMatureSensor(task_id="labels_due", maturity=spec.MATURITY, deferrable=True)
     labels = JoinLabelsOperator(
         task_id="join_labels",
         model_name=spec.MODEL,
@@ -70,7 +66,7 @@ with DAG(
         labels="include.flights.source:read_labels",
         label_column=spec.LABEL,
         label_time_column=spec.KNOWN_AT,
-        maturity=MATURITY,
+        maturity=spec.MATURITY,
     )
     snapshot >> validate >> score
     champion >> score >> labels_due >> labels

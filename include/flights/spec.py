@@ -1,5 +1,7 @@
 """Names and columns of the use case: standard library only, since the Dags import it when they are parsed."""
 
+from datetime import timedelta
+
 DATASET = "flights"
 SERVED = "flights_served"  # day by day, without the label: nobody knows it yet
 MODEL = "flight_delays"
@@ -47,6 +49,9 @@ GOVERNANCE = {
     "regulatory_standard": "none: no personal data",
     "retention": "2 years after the last use",
 }
+
+MATURITY = timedelta(days=1)  # the last flight of a day has landed, or never will
+WATCHED_DAYS = 14  # each day of the week twice, and enough days to draw intervals from
 
 LATE_AFTER_MINUTES = 15
 KNOWN_BEFORE_DEPARTURE_HOURS = 2

@@ -93,7 +93,7 @@ def status(airflow: EmbeddedAirflow, _options: argparse.Namespace, console: Cons
 def demo(airflow: EmbeddedAirflow, options: argparse.Namespace, console: Console) -> int:
     """Start afresh, run the reference Dags on the scheduler, show what they decided."""
     began = time.monotonic()
-    story = Story(options.lifecycle, options.monitor, options.retrain, options.metric)
+    story = Story(options.lifecycle, options.score, options.monitor, options.retrain, options.metric)
     with airflow.lock():
         airflow.stop()
         airflow.wipe()
@@ -191,6 +191,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stop", action="store_true", help="stop everything at the end")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_MINUTES, help="minutes (default: %(default)s)")
     parser.add_argument("--lifecycle", default=defaults.lifecycle, help="id of the lifecycle Dag")
+    parser.add_argument("--score", default=defaults.score, help="id of the Dag that scores")
     parser.add_argument("--monitor", default=defaults.monitor, help="id of the monitor Dag")
     parser.add_argument("--retrain", default=defaults.retrain, help="id of the retrain Dag")
     parser.add_argument("--metric", default=defaults.metric, help="metric to show (default: %(default)s)")

@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 MAX_REASON = 160
 NONE = "–"
 _COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+_WORDS = {"drift": "FAIL", "no drift": "PASS", "breach": "FAIL", "within": "PASS", "avoided": "INCONCLUSIVE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,6 @@ class PartitionRow:
     gate: str = NONE
     reason: str = ""
     version: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class DriftRow:
-    """One drift verdict and the retraining that it started; text, ready to show.
-
-    :param partition: the partition key.
-    :param verdict: ``drift``, ``no drift`` or ``INCONCLUSIVE``.
-    :param cause: the finding that weighs most.
-    :param retraining: what came of the retraining.
-    """
-
-    partition: str
-    verdict: str
-    cause: str
-    retraining: str = NONE
 
 
 def read_records(root: Path) -> list[Record]:
@@ -104,26 +89,6 @@ def partition_rows(
     return rows
 
 
-def drift_rows(records: Sequence[Record], monitor: str) -> list[DriftRow]:
-    """Say what the monitor found, and what the retraining that it started came to.
-
-    :param records: as `read_records` returns them.
-    :param monitor: the monitor Dag.
-    :return: one row per drift verdict, in the order of the partitions.
-    """
-    found = [r for r in records if r.kind == "drift" and r.run.get("dag_id") == monitor]
-    names = {"PASS": "no drift", "FAIL": "drift"}
-    return [
-        DriftRow(
-            partition=str(record.body.get("partition_key")),
-            verdict=names.get(record.outcome or "", record.outcome or NONE),
-            cause=_reason(record),
-            retraining=_retraining(records, record),
-        )
-        for record in sorted(found, key=lambda r: str(r.body.get("partition_key")))
-    ]
-
-
 def partition_table(rows: Iterable[PartitionRow], metric: str) -> Table:
     """Lay out the rows of the lifecycle.
 
@@ -141,24 +106,8 @@ def partition_table(rows: Iterable[PartitionRow], metric: str) -> Table:
     table.add_column("because", ratio=1)
     table.add_column("champion after", no_wrap=True)
     for r in rows:
-        cells = (r.partition, r.rows, _coloured(r.validation), r.candidate, r.champion, _coloured(r.gate))
+        cells = (r.partition, r.rows, coloured(r.validation), r.candidate, r.champion, coloured(r.gate))
         table.add_row(*cells, escape(r.reason), r.version)
-    return table
-
-
-def drift_table(rows: Iterable[DriftRow]) -> Table:
-    """Lay out the drift verdicts.
-
-    :param rows: as `drift_rows` returns them.
-    :return: a table for rich.
-    """
-    table = Table(title="What the monitor found", title_justify="left")
-    table.add_column("partition", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("because", ratio=1)
-    table.add_column("retraining", ratio=1)
-    for row in rows:
-        table.add_row(row.partition, _coloured(row.verdict), escape(row.cause), escape(row.retraining))
     return table
 
 
@@ -177,7 +126,7 @@ def _partition_row(own: Sequence[Record], partition: str, metric: str, version: 
         candidate=_interval(values.get("candidate")),
         champion=_interval(values.get("champion")),
         gate=(gate.outcome or NONE) if gate else NONE,
-        reason=_reason(judged, metric) if judged else "",
+        reason=reason_of(judged, metric) if judged else "",
         version=version,
     )
 
@@ -200,27 +149,13 @@ def _champion_after(promotion: Record | None) -> str | None:
     return str(promotion.body["version"]) if promotion and promotion.outcome == Outcome.PASS else None
 
 
-def _retraining(records: Sequence[Record], drift: Record) -> str:
-    """Follow a drift verdict to the run that claimed it, and say how that ended."""
-    claims = [r for r in records if r.kind == "retrain_claim" and drift.hash in r.body.get("drift_record_hashes", ())]
-    if not claims:
-        return NONE
-    run_id = claims[0].run.get("run_id")
-    of_run = {r.kind: r for r in records if r.run.get("run_id") == run_id}
-    promotion, gate, training = (of_run.get(kind) for kind in ("promotion", "gate", "training"))
-    if promotion is not None and promotion.outcome == Outcome.PASS:
-        return f"version {promotion.body['version']} promoted to {promotion.body.get('alias', 'champion')}"
-    if promotion is not None:
-        return f"version {promotion.body['version']} not promoted: {promotion.body.get('reason', '')}"
-    if gate is not None:
-        return f"version {gate.body.get('candidate_version')} gated {gate.outcome}: {_reason(gate)}"
-    if training is not None and training.outcome is not None:
-        return f"not trained: {_reason(training)}"
-    return "started, without a verdict"
+def reason_of(record: Record, metric: str = "") -> str:
+    """Return the reason that weighs most: of a PASS the one about the metric, else the first that blocked.
 
-
-def _reason(record: Record, metric: str = "") -> str:
-    """Return the reason that weighs most: of a PASS the one about the metric, else the first that blocked."""
+    :param record: a record with a verdict.
+    :param metric: the metric to tell of, where there is one.
+    :return: one line; empty when the record has no verdict.
+    """
     if not isinstance(record.body.get("verdict"), Mapping):
         return ""
     verdict = Verdict.from_dict(record.body["verdict"])
@@ -254,6 +189,10 @@ def _interval(value: Any) -> str:
     return f"{text} ({low:.3f} to {high:.3f})" if known else text
 
 
-def _coloured(text: str) -> str:
-    colour = _COLOURS.get({"drift": "FAIL", "no drift": "PASS"}.get(text, text))
+def coloured(text: str) -> str:
+    """Return a verdict as rich shows it.
+
+    :param text: an outcome, or what the tables say in its place.
+    """
+    colour = _COLOURS.get(_WORDS.get(text, text))
     return f"[{colour}]{text}[/{colour}]" if colour else text

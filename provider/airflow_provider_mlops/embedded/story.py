@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from airflow_provider_mlops.embedded import report, services
+from airflow_provider_mlops.embedded import report, report_watch, services
 from airflow_provider_mlops.embedded.api import FINISHED
 from airflow_provider_mlops.embedded.config import EmbeddedError
 from airflow_provider_mlops.embedded.progress import Progress, RunView, view_runs
@@ -28,20 +28,22 @@ class Story:
     """What the demo runs, in this order.
 
     :param lifecycle: scheduled Dag that trains and promotes, a partition a run.
-    :param monitor: scheduled Dag that looks for drift, a partition a run.
-    :param retrain: Dag that a drift event starts.
+    :param score: scheduled Dag that scores what is served, a partition a run.
+    :param monitor: scheduled Dag that watches drift and performance, a partition a run.
+    :param retrain: Dag that a verdict's event starts.
     :param metric: the metric to show.
     """
 
     lifecycle: str = "flight_delays_lifecycle"
+    score: str = "flight_delays_score"
     monitor: str = "flight_delays_monitor"
     retrain: str = "flight_delays_retrain"
     metric: str = "roc_auc"
 
     @property
-    def dag_ids(self) -> tuple[str, str, str]:
-        """All three."""
-        return (self.lifecycle, self.monitor, self.retrain)
+    def dag_ids(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.lifecycle, self.score, self.monitor, self.retrain)
 
 
 class Teller:
@@ -70,10 +72,11 @@ class Teller:
         story = self._story
         self._api.wait_for_dags(*story.dag_ids, timeout=max(10.0, min(120.0, self._deadline - time.monotonic())))
         with Progress(self._console) as progress:
-            progress.say(f"{story.lifecycle}: one run per partition, in order")
-            self._api.unpause(story.lifecycle)
-            self._until(progress, lambda runs: self._all_scheduled(story.lifecycle, runs), (story.lifecycle,))
-            progress.say(f"{story.monitor}: one run per partition; drift starts {story.retrain}")
+            progress.say(f"{story.lifecycle}: one run per month, in order")
+            self._run_all(progress, story.lifecycle)
+            progress.say(f"{story.score}: one run per day, scored by the champion")
+            self._run_all(progress, story.score)
+            progress.say(f"{story.monitor}: one run per day; what it finds asks {story.retrain}")
             # A consumer must be awake before the event comes.
             self._api.unpause(story.retrain)
             self._api.unpause(story.monitor)
@@ -82,6 +85,11 @@ class Teller:
             self._settle(progress, others)
         self._print_tables()
         self._check_ledgers()
+
+    def _run_all(self, progress: Progress, dag_id: str) -> None:
+        """Unpause a Dag and wait until all its partitions have run."""
+        self._api.unpause(dag_id)
+        self._until(progress, lambda runs: self._all_scheduled(dag_id, runs), (dag_id,))
 
     def _settle(self, progress: Progress, dag_ids: Sequence[str]) -> None:
         """Wait until the retraining is over: events become runs a moment later, so it must stay quiet for a while."""
@@ -96,8 +104,8 @@ class Teller:
             started = any(run.dag_id == self._story.retrain for run in runs)
             if not started and now - began > EVENT_SECONDS:
                 raise StoryError(
-                    f"{self._story.monitor} has finished and {self._story.retrain} was not started: no drift was "
-                    f"found, or its event was lost.\n{self._drift_summary()}"
+                    f"{self._story.monitor} has finished and {self._story.retrain} was not started: nothing was "
+                    f"found, or its event was lost.\n{self._watched_summary()}"
                 )
             return started and now - quiet_since >= SETTLE_SECONDS
 
@@ -143,9 +151,10 @@ class Teller:
         tail = "\n".join(f"  {line}" for line in log.splitlines()[-_LOG_LINES:])
         return f"{run.dag_id} {run.name}: the task {task['task_id']} failed. The end of its log:\n{tail}"
 
-    def _drift_summary(self) -> str:
-        rows = report.drift_rows(report.read_records(self._airflow.layout.ledger), self._story.monitor)
-        return "\n".join(f"  {row.partition}: {row.verdict}: {row.cause}" for row in rows) or "  No drift verdict."
+    def _watched_summary(self) -> str:
+        rows = report_watch.watched_rows(report.read_records(self._airflow.layout.ledger), self._story.monitor)
+        told = (f"  {row.partition}: {row.watched}: {row.verdict}: {row.cause}" for row in rows)
+        return "\n".join(told) or "  No verdict."
 
     def _print_tables(self) -> None:
         records = report.read_records(self._airflow.layout.ledger)
@@ -153,7 +162,8 @@ class Teller:
         rows = report.partition_rows(records, self._story.lifecycle, partitions, self._story.metric)
         self._console.print()
         self._console.print(report.partition_table(rows, self._story.metric))
-        self._console.print(report.drift_table(report.drift_rows(records, self._story.monitor)))
+        self._console.print(report_watch.watched_table(report_watch.watched_rows(records, self._story.monitor)))
+        self._console.print(report_watch.retrain_table(report_watch.retrain_rows(records)))
 
     def _check_ledgers(self) -> None:
         root = self._airflow.layout.ledger

@@ -9,7 +9,7 @@ from rich.console import Console
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.embedded import report
+from airflow_provider_mlops.embedded import report, report_watch
 
 LIFECYCLE = "flight_delays_lifecycle"
 MONITOR = "flight_delays_monitor"
@@ -75,8 +75,7 @@ def story(write: Writer) -> Writer:
     write("evaluation", "2013-03", metrics=metrics)
     write("gate", "2013-03", "FAIL", "The candidate is worse.", "Calibration is off.", candidate_version="2")
     write("drift", "2013-02", "PASS", "No column drifted.", dag=MONITOR)
-    drift = write("drift", "2013-03", "FAIL", "dep_hour: KS 0.2", dag=MONITOR)
-    write("retrain_claim", "2013-03", dag=RETRAIN, drift_record_hashes=[drift.hash])
+    write("drift", "2013-03", "FAIL", "dep_hour: KS 0.2", dag=MONITOR)
     write("promotion", "2013-03", "PASS", dag=RETRAIN, version="3", alias="champion")
     return write
 
@@ -125,25 +124,38 @@ def test_a_retraining_of_the_same_partition_does_not_show_as_the_lifecycles(stor
     assert rows_of(story)[2].version == "1"
 
 
-def test_drift_is_followed_to_its_retraining(story: Writer) -> None:
-    """Verdict, cause, and what came of it."""
-    found = report.drift_rows(report.read_records(story.root), MONITOR)
+def test_what_was_watched_is_told_by_day_and_kind(story: Writer) -> None:
+    """Drift of features and of scores are two verdicts, performance is a third."""
+    story("drift", "2013-03", "PASS", "No score moved.", dag=MONITOR, kind="prediction")
+    story("performance", "2013-03", "FAIL", "roc_auc is below 0.6.", dag=MONITOR)
 
-    assert found == [
-        report.DriftRow("2013-02", "no drift", "No column drifted.", "–"),
-        report.DriftRow("2013-03", "drift", "dep_hour: KS 0.2", "version 3 promoted to champion"),
+    assert report_watch.watched_rows(report.read_records(story.root), MONITOR) == [
+        report_watch.WatchedRow("2013-02", "feature drift", "no drift", "No column drifted."),
+        report_watch.WatchedRow("2013-03", "feature drift", "drift", "dep_hour: KS 0.2"),
+        report_watch.WatchedRow("2013-03", "prediction drift", "no drift", "No score moved."),
+        report_watch.WatchedRow("2013-03", "performance", "breach", "roc_auc is below 0.6."),
+    ]
+
+
+def test_a_decision_is_followed_to_what_came_of_it(story: Writer) -> None:
+    """One retraining was avoided, and says why; the other was promoted."""
+    story("retrain", "2013-02", "FAIL", "1 of 2 windows FAIL.", dag=RETRAIN)
+    story("retrain", "2013-03", "PASS", "2 of 3 windows FAIL.", dag=RETRAIN)
+
+    assert report_watch.retrain_rows(report.read_records(story.root)) == [
+        report_watch.RetrainRow("2013-02", "avoided", "1 of 2 windows FAIL."),
+        report_watch.RetrainRow("2013-03", "retrained", "2 of 3 windows FAIL.", "version 3 promoted to champion"),
     ]
 
 
 def test_a_refused_retraining_says_why(write: Writer) -> None:
     """The gate's reason, when it did not get to promotion."""
-    drift = write("drift", "2013-03", "FAIL", "x", dag=MONITOR)
-    write("retrain_claim", "2013-03", dag=RETRAIN, drift_record_hashes=[drift.hash])
+    write("retrain", "2013-03", "PASS", "Called for.", dag=RETRAIN)
     write("gate", "2013-03", "INCONCLUSIVE", "Too few rows.", dag=RETRAIN, candidate_version="4")
 
-    (row,) = report.drift_rows(report.read_records(write.root), MONITOR)
+    (row,) = report_watch.retrain_rows(report.read_records(write.root))
 
-    assert row.retraining == "version 4 gated INCONCLUSIVE: Too few rows."
+    assert row.result == "version 4 gated INCONCLUSIVE: Too few rows."
 
 
 def test_audits_do_not_show(story: Writer) -> None:
