@@ -28,6 +28,7 @@ class Writer:
         kind: str,
         partition: str,
         outcome: str | None = None,
+        /,
         *reasons: str,
         dag: str = LIFECYCLE,
         mode: str = "live",
