@@ -29,10 +29,15 @@ WIRING = {
         ("lifecycle.promote", ["lifecycle.model_card"]),
         ("lifecycle.model_card", []),
     ],
-    MONITOR: [("wait_for_data", ["detect_drift"]), ("detect_drift", [])],
+    MONITOR: [
+        ("wait_for_labels", ["detect_drift", "detect_score_drift", "monitor_performance"]),
+        ("detect_drift", []),
+        ("detect_score_drift", []),
+        ("monitor_performance", []),
+    ],
     RELEASE_NOTE: [("release_note", [])],
     RETRAIN: [
-        ("retraining.claim", ["retraining.check"]),
+        ("retraining.decide", ["retraining.check"]),
         ("retraining.check", ["retraining.train"]),
         ("retraining.train", ["retraining.register"]),
         ("retraining.register", ["retraining.evaluate"]),
@@ -113,45 +118,51 @@ def test_tasks_try_again(bag: BundleDagBag, dag_id: str) -> None:
     assert {task.retry_delay.total_seconds() for task in tasks} == {10}
 
 
-@pytest.mark.parametrize("dag_id", [LIFECYCLE, MONITOR])
-def test_live_months_are_scheduled(bag: BundleDagBag, dag_id: str) -> None:
+def test_live_months_are_scheduled(bag: BundleDagBag) -> None:
     """The run of the first of a month is the partition of the month before, named like 2013-01."""
-    timetable = bag.dags[dag_id].timetable
+    timetable = bag.dags[LIFECYCLE].timetable
 
     assert isinstance(timetable, CronPartitionTimetable)
     assert (timetable.expression, timetable.run_offset, timetable.key_format) == ("0 0 1 * *", -1, "%Y-%m")
-    assert bag.dags[dag_id].catchup
+    assert bag.dags[LIFECYCLE].catchup
 
 
-def test_days_are_scored_after_the_first_champion(bag: BundleDagBag) -> None:
-    """The run of a day is the partition of the day before, from 1 March to 30 April; labels are due a day later."""
-    dag = bag.dags[SCORE]
-    timetable = dag.timetable
+def test_days_are_scored_and_then_watched(bag: BundleDagBag) -> None:
+    """The run of a day is the partition of the day before; whatever day is watched has two scored weeks behind it."""
+    score, monitor = bag.dags[SCORE], bag.dags[MONITOR]
+    for dag in (score, monitor):
+        timetable = dag.timetable
+        assert isinstance(timetable, CronPartitionTimetable)
+        assert (timetable.expression, timetable.run_offset, timetable.key_format) == ("0 0 * * *", -1, "%Y-%m-%d")
+        assert dag.catchup
+    tasks = {task.task_id: task for dag in (score, monitor) for task in dag.tasks}
+    watched = [tasks[name] for name in ("detect_drift", "detect_score_drift", "monitor_performance")]
 
-    assert isinstance(timetable, CronPartitionTimetable)
-    assert (timetable.expression, timetable.run_offset, timetable.key_format) == ("0 0 * * *", -1, "%Y-%m-%d")
-    assert (f"{dag.start_date:%Y-%m-%d}", f"{dag.end_date:%Y-%m-%d}", dag.catchup) == ("2013-03-02", "2013-05-01", True)
-    tasks = {task.task_id: task for task in dag.tasks}
-    assert tasks["labels_due"].maturity == tasks["join_labels"].maturity
+    assert f"{score.start_date:%Y-%m-%d}" == "2013-05-02"
+    assert score.end_date == monitor.end_date
+    assert {task.window for task in watched} == {(monitor.start_date - score.start_date).days + 1}
+    assert tasks["labels_due"].maturity == tasks["join_labels"].maturity == tasks["wait_for_labels"].maturity
     assert tasks["score"].dataset == tasks["snapshot"].dataset == tasks["join_labels"].dataset == "flights_served"
+    assert {task.dataset for task in watched} == {"flights_served"}
 
 
-def test_the_same_months_are_learned_from_and_watched(bag: BundleDagBag) -> None:
-    """Lifecycle and monitor begin and end together."""
-    spans = {(bag.dags[dag_id].start_date, bag.dags[dag_id].end_date) for dag_id in (LIFECYCLE, MONITOR)}
-
-    assert len(spans) == 1
-    assert None not in spans.pop()
+def test_what_is_served_comes_after_what_was_learned(bag: BundleDagBag) -> None:
+    """The last month that the lifecycle judges ends where the first served day begins."""
+    assert f"{bag.dags[LIFECYCLE].end_date:%Y-%m-%d}" == "2013-05-01"
+    assert f"{bag.dags[SCORE].start_date:%Y-%m-%d}" == "2013-05-02"
 
 
-def test_retraining_is_started_by_drift_alone(bag: BundleDagBag) -> None:
-    """Its schedule is the drift asset that the monitor emits, and its key is that of the verdict."""
+def test_retraining_is_started_by_verdicts_alone(bag: BundleDagBag) -> None:
+    """Its schedule is what the monitor emits, drift or performance, and its key is that of the verdict."""
     timetable = bag.dags[RETRAIN].timetable
-    monitor = [outlet.name for task in bag.dags[MONITOR].tasks for outlet in task.outlets]
+    monitor = {outlet.name for task in bag.dags[MONITOR].tasks for outlet in task.outlets}
 
     assert isinstance(timetable, PartitionedAssetTimetable)
-    assert [asset.name for asset in _consumed(timetable.asset_condition)] == ["flight_delays-drift"]
-    assert monitor == ["flight_delays-drift-alias"]
+    assert [asset.name for asset in _consumed(timetable.asset_condition)] == [
+        "flight_delays-drift",
+        "flight_delays-performance",
+    ]
+    assert monitor == {"flight_delays-drift-alias", "flight_delays-performance-alias"}
 
 
 def test_every_outlet_goes_through_an_alias(bag: BundleDagBag) -> None:

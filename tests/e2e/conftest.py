@@ -12,7 +12,9 @@ from airflow_provider_mlops.embedded import EmbeddedAirflow
 
 ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR, RETRAIN = "flight_delays_lifecycle", "flight_delays_monitor", "flight_delays_retrain"
-RELEASE_NOTE = "flight_delays_release_note"
+RELEASE_NOTE, SCORE, REPLAY = "flight_delays_release_note", "flight_delays_score", "audit_replay"
+WATCHED = ("2013-05-14", "2013-05-15")
+DAYS = tuple(f"2013-05-{day:02d}" for day in range(1, 16))
 MONTHS = ("2013-01", "2013-02", "2013-03", "2013-04")
 
 
@@ -77,7 +79,7 @@ class World:
 def world() -> Iterator[World]:
     """A fresh embedded Airflow, stopped and removed at the end."""
     with EmbeddedAirflow(project=ROOT, profile="e2e") as airflow:
-        airflow.api.wait_for_dags(LIFECYCLE, MONITOR, RETRAIN, RELEASE_NOTE)
+        airflow.api.wait_for_dags(LIFECYCLE, SCORE, MONITOR, RETRAIN, RELEASE_NOTE)
         yield World(airflow)
 
 
@@ -91,14 +93,22 @@ def lifecycle(world: World) -> World:
 
 
 @pytest.fixture(scope="session")
-def monitored(lifecycle: World) -> World:
-    """The monitor judged the same months; drift had its retraining."""
-    api = lifecycle.api
+def scored(lifecycle: World) -> World:
+    """Two weeks of May were scored by the champion and labelled."""
+    lifecycle.api.unpause(SCORE)
+    lifecycle.api.wait_for_runs(SCORE, count=len(DAYS), timeout=600)
+    return lifecycle
+
+
+@pytest.fixture(scope="session")
+def monitored(scored: World) -> World:
+    """The monitor judged two days; each found drift, and asked for a retraining."""
+    api = scored.api
     api.unpause(RETRAIN)
     api.unpause(MONITOR)
-    api.wait_for_runs(MONITOR, count=len(MONTHS), timeout=300)
-    api.wait_for_runs(RETRAIN, count=1, timeout=180)
-    return lifecycle
+    api.wait_for_runs(MONITOR, count=len(WATCHED), timeout=300)
+    api.wait_for_runs(RETRAIN, count=len(WATCHED), timeout=300)
+    return scored
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """An audit backfill reproduces what was recorded, and moves nothing."""
 
-from tests.e2e.conftest import LIFECYCLE, MONTHS, Audit
+from tests.e2e.conftest import LIFECYCLE, MONTHS, REPLAY, Audit
 
 
 def test_an_audit_runs_beside_the_originals(audit: Audit) -> None:
@@ -42,6 +42,35 @@ def test_scores_and_verdicts_are_the_recorded_ones(audit: Audit) -> None:
             assert record.body["evaluation_id"] == live[month].body["evaluation_id"]
             assert record.body["recorded"]["record"] == live[month].hash
             assert record.outcome == ("PASS" if kind == "evaluation" else live[month].outcome)
+
+
+def test_every_training_has_a_certificate(audit: Audit) -> None:
+    """Three months were trained; each ends with a certificate that says how far it was reproduced."""
+    certificates = {r.body["partition_key"]: r for r in audit.world.ledger().records("certificate")}
+
+    assert {key: (record.outcome, record.body["level"]) for key, record in certificates.items()} == {
+        "2013-02": ("PASS", "L0"),
+        "2013-03": ("PASS", "L0"),
+        "2013-04": ("PASS", "L0"),
+    }
+
+
+def test_the_retraining_is_replayed_by_hand(audit: Audit) -> None:
+    """A backfill cannot replay what an event started; the form does, and moves nothing."""
+    world, before = audit.world, audit.world.state()
+    world.api.unpause(REPLAY)
+    version = world.champion()
+    run = world.api.trigger(REPLAY, conf={"version": version})
+
+    assert world.api.wait_for_run(REPLAY, run["dag_run_id"])["state"] == "success"
+    newest = world.ledger().records("certificate")[-1]
+    assert (newest.mode, newest.outcome, newest.body["level"], newest.body["version"]) == (
+        "live",
+        "PASS",
+        "L0",
+        version,
+    )
+    assert world.state() == before
 
 
 def test_the_chains_are_intact_after_it(audit: Audit) -> None:

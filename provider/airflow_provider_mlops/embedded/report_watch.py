@@ -46,11 +46,12 @@ class RetrainRow:
     result: str = NONE
 
 
-def watched_rows(records: Sequence[Record], monitor: str) -> list[WatchedRow]:
+def watched_rows(records: Sequence[Record], monitor: str, metric: str = "") -> list[WatchedRow]:
     """Say what the monitor found.
 
     :param records: live records of all chains.
     :param monitor: the monitor Dag.
+    :param metric: the metric to tell of, where a verdict on performance is PASS.
     :return: one row per verdict, in the order of the partitions.
     """
     found = [r for r in records if r.kind in _VERDICTS and r.run.get("dag_id") == monitor]
@@ -59,7 +60,7 @@ def watched_rows(records: Sequence[Record], monitor: str) -> list[WatchedRow]:
             partition=str(record.body.get("partition_key")),
             watched=f"{record.body.get('kind', 'feature')} drift" if record.kind == "drift" else record.kind,
             verdict=_VERDICTS[record.kind].get(record.outcome or "", record.outcome or NONE),
-            cause=reason_of(record),
+            cause=reason_of(record, metric),
         )
         for record in sorted(found, key=lambda r: (str(r.body.get("partition_key")), r.kind, _kind(r)))
     ]

@@ -162,7 +162,8 @@ class Teller:
         rows = report.partition_rows(records, self._story.lifecycle, partitions, self._story.metric)
         self._console.print()
         self._console.print(report.partition_table(rows, self._story.metric))
-        self._console.print(report_watch.watched_table(report_watch.watched_rows(records, self._story.monitor)))
+        watched = report_watch.watched_rows(records, self._story.monitor, self._story.metric)
+        self._console.print(report_watch.watched_table(watched))
         self._console.print(report_watch.retrain_table(report_watch.retrain_rows(records)))
 
     def _check_ledgers(self) -> None:
