@@ -10,6 +10,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
+from airflow_provider_mlops.operators.breach import RollbackOnBreachOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.decide import DecideRetrainOperator
@@ -241,6 +242,13 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         timeout=timedelta(days=1),
     )
     # [END example_wait_drift]
+    # [START example_breach]
+    heal = RollbackOnBreachOperator(
+        task_id="roll_back_on_breach",
+        model_name="flight_delays",
+        policy="include/flights/retrain.yaml",
+    )
+    # [END example_breach]
     # [START example_claim]
     claim = ClaimRetrainingOperator(task_id="claim", model_name="flight_delays")
     # [END example_claim]
@@ -253,6 +261,7 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
     )
     # [END example_decide]
     data >> score >> due >> labels >> [drift, performance] >> decide
+    performance >> heal
     drift >> claim
 
 with DAG(dag_id="flights_registry", schedule="@daily", start_date=START, catchup=False, max_active_runs=1):

@@ -23,6 +23,7 @@ def get_provider_info() -> dict[str, Any]:
             _modules(
                 "operators",
                 "approve",
+                "breach",
                 "card",
                 "check",
                 "decide",

@@ -12,7 +12,7 @@ from tests.support.steps import STEPS, arguments_of
 # What these return is what they found to do, which is nothing the second time.
 REPAIRS = ("reconcile", "notify")
 # A claim, a decision, a rollback and a question belong to the run that asks.
-OF_THEIR_RUN = ("claim", "decide", "rollback", "ask", "remind")
+OF_THEIR_RUN = ("claim", "decide", "breach", "rollback", "ask", "remind")
 LATER = {"run_id": "manual__later", "run_type": "manual"}
 
 

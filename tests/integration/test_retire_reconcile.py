@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_mlops.operators import rollback as rollback_operator
+from airflow_provider_mlops.hooks import rollback as rollback_operator
 from tests.conftest import MakeLab
 from tests.support.faults import Kill, TaskProcesses
 

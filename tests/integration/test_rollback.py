@@ -9,8 +9,8 @@ import mlflow
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_mlops.hooks import rollback as operator
 from airflow_provider_mlops.hooks import serving_check
-from airflow_provider_mlops.operators import rollback as operator
 from tests.conftest import MakeLab
 from tests.support.faults import watched
 from tests.support.lab import Lab

@@ -16,6 +16,7 @@ from airflow.sdk import DAG
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.operators.breach import RollbackOnBreachOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.decide import DecideRetrainOperator
@@ -119,6 +120,8 @@ schema: 1
 name: events
 triggers:
   drift: {}
+on_breach:
+  rollback: {within: 2}
 """
 PERFORMANCE_POLICY = """\
 schema: 1
@@ -347,6 +350,7 @@ class Lab:
                 {**model, "policy": "performance.yaml", "outlets": [assets.performance_alias(self.model)]},
             ),
             "claim": (ClaimRetrainingOperator, model),
+            "breach": (RollbackOnBreachOperator, {**model, "policy": "retrain.yaml"}),
             "decide": (DecideRetrainOperator, {**dataset, **model, "policy": "retrain.yaml"}),
             "labels": (
                 JoinLabelsOperator,

@@ -74,6 +74,7 @@ STEPS = {
     "drift": Step("drifted", ("publish", "record")),
     "performance": Step("promoted", ("record",)),
     "claim": Step("alarmed", ("record",)),
+    "breach": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "decide": Step("alarmed", ("record", "record")),
     # The log and its record; of a log of several parts test_score tells.
     "score": Step("promoted", ("publish", "record")),
@@ -121,6 +122,8 @@ def _of_move(step: str, lab: Lab) -> dict[str, Any]:
             if not lab.records("reconciliation"):
                 lab.client.set_registered_model_alias(lab.model, "champion", "1")
             return {}
+        case "breach":
+            performance(lab, "2020-04", "FAIL")
         case "score" | "labels":
             return {"partition_key": "2020-03"}
         case "performance":
@@ -129,3 +132,13 @@ def _of_move(step: str, lab: Lab) -> dict[str, Any]:
                 serve(lab, key, rows=100, labelled=key != keys[-1])
             return {"partition_key": keys[-1], "window": 7}
     return {"partition_key": "2020-04"}
+
+
+def performance(lab: Lab, key: str, outcome: str, kind: str = "realised", version: str = "2", **more: Any) -> str:
+    """Record a performance verdict about a version, as the monitor does; return the hash of its record."""
+    rule = {"rule": "auc", "outcome": outcome, "reason": "roc_auc fell by 0.2.", "numbers": {"kind": kind}}
+    body = {"partition_key": key, "champion_version": version, "verdict": {"outcome": outcome, "rules": [rule]}}
+    record = lab.ledger().append(
+        kind="performance", key=f"{key} {outcome} {kind} {version}", body=body, outcome=outcome, **more
+    )
+    return record.hash

@@ -145,7 +145,7 @@ def _called(policy: RetrainPolicy, known: Known) -> dict[str, Called]:
         series = series_of(known.records, record_kind, signal, known.now)
         if not series:
             found[record_kind] = Called(outcome=Outcome.FAIL, words=f"no {record_kind} verdict counts yet")
-        found |= {f"{record_kind}:{one.kind}": one.judge(signal, answered) for one in series}
+        found |= {f"{record_kind}:{kind}": one.judge(signal, answered) for kind, one in series.items()}
     if policy.schedule is not None:
         found[SCHEDULE] = _schedule(policy.schedule, known)
     if policy.data is not None:

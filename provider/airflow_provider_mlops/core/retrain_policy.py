@@ -17,6 +17,9 @@ SCHEMA = 1
 RETRAIN, WAIT = "retrain", "wait"
 DRIFT, PERFORMANCE = "drift", "performance"
 SIGNALS = (DRIFT, PERFORMANCE)
+REALISED, ESTIMATED = "realised", "estimated"
+LEARNABLE = (REALISED, "concept", "calibration", "fairness")
+"""Kinds of performance that a retraining can mend, and that are measured on labels: not latency, nor errors."""
 MODELS = ("gradient_boosting", "linear")
 SINCE_DRIFT = "drift"
 
@@ -25,18 +28,16 @@ SINCE_DRIFT = "drift"
 class Signal:
     """Verdicts that call for a retraining: enough of the newest windows FAIL, and the newest among them.
 
-    :param kinds: kinds of verdicts that count; None for all.
+    :param kinds: kinds that count; None for all.
     :param k: how many windows must FAIL.
     :param n: of how many newest windows.
-    :param below: of performance only: a metric that is surely below its bound counts like a FAIL, bound by metric.
-    :param estimated: of performance only: whether a performance that was estimated without labels counts.
+    :param below: of performance only: a realised metric that is surely below its bound counts like a FAIL.
     """
 
     kinds: tuple[str, ...] | None = None
     k: int = 1
     n: int = 1
     below: Mapping[str, float] = field(default_factory=dict)
-    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +96,12 @@ class Probe:
 class Breach:
     """When a bad performance takes a promotion back.
 
-    :param within: how many verdicts after the promotion count as soon after it.
-    :param estimated: whether a performance that was estimated without labels counts too.
+    :param within: how many performance verdicts after the promotion count as soon after it.
+    :param kinds: kinds of performance that take it back.
     """
 
     within: int
-    estimated: bool = False
+    kinds: tuple[str, ...] = (REALISED,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +179,15 @@ def _signal(value: Any, where: str) -> Signal:
 
 def _performance(value: Any, where: str) -> Signal:
     reading.check_keys(value, where, allowed=("kinds", "k", "n", "below", "estimated"))
-    more: dict[str, Any] = {}
-    if "below" in value:
-        more["below"] = reading.numbers(value["below"], f"{where}: below")
-    if "estimated" in value:
-        more["estimated"] = reading.yes_no(value["estimated"], f"{where}: estimated")
-    return _windows(value, where, **more)
+    below = reading.numbers(value.get("below") or {}, f"{where}: below")
+    return _windows({**value, "kinds": _kinds(value, where, LEARNABLE)}, where, below=below)
+
+
+def _kinds(value: Mapping[str, Any], where: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds that count; what was estimated without labels only where the policy says so."""
+    kinds = reading.texts(value["kinds"], f"{where}: kinds") if "kinds" in value else default
+    estimated = reading.yes_no(value.get("estimated", ESTIMATED in kinds), f"{where}: estimated")
+    return tuple(dict.fromkeys((*kinds, ESTIMATED) if estimated else [kind for kind in kinds if kind != ESTIMATED]))
 
 
 def _windows(value: Mapping[str, Any], where: str, **more: Any) -> Signal:
@@ -226,12 +230,10 @@ def _window(value: Any, where: str) -> Mapping[str, Any]:
 def _breach(value: Any, where: str) -> Breach:
     reading.check_keys(value, where, allowed=("rollback",), required=("rollback",))
     inner = reading.check_keys(
-        value["rollback"], f"{where}: rollback", allowed=("within", "estimated"), required=("within",)
+        value["rollback"], f"{where}: rollback", allowed=("within", "kinds", "estimated"), required=("within",)
     )
-    return Breach(
-        within=reading.count(inner["within"], f"{where}: within"),
-        estimated=reading.yes_no(inner.get("estimated", False), f"{where}: estimated"),
-    )
+    kinds = _kinds(inner, f"{where}: rollback", (REALISED,))
+    return Breach(within=reading.count(inner["within"], f"{where}: within"), kinds=kinds)
 
 
 _TRIGGERS: Mapping[str, Callable[[Any, str], Any]] = {

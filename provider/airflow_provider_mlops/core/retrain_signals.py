@@ -1,19 +1,24 @@
-"""What calls for a retraining: enough of the newest verdicts of one kind, and the newest among them."""
+"""What calls for a retraining: enough of the newest verdicts of one kind, and the newest among them.
 
-from collections.abc import Iterable, Sequence
+A drift verdict is of one kind. A performance verdict has rules of several kinds (realised, concept, latency, ...), and
+says something about each of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retrain import answered_verdicts
-from airflow_provider_mlops.core.retrain_policy import DRIFT, PERFORMANCE, SIGNALS, RetrainPolicy, Signal
+from airflow_provider_mlops.core.retrain_policy import DRIFT, PERFORMANCE, REALISED, SIGNALS, RetrainPolicy, Signal
 from airflow_provider_mlops.core.verdict import Outcome
 
-DEFAULT_KINDS = {DRIFT: "feature", PERFORMANCE: "realised"}
-"""What records say that were written before there were kinds."""
-ESTIMATED = "estimated"
+_DEFAULT_KIND = {DRIFT: "feature", PERFORMANCE: REALISED}
+"""The kind of what was recorded without one."""
+_WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +35,38 @@ class Called:
     since: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """The newest verdict of each partition, of one kind, about the champion that the newest is about.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a verdict says about one kind.
 
-    :param record_kind: ``drift`` or ``performance``.
-    :param kind: the kind of verdict.
-    :param records: the verdicts, oldest partition first; at least one.
+    :param record: the verdict.
+    :param outcome: FAIL where something is wrong.
     """
 
-    record_kind: str
-    kind: str
-    records: Sequence[Record] = field(repr=False)
+    record: Record = field(repr=False)
+    outcome: Outcome
+
+    @property
+    def key(self) -> str:
+        """The partition that was judged."""
+        return str(self.record.body["partition_key"])
+
+    @property
+    def end(self) -> datetime:
+        """The end of that partition."""
+        return Partition.parse(self.key).end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The newest finding of each partition, of one kind, about the champion that the newest is about.
+
+    :param subject: what is judged, in words.
+    :param findings: oldest partition first; at least one.
+    """
+
+    subject: str
+    findings: Sequence[Finding]
 
     def judge(self, signal: Signal, answered: frozenset[str]) -> Called:
         """Say whether enough of the newest windows are bad.
@@ -50,55 +75,59 @@ class Series:
         :param answered: hashes of the verdicts that a retraining has answered: they do not call again.
         :return: what it says.
         """
-        newest = self.records[-signal.n :]
-        bad = [r for r in newest if is_bad(r, signal) and r.hash not in answered]
-        unknown = [r for r in newest if r.outcome == Outcome.INCONCLUSIVE and not is_bad(r, signal)]
+        newest = self.findings[-signal.n :]
+        open_ones = [found for found in newest if found.record.hash not in answered]
+        bad = [found for found in open_ones if found.outcome is Outcome.FAIL]
+        unknown = [found for found in open_ones if found.outcome is Outcome.INCONCLUSIVE]
         latest = newest[-1]
         words = (
-            f"{len(bad)} of the newest {len(newest)} windows of {self.kind} {self.record_kind} FAIL "
+            f"{len(bad)} of the newest {len(newest)} windows of {self.subject} FAIL "
             f"({signal.k} of {signal.n} are asked for)"
         )
-        if latest.hash in answered:
+        if latest not in open_ones:
             return Called(outcome=Outcome.FAIL, words=f"{words}, and a retraining has answered the newest")
         if latest in bad and len(bad) >= signal.k:
-            return Called(outcome=Outcome.PASS, words=f"{words}, the newest among them", since=self._since(signal))
-        if latest in (*bad, *unknown) and len(bad) + len(unknown) >= signal.k and unknown:
+            return Called(outcome=Outcome.PASS, words=f"{words}, the newest among them", since=self._since())
+        if unknown and latest in (*bad, *unknown) and len(bad) + len(unknown) >= signal.k:
             return Called(outcome=Outcome.INCONCLUSIVE, words=f"{words}, and {len(unknown)} could not be judged")
         if bad and latest not in bad:
-            words += f", and not the newest, {latest.body['partition_key']}"
+            words += f", and not the newest, {latest.key}"
         return Called(outcome=Outcome.FAIL, words=words)
 
-    def _since(self, signal: Signal) -> str:
+    def _since(self) -> str:
         """Where the row of bad windows begins that ends with the newest one; what was not judged interrupts none."""
-        first = self.records[-1]
-        for record in reversed(self.records):
-            if is_bad(record, signal):
-                first = record
-            elif record.outcome == Outcome.PASS:
+        first = self.findings[-1]
+        for found in reversed(self.findings):
+            if found.outcome is Outcome.PASS:
                 break
-        return str(first.body["partition_key"])
+            first = found if found.outcome is Outcome.FAIL else first
+        return first.key
 
 
-def series_of(records: Iterable[Record], record_kind: str, signal: Signal, now: Partition) -> list[Series]:
-    """Sort the live verdicts up to a partition into series, one for each kind that counts.
+def series_of(records: Iterable[Record], record_kind: str, signal: Signal, now: Partition) -> dict[str, Series]:
+    """Sort what live verdicts up to a partition say into series, one for each kind that counts.
 
     :param records: records of the model's ledger, oldest first.
     :param record_kind: ``drift`` or ``performance``.
     :param signal: which kinds count.
     :param now: the partition of the run; what is newer does not count.
-    :return: the series, by kind.
+    :return: the series by kind.
     """
-    newest: dict[str, dict[str, Record]] = {}
+    newest: dict[str, dict[str, Finding]] = {}
     for record in records:
-        if counts(record, record_kind, signal) and _end(record) <= now.end:
-            newest.setdefault(kind_of(record), {})[record.body["partition_key"]] = record
-    found = []
+        if (record.kind, record.mode) != (record_kind, Mode.LIVE):
+            continue
+        for kind, outcome in outcomes_of(record, signal).items():
+            found = Finding(record, outcome)
+            if found.end <= now.end:
+                newest.setdefault(kind, {})[found.key] = found
+    series = {}
     for kind in sorted(newest):
-        ordered = sorted(newest[kind].values(), key=_end)
-        champion = ordered[-1].body.get("champion_version")
-        same = [record for record in ordered if record.body.get("champion_version") == champion]
-        found.append(Series(record_kind=record_kind, kind=kind, records=same))
-    return found
+        ordered = sorted(newest[kind].values(), key=lambda found: found.end)
+        champion = _champion(ordered[-1])
+        same = [found for found in ordered if _champion(found) == champion]
+        series[kind] = Series(subject=f"{kind} {record_kind}", findings=same)
+    return series
 
 
 def waiting(records: Sequence[Record], policy: RetrainPolicy) -> list[Record]:
@@ -114,57 +143,43 @@ def waiting(records: Sequence[Record], policy: RetrainPolicy) -> list[Record]:
         record
         for record in records
         if (signal := signals.get(record.kind)) is not None
-        and counts(record, record.kind, signal)
-        and is_bad(record, signal)
+        and record.mode == Mode.LIVE
         and record.hash not in answered
+        and Outcome.FAIL in outcomes_of(record, signal).values()
     ]
 
 
-def counts(record: Record, record_kind: str, signal: Signal) -> bool:
-    """Whether a record is a live verdict of a kind that counts.
-
-    :param record: any record.
-    :param record_kind: ``drift`` or ``performance``.
-    :param signal: which kinds count.
-    """
-    if (record.kind, record.mode) != (record_kind, Mode.LIVE):
-        return False
-    kind = kind_of(record)
-    return (signal.kinds is None or kind in signal.kinds) and (signal.estimated or not is_estimated(record))
-
-
-def is_bad(record: Record, signal: Signal) -> bool:
-    """Whether a verdict is a FAIL, or shows a metric that is surely below the policy's bound.
-
-    :param record: a verdict.
-    :param signal: the bounds.
-    """
-    if record.outcome == Outcome.FAIL:
-        return True
-    rules = (record.body.get("verdict") or {}).get("rules") or ()
-    return any(_below(rule.get("numbers") or {}, signal) for rule in rules)
-
-
-def is_estimated(record: Record) -> bool:
-    """Whether a performance verdict was made without labels.
-
-    :param record: a verdict.
-    """
-    return record.kind == PERFORMANCE and (kind_of(record) == ESTIMATED or bool(record.body.get(ESTIMATED)))
-
-
-def kind_of(record: Record) -> str:
-    """Return the kind of a verdict.
+def outcomes_of(record: Record, signal: Signal) -> dict[str, Outcome]:
+    """Return what a verdict says about each kind that counts.
 
     :param record: a record of the kind ``drift`` or ``performance``.
+    :param signal: which kinds count, and the policy's own bounds.
+    :return: outcome by kind: the worst of its rules.
     """
-    return str(record.body.get("kind") or DEFAULT_KINDS.get(record.kind, record.kind))
+    said = _said(record)
+    if record.kind == PERFORMANCE and _below(record.body, signal.below):
+        said[REALISED] = Outcome.FAIL
+    return {kind: outcome for kind, outcome in said.items() if signal.kinds is None or kind in signal.kinds}
 
 
-def _below(numbers: dict[str, Any], signal: Signal) -> bool:
-    bound, high = signal.below.get(str(numbers.get("metric"))), numbers.get("high")
-    return bound is not None and isinstance(high, int | float) and high < bound
+def _said(record: Record) -> dict[str, Outcome]:
+    whole = Outcome(record.outcome or Outcome.INCONCLUSIVE)
+    default = _DEFAULT_KIND[record.kind]
+    rules = (record.body.get("verdict") or {}).get("rules") or ()
+    if record.kind == DRIFT or not rules:
+        return {str(record.body.get("kind") or default): whole}
+    found: dict[str, set[Outcome]] = {}
+    for rule in rules:
+        found.setdefault(str((rule.get("numbers") or {}).get("kind") or default), set()).add(Outcome(rule["outcome"]))
+    return {kind: next(one for one in _WORST_FIRST if one in outcomes) for kind, outcomes in found.items()}
 
 
-def _end(record: Record) -> Any:
-    return Partition.parse(record.body["partition_key"]).end
+def _below(body: Mapping[str, Any], bounds: Mapping[str, float]) -> bool:
+    """Whether the whole interval of a realised metric lies below the bound that the policy sets."""
+    measured = body.get("realised") or {}
+    highs = {name: ((measured.get(name) or {}).get("now") or {}).get("high") for name in bounds}
+    return any(isinstance(high, int | float) and high < bounds[name] for name, high in highs.items())
+
+
+def _champion(found: Finding) -> Any:
+    return found.record.body.get("champion_version")

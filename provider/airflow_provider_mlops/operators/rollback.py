@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.alias_moves import (
-    CHAMPION,
-    RECONCILIATION,
-    ROLLBACK,
-    deciding_move,
-    partition_of,
-    record_move,
-)
-from airflow_provider_mlops.core.errors import Refused
-from airflow_provider_mlops.core.evidence import training_of
-from airflow_provider_mlops.core.ledger import Ledger
+from airflow_provider_mlops.core.alias_moves import CHAMPION
 from airflow_provider_mlops.core.modes import Mode
-from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.rollback import rollback_of_request, rollback_targets, stated_reason
+from airflow_provider_mlops.core.rollback import stated_reason
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.hooks.alias_moves import Standing, carry_out, standing
-from airflow_provider_mlops.hooks.dry_load import dry_load
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.rollback import Rollback, result_of
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
 from airflow_provider_mlops.operators.base import MLOpsOperator
@@ -96,83 +84,20 @@ class RollbackModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             self.log.info("An audit moves nothing.")
             return {"model_name": self.model_name, "alias": self.alias, "moved": False, "reason": reason}
-        record = rollback_of_request(ledger.records(), run.request, run.mode)
-        while record is None:
-            record = self._decide(ledger, reason, run, _who(context))
-        if run.mode is Mode.LIVE:
-            carry_out(MlflowHook(self.mlflow_conn_id), ledger, self.model_name, record, self.log)
-        version = record.body["version"]
-        push_links(context, version=MlflowHook(self.mlflow_conn_id).version_url(self.model_name, version))
-        return {
-            "model_name": self.model_name,
-            "alias": self.alias,
-            "version": version,
-            "previous_version": record.body["previous_version"],
-            "moved": run.mode is Mode.LIVE,
-            "reason": reason,
-            "record": record.hash,
-        }
-
-    def _decide(self, ledger: Ledger, reason: str, run: RunFacts, who: str | None) -> Record | None:
-        """Choose and record; None when the alias was reconciled at the same moment: look again then."""
-        now = standing(MlflowHook(self.mlflow_conn_id), ledger, self.model_name, self.alias)
-        expected = str(self.expected_version or "").strip()
-        if expected and now.champion != expected:
-            raise Refused(
-                f"Alias {self.alias!r} is on {now.champion or 'no version'}, not on version {expected}: "
-                "nothing is rolled back. Look who moved it, then ask again."
-            )
-        records = ledger.records()
-        target, tried = self._choose(records, now)
-        body = {
-            **self._body(records, target, now),
-            "reason": reason,
-            "asked_by": who,
-            "request": run.request,
-            "target_given": bool(str(self.target_version or "").strip()),
-            "tried": tried,
-        }
-        record = record_move(ledger, ROLLBACK, before=now.before, body=body, run=run, dry={"request": run.request})
-        if record.kind == RECONCILIATION:
-            return None
-        if record.body.get("request") != run.request:
-            raise Refused(
-                f"A {record.kind} came first: version {record.body['version'] or '(none)'} holds the alias "
-                f"{self.alias!r} now. Look at it, then ask again."
-            )
-        return record
-
-    def _choose(self, records: Sequence[Record], now: Standing) -> tuple[Record, list[dict[str, Any]]]:
-        """Return the first version that loads, by the move that it came by, and what was tried."""
-        asked = str(self.target_version or "").strip() or None
-        hook, storage = MlflowHook(self.mlflow_conn_id), Storage(self.storage_root)
-        tried: list[dict[str, Any]] = []
-        for target in rollback_targets(records, now.champion, target=asked, alias=self.alias):
-            made = training_of(records, self.model_name, target.body["manifest_hash"])
-            found = dry_load(hook, storage, made, self.log)
-            tried.append({"version": target.body["version"], **found})
-            if found["loads"]:
-                self.log.info("Version %s loads in a clean process.", target.body["version"])
-                return target, tried
-            self.log.warning("Version %s does not load: %s", target.body["version"], found["error"])
-        failures = "; ".join(f"version {one['version']}: {one['error']}" for one in tried)
-        raise Refused(f"No version to roll back to loads: {failures}.")
-
-    def _body(self, records: Sequence[Record], target: Record, now: Standing) -> Mapping[str, Any]:
-        followed = deciding_move(records, self.alias)
-        lag = {"alias_was": now.current} if now.half_done else {}
-        return {
-            # Who serves a partition is told by it: what is restored serves what comes after the one that it replaces.
-            "partition_key": followed.body.get("partition_key") if followed else None,
-            "version_partition_key": partition_of(target),
-            "alias": self.alias,
-            "version": target.body["version"],
-            "previous_version": now.champion,
-            **lag,
-            "model_digest": target.body["model_digest"],
-            "manifest_hash": target.body["manifest_hash"],
-            "restores": target.hash,
-        }
+        rollback = Rollback(
+            model_name=self.model_name,
+            alias=self.alias,
+            hook=MlflowHook(self.mlflow_conn_id),
+            storage=Storage(self.storage_root),
+            ledger=ledger,
+            log=self.log,
+            target=str(self.target_version or "").strip() or None,
+            expected=str(self.expected_version or "").strip() or None,
+        )
+        record = rollback.carry(run, {"reason": reason, "asked_by": _who(context)})
+        version_url = MlflowHook(self.mlflow_conn_id).version_url(self.model_name, record.body["version"])
+        push_links(context, version=version_url)
+        return result_of(record, self.model_name, run.mode)
 
 
 def _who(context: Context) -> str | None:

@@ -31,6 +31,11 @@ def verdict(ledger: Ledger, key: str, outcome: str = "FAIL", record_kind: str = 
     return ledger.append(kind=record_kind, key=name, body=body, outcome=outcome, mode=mode)
 
 
+def judged_rule(kind: str, outcome: str) -> dict[str, Any]:
+    """Return a rule of a performance verdict."""
+    return {"rule": kind, "outcome": outcome, "reason": "", "numbers": {"kind": kind}}
+
+
 def claim(ledger: Ledger, key: str, *cited: Record) -> Record:
     """Append a claim."""
     body = {"partition_key": key, "drift_record_hashes": [record.hash for record in cited]}
@@ -156,8 +161,8 @@ def test_several_events_make_one_retraining(ledger: Ledger) -> None:
 
 def test_performance_below_its_bound_calls_for_one(ledger: Ledger) -> None:
     """A FAIL does, and a metric whose whole interval is below the bound; estimates only where the policy says so."""
-    rules = [{"rule": "r", "outcome": "PASS", "reason": "", "numbers": {"metric": "roc_auc", "low": 0.85, "high": 0.9}}]
-    low = verdict(ledger, "2013-04", "PASS", "performance", verdict={"rules": rules})
+    measured = {"roc_auc": {"now": {"value": 0.88, "low": 0.85, "high": 0.9}}}
+    low = verdict(ledger, "2013-04", "PASS", "performance", realised=measured)
     bound = policy(triggers={"performance": {"below": {"roc_auc": 0.92}}})
 
     assert judged(ledger, bound).performance == (low.hash,)
@@ -167,10 +172,22 @@ def test_performance_below_its_bound_calls_for_one(ledger: Ledger) -> None:
 
 def test_estimated_performance_counts_by_policy_only(ledger: Ledger) -> None:
     """It assumes that no concept has drifted."""
-    verdict(ledger, "2013-04", "FAIL", "performance", kind="estimated")
+    verdict(ledger, "2013-04", "FAIL", "performance", verdict={"rules": [judged_rule("estimated", "FAIL")]})
 
     assert broken(judged(ledger, policy(triggers={"performance": {}}))) == ["trigger"]
     assert judged(ledger, policy(triggers={"performance": {"estimated": True}})).verdict.passed
+
+
+def test_what_no_retraining_mends_calls_for_none(ledger: Ledger) -> None:
+    """A verdict that FAILs by its latency alone says that the performance that was realised is fine."""
+    rules = [judged_rule("latency", "FAIL"), judged_rule("realised", "PASS"), judged_rule("realised", "INCONCLUSIVE")]
+    verdict(ledger, "2013-04", "FAIL", "performance", verdict={"rules": rules})
+
+    decision = judged(ledger, policy(triggers={"performance": {}}))
+    assert decision.verdict.rules[0].outcome is Outcome.INCONCLUSIVE
+    assert decision.performance == ()
+    latency = judged(ledger, policy(triggers={"performance": {"kinds": ["latency"]}}))
+    assert latency.triggers == ("performance:latency",)
 
 
 @pytest.mark.parametrize(("days", "due"), [(30, True), (31, False)])
