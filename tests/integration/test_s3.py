@@ -17,6 +17,7 @@ from airflow_provider_mlops.backends.parquet import write_snapshot_files
 from airflow_provider_mlops.backends.source_file import SteadyFile
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.hooks import storage_remote
+from airflow_provider_mlops.hooks.prediction_log import find_labelled, read_labelled
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
@@ -276,3 +277,24 @@ def test_files_on_s3_that_change(
             time_column=None,
         )
     assert s3_lab.records("snapshot", "dataset/events") == []
+
+
+def test_predictions_on_s3(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
+    """Logs, labels and their erasure work on S3 as on a disk; no finished part stays behind."""
+    lab = s3_lab
+    for key in ("2020-01", "2020-02", "2020-03"):
+        lab.accept(key)
+    lab.run("promote", gate_record=lab.judge("2020-02")["gate"]["record"])
+    parts = {"batch_rows": 200, "part_rows": 400}
+    assert lab.run("score", partition_key="2020-03", **parts)["scored"] == 800
+    joined = lab.run("labels", partition_key="2020-03")
+    (lab.root / "keys.txt").write_text("2020-03/7\n")
+    lab.run("erase", key_column="row_id", keys_file=str(lab.root / "keys.txt"), reason="DSR")
+
+    found = find_labelled(lab.ledger().records(), ["2020-03"])
+    rows = pa.Table.from_batches(read_labelled(Storage(), found, ["row_id"]))
+    assert (joined["rows"], rows.num_rows) == (800, 799)
+    assert "2020-03/7" not in rows["row_id"].to_pylist()
+    names = [item.key for item in bucket.objects.filter(Prefix="prefix/predictions/")]
+    assert len({name.split("/")[4] for name in names}) == 2
+    assert not any("scoring-" in name for name in names)

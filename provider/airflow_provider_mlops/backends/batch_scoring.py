@@ -123,7 +123,8 @@ def frame_of(batch: pa.RecordBatch, with_nulls: Iterable[str]) -> pd.DataFrame:
         for field in batch.schema
     ]
     arrays = [column.cast(field.type, safe=False) for column, field in zip(batch.columns, fields, strict=True)]
-    return arrow.RecordBatch.from_arrays(arrays, schema=arrow.schema(fields)).to_pandas()
+    frame: pd.DataFrame = arrow.RecordBatch.from_arrays(arrays, schema=arrow.schema(fields)).to_pandas()
+    return frame
 
 
 def check_unique(read: Callable[[], Iterator[pa.RecordBatch]], column: str) -> None:

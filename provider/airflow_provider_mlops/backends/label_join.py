@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_TYPES = {"row_id": object, "label": object, "time": "datetime64[us, UTC]"}
 COUNTS = ("label_rows", "duplicates", "corrected", "conflicting", "unknown", "not_yet_known")
 
 
@@ -150,18 +151,21 @@ def _frame(table: pa.Table | None, columns: LabelColumns) -> pd.DataFrame:
     """Take the columns that are meant out of a table of the source."""
     pandas, arrow = load("pandas", "parquet"), load("pyarrow", "parquet")
     if table is None:
-        times = pandas.Series([], dtype="datetime64[us, UTC]")
-        return pandas.DataFrame({"row_id": pandas.Series([], dtype=object), "label": [], "time": times})
+        empty: pd.DataFrame = pandas.DataFrame({"row_id": [], "label": [], "time": []}).astype(_TYPES)
+        return empty
     if missing := [name for name in columns.names if name not in table.column_names]:
         raise BadInput(f"The labels have no column {missing[0]!r}; they have: {', '.join(table.column_names[:40])}.")
     plain = table.select(columns.names).combine_chunks()
     one = {name: _chunk(plain.column(name)) for name in columns.names}
-    empty = arrow.nulls(len(plain), arrow.timestamp("us", "UTC"))
-    times = empty if columns.time is None else moments(one[columns.time], columns.time)
-    label = one[columns.label].to_pandas().astype(object)
-    return pandas.DataFrame({"row_id": texts(one[columns.row_id]), "label": label, "time": times.to_pandas()}).astype(
-        {"row_id": object, "time": "datetime64[us, UTC]"}
-    )
+    unknown = arrow.nulls(len(plain), arrow.timestamp("us", "UTC"))
+    times = unknown if columns.time is None else moments(one[columns.time], columns.time)
+    values = {
+        "row_id": texts(one[columns.row_id]),
+        "label": one[columns.label].to_pandas(),
+        "time": times.to_pandas(),
+    }
+    frame: pd.DataFrame = pandas.DataFrame(values).astype(_TYPES)
+    return frame
 
 
 def _chunk(column: pa.ChunkedArray) -> pa.Array:

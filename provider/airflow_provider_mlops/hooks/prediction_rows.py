@@ -119,7 +119,8 @@ def _stored(storage: Storage, dataset: str) -> Iterator[tuple[str, dict[str, Any
     """List the logs and labels of a dataset; whatever else lies there may hold rows that nobody can find."""
     files = files_below(storage, FOLDER)
     folders = {path.rpartition("/")[0] for path in files if path.endswith(f"/{MARKER}")}
-    stray = [path for path in files if path.rpartition("/")[0] not in folders]
+    # In object stores the parts of a folder lie one level deeper.
+    stray = [path for path in files if folders.isdisjoint(_above(path))]
     if stray:
         raise Refused(
             f"{storage.uri(stray[0])} is no part of a prediction log, so nobody can tell whose rows it holds; "
@@ -131,6 +132,13 @@ def _stored(storage: Storage, dataset: str) -> Iterator[tuple[str, dict[str, Any
             raise Refused(f"{storage.uri(path)} is of the unknown kind {manifest.get('kind')!r}; nothing was erased.")
         if manifest["dataset"] == dataset:
             yield path, manifest
+
+
+def _above(path: str) -> Iterator[str]:
+    """Name the folders that a file lies in."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _rows(storage: Storage, path: str, manifest: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
