@@ -35,7 +35,7 @@ def workloads() -> list[RunTrigger]:
     trigger = AliasReachedTrigger(model_name="m", alias="champion", version="2", poll_interval=INTERVAL)
     path, arguments = trigger.serialize()
     kwargs = Trigger.encrypt_kwargs(arguments)
-    return [RunTrigger(id=number, classpath=path, encrypted_kwargs=kwargs) for number in range(SENSORS)]
+    return [RunTrigger(id=number, classpath=path, encrypted_kwargs=kwargs, ti=None) for number in range(SENSORS)]
 
 
 async def a_triggerers_life(runner: Any, until: Any) -> None:
