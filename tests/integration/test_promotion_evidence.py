@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_provider_mlops.core.promotion_evidence import checks_of
 from tests.conftest import MakeLab
 from tests.support.approval import UNDECIDED
 from tests.support.lab import CHECKS, POLICY, Lab
@@ -115,6 +116,18 @@ def test_demanded_checks_must_have_been_made(challenged: Lab) -> None:
         challenged.run("promote", gate_record=record, checks="other.yaml")
 
     assert challenged.run("promote", gate_record=record, checks="checks.yaml")["moved"]
+
+
+@pytest.mark.parametrize("mode", [{}, {"conf": {"mode": "dry_run"}}], ids=["live", "dry_run"])
+def test_checks_and_training_with_a_holdout_name_the_same_rows(evaluated: Lab, mode: dict[str, Any]) -> None:
+    """As in a retraining: the head of the partition is trained on, its tail tested; a dry run's own checks count."""
+    rows = {"partition_key": "2020-03", "holdout_days": 10, "time_column": "time"}
+    evaluated.run("check", **mode, **rows)
+    evaluated.run("train", **mode, **rows)
+    manifest = evaluated.records("training")[-1].body["manifest"]
+    (found,) = checks_of(evaluated.records("data_check", "dataset/events"), manifest, "dry_run" if mode else "live")
+    assert found.outcome == "PASS"
+    assert found.body["cutoff"] is not None
 
 
 def stored_model(lab: Lab, version: str) -> Path:

@@ -30,19 +30,20 @@ def training_data_validated(validations: Mapping[str, str | None]) -> RuleResult
     )
 
 
-def checks_of(records: Iterable[Record], manifest: Mapping[str, Any]) -> list[Record]:
+def checks_of(records: Iterable[Record], manifest: Mapping[str, Any], mode: str = "live") -> list[Record]:
     """Find the checks of the very rows that a training took, the newest by each file of checks.
 
     :param records: records of the dataset's ledger, oldest first.
     :param manifest: the training's manifest.
-    :return: the live records ``data_check``; a later one by the same file takes the place of an earlier one.
+    :param mode: mode of the run; its own checks count beside the live ones.
+    :return: the records ``data_check``; a later one by the same file takes the place of an earlier one.
     """
     train, test = manifest.get("train") or {}, manifest.get("test") or {}
     rows = (train.get("snapshots"), test.get("snapshot_id"), train.get("until"), train.get("since"))
     found: dict[str, Record] = {}
     for record in records:
         body = record.body
-        if (record.kind, record.mode) == ("data_check", "live"):
+        if record.kind == "data_check" and record.mode in ("live", mode):
             checked = (body["train"], body["test"]["snapshot_id"], body.get("cutoff"), body.get("since"))
             if checked == rows:
                 found[str(body.get("checks"))] = record

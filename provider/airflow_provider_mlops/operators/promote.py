@@ -180,7 +180,7 @@ class PromoteModelOperator(MLOpsOperator):
             required_tags=required,
             governance=governance,
             force_reason=(self.force_reason or "").strip()[:MAX_REASON_LENGTH] or None,
-            checked=checks_of(dataset, manifest),
+            checked=checks_of(dataset, manifest, run.mode),
             failed_by_others=bool(failed),
             **pinned,
         )
