@@ -15,8 +15,10 @@ import pytest
 from tests.conftest import MakeLab
 from tests.support.faults import Kill, TaskProcesses, effects_of
 from tests.support.lab import Stages
-from tests.support.steps import STEPS, arguments_of
+from tests.support.steps import STEPS as WORKING
+from tests.support.steps import TELLING, arguments_of
 
+STEPS = {**WORKING, **TELLING}
 CASES = [
     pytest.param(step, Kill(index, after), id=f"{step}-{'after' if after else 'before'}-{index}-{name}")
     for step, facts in STEPS.items()

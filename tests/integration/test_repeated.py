@@ -7,8 +7,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from tests.conftest import MakeLab
 from tests.support.lab import DATASET, SYNTHETIC
-from tests.support.steps import STEPS, arguments_of
+from tests.support.steps import STEPS as WORKING
+from tests.support.steps import TELLING, arguments_of
 
+STEPS = {**WORKING, **TELLING}
 # What these return is what they found to do, which is nothing the second time.
 REPAIRS = ("reconcile", "notify")
 # A claim, a decision, a rollback and a question belong to the run that asks.

@@ -52,9 +52,6 @@ STEPS = {
     "evaluate": Step("registered", ("publish", "record", "log_batch", "log_artifacts")),
     "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
     "answer": Step("evaluated", ("record", "record")),
-    "ask": Step("evaluated", ("record", "ask", "record", "send")),
-    "remind": Step("evaluated", ("record", "ask", "record", "send", "record", "send")),
-    "notify": Step("promoted", ("record", "send", "record", "send")),
     "card": Step("promoted", ("log_artifacts", "publish", "record", "set_model_version_tag", "update_model_version")),
     "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "rollback": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
@@ -79,6 +76,12 @@ STEPS = {
     # The log and its record; of a log of several parts test_score tells.
     "score": Step("promoted", ("publish", "record")),
     "labels": Step("scored", ("publish", "record")),
+}
+# Those that tell people, and leave nothing else: they return no record.
+TELLING = {
+    "ask": Step("evaluated", ("record", "ask", "record", "send")),
+    "remind": Step("evaluated", ("record", "ask", "record", "send", "record", "send")),
+    "notify": Step("promoted", ("record", "send", "record", "send")),
 }
 
 
