@@ -180,7 +180,7 @@ def model_retraining(
     :param card: whether the model card of a promoted version is written.
     :param retrain_policy: retrain policy file, relative to the Dag bundle's root; its ``window`` is used where it has
         one and ``window`` is None. None: each drift verdict that waits is claimed.
-    :param train: further arguments of `TrainModelOperator` (``params_from``, ``fit``, ...).
+    :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
     """
     judged = {"slices": slices, "metrics": metrics, **(evaluation or {})}
