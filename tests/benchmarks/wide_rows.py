@@ -15,33 +15,36 @@ TEXTS = [f"t{index:02}" for index in range(10)]
 DISTINCT = (3, 10, 10, 50, 100, 100, 500, 1_000, 5_000, 20_000)
 """How many texts each text column has: from a class to a postcode."""
 _BLOCK = 131_072
+_BLOCKS_APART = 1_000_000
 
 
-def wide_file(rows: int) -> Path:
+def wide_file(rows: int, sample: int = 0) -> Path:
     """Return a Parquet file of that many rows; it is made once, the same wherever it is made.
 
     :param rows: number of rows, e.g. 1,000,000 (220 MB) or 10,000,000 (2.2 GB).
+    :param sample: which sample of the same law, from 0.
     :return: path of the file, zstd, row groups of 131,072 rows.
     """
-    path = FOLDER / f"{rows}.parquet"
+    path = FOLDER / (f"{rows}-{sample}.parquet" if sample else f"{rows}.parquet")
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         half = path.with_suffix(".half")
         with pq.ParquetWriter(half, wide_block(0, 1).schema, compression="zstd") as writer:
-            for block in wide_blocks(rows):
+            for block in wide_blocks(rows, sample):
                 writer.write_table(block)
         half.rename(path)
     return path
 
 
-def wide_blocks(rows: int) -> Iterator[pa.Table]:
+def wide_blocks(rows: int, sample: int = 0) -> Iterator[pa.Table]:
     """Yield the rows in blocks of 131,072.
 
     :param rows: number of rows.
+    :param sample: which sample of the same law, from 0.
     :return: tables of one schema, in order.
     """
     for number, start in enumerate(range(0, rows, _BLOCK)):
-        yield wide_block(number, min(_BLOCK, rows - start))
+        yield wide_block(number + sample * _BLOCKS_APART, min(_BLOCK, rows - start))
 
 
 def wide_block(number: int, rows: int) -> pa.Table:

@@ -6,6 +6,7 @@ read as dictionaries, so that each different one is decoded once per row group.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_mlops.statistics.arrays import BoolArray
-    from airflow_provider_mlops.statistics.columns import Kind, Summary
+    from airflow_provider_mlops.statistics.columns import ColumnPair, Kind, Summary
 
 BATCH_ROWS = 262_144
 _COMPACT_ROWS = 1 << 20
@@ -84,6 +85,18 @@ class ParquetColumns:
             for arrays in self.pieces(position, [name]):
                 yield arrays[0]
 
+    @property
+    def cut(self) -> bool:
+        """Whether only some of the rows of a file count."""
+        return any(part.keep is not None for part in self._parts)
+
+    def by_schema(self) -> Iterator[tuple[pa.Schema, list[Path]]]:
+        """Yield the files in groups that follow each other and have one schema."""
+        pairs = zip(self._schemas, (part.path for part in self._parts), strict=True)
+        for _, group in itertools.groupby(pairs, key=lambda pair: pair[0].remove_metadata().to_string()):
+            schemas, paths = zip(*group, strict=True)
+            yield schemas[0], list(paths)
+
     def schemas(self) -> list[pa.Schema]:
         """Return the schema of each file."""
         return list(self._schemas)
@@ -124,9 +137,10 @@ class ParquetColumns:
 
         values, filled = load("numpy", "parquet").empty(self.rows), 0
         for array in self.batches(name):
-            values[filled : filled + len(array)] = floats_of(array)
-            filled += len(array)
-        return Numbers.owning(values)
+            present = array.drop_null() if array.null_count else array
+            values[filled : filled + len(present)] = floats_of(present)
+            filled += len(present)
+        return Numbers.owning(values[:filled], self.rows - filled)
 
     def _categories(self, name: str) -> Summary:
         from airflow_provider_mlops.statistics.columns import Categories
@@ -135,6 +149,30 @@ class ParquetColumns:
         for array in self.batches(name):
             nulls += counting.add(array)
         return Categories(counting.counts(), nulls)
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPairs:
+    """Columns of two samples, summed up pair after pair; they can be gone through more than once.
+
+    :param reference: the reference's columns.
+    :param current: the columns to judge.
+    :param features: names of the columns; those that neither side has are left out.
+    """
+
+    reference: ParquetColumns
+    current: ParquetColumns
+    features: Sequence[str]
+
+    def __iter__(self) -> Iterator[ColumnPair]:
+        for name in self.features:
+            # A column that is null in every row may have no type: it is what the other side is.
+            kind = self.reference.kind(name) or self.current.kind(name)
+            was, now = self.reference.summary(name, kind), self.current.summary(name, kind)
+            if was is not None or now is not None:
+                yield name, was, now
+            # Large columns: none may be alive while the next one is read.
+            del was, now
 
 
 class TextCounts:

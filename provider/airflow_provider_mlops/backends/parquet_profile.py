@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet_column import ParquetColumns, TextCounts, floats_of, kind_of
+from airflow_provider_mlops.backends.parquet_column import TextCounts, floats_of, kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,22 @@ NO_VALUE = "(none)"
 _FLUSHED_TEXTS = 1 << 18
 
 
-def profile_files(columns: ParquetColumns, spec: ProfileSpec) -> Profile:
+class Pieces(Protocol):
+    """Rows in files or batches that are decoded piece by piece; `ParquetColumns` are such."""
+
+    rows: int
+
+    def schemas(self) -> list[pa.Schema]:
+        """Return the schema of each file."""
+
+    def rows_of(self, position: int) -> int:
+        """Return how many rows of a file count."""
+
+    def pieces(self, position: int, names: Sequence[str]) -> Iterator[list[pa.Array]]:
+        """Decode columns of one file side by side."""
+
+
+def profile_files(columns: Pieces, spec: ProfileSpec) -> Profile:
     """Count the columns of files by a specification; a column that they lack, or of another type, is absent.
 
     :param columns: the files.
@@ -43,7 +58,7 @@ def profile_files(columns: ParquetColumns, spec: ProfileSpec) -> Profile:
     return assembled(spec, columns.rows, counted, slices)
 
 
-def _column(columns: ParquetColumns, name: str, spec: ColumnSpec) -> ColumnProfile:
+def _column(columns: Pieces, name: str, spec: ColumnSpec) -> ColumnProfile:
     from airflow_provider_mlops.statistics.profiling import tally_of
 
     counter = _Counter(tally_of(spec))
@@ -57,7 +72,7 @@ def _column(columns: ParquetColumns, name: str, spec: ColumnSpec) -> ColumnProfi
 
 
 def _sliced(
-    columns: ParquetColumns, spec: ProfileSpec, by: str, values: Sequence[str]
+    columns: Pieces, spec: ProfileSpec, by: str, values: Sequence[str]
 ) -> tuple[IntArray, list[dict[str, ColumnProfile]]]:
     """Count every column by the values of one: each is read beside it, and cut batch by batch."""
     numpy = load("numpy", "parquet")
@@ -74,9 +89,7 @@ def _sliced(
     return rows, [{name: parts[place] for name, parts in counted.items()} for place in range(len(values))]
 
 
-def _slices_of(
-    columns: ParquetColumns, name: str, spec: ColumnSpec, by: str, values: Sequence[str]
-) -> list[ColumnProfile]:
+def _slices_of(columns: Pieces, name: str, spec: ColumnSpec, by: str, values: Sequence[str]) -> list[ColumnProfile]:
     from airflow_provider_mlops.statistics.profiling import tally_of
 
     counters = [_Counter(tally_of(spec)) for _ in values]
@@ -93,7 +106,7 @@ def _slices_of(
 
 
 def _beside(
-    columns: ParquetColumns, position: int, name: str, by: str, values: Sequence[str]
+    columns: Pieces, position: int, name: str, by: str, values: Sequence[str]
 ) -> Iterator[tuple[pa.Array, IntArray]]:
     """Yield pieces of a column with the slice of each row; the column may be missing, and what slices as well."""
     numpy = load("numpy", "parquet")

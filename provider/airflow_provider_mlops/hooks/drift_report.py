@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.parquet_column import ParquetPairs
 from airflow_provider_mlops.core.drift_history import BROKEN, Look, Since, in_order, look_of, looks_before, since
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.drift_upstream import Origin, acts_between, origin_of, upstream_changes
@@ -14,7 +15,7 @@ from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.drift_columns import read_some, thinned, types_of
-from airflow_provider_mlops.hooks.samples import SnapshotPairs, open_columns
+from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.snapshot_set import Cut
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -133,7 +134,7 @@ class _Reading:
             open_columns(storage, self.dataset, self.snapshots, **limits) as reference,
             open_columns(storage, self.asked.dataset, self.asked.current) as current,
         ):
-            for name, was, now in SnapshotPairs(reference, current, names):
+            for name, was, now in ParquetPairs(reference, current, names):
                 if was is not None:
                     self.reference[name] = thinned(was)
                 if was is not None and now is not None:

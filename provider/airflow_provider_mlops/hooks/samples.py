@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.backends.parquet_column import ParquetColumns, Part
-    from airflow_provider_mlops.statistics.columns import ColumnPair
 
 
 @contextmanager
@@ -53,30 +51,6 @@ def open_columns(
             folder = stack.enter_context(storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)))
             parts.extend(_parts(folder, leaf))
         yield ParquetColumns(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotPairs:
-    """Columns of two samples, summed up pair after pair; they can be gone through more than once.
-
-    :param reference: the reference's columns.
-    :param current: the columns to judge.
-    :param features: names of the columns; those that neither side has are left out.
-    """
-
-    reference: ParquetColumns
-    current: ParquetColumns
-    features: Sequence[str]
-
-    def __iter__(self) -> Iterator[ColumnPair]:
-        for name in self.features:
-            # A column that is null in every row may have no type: it is what the other side is.
-            kind = self.reference.kind(name) or self.current.kind(name)
-            was, now = self.reference.summary(name, kind), self.current.summary(name, kind)
-            if was is not None or now is not None:
-                yield name, was, now
-            # Large columns: none may be alive while the next one is read.
-            del was, now
 
 
 def _parts(folder: Path, leaf: Leaf) -> Iterator[Part]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray, as_floats
 from airflow_provider_mlops.statistics.moments import Moments
+from airflow_provider_mlops.statistics.sorting import sort_numbers
 
 Kind = Literal["numeric", "categorical"]
 
@@ -74,18 +75,19 @@ class Numbers:
         return cls.owning(column.values.copy())
 
     @classmethod
-    def owning(cls, values: FloatArray) -> "Numbers":
+    def owning(cls, values: FloatArray, nulls: int = 0) -> "Numbers":
         """Sum values up in the memory that they take.
 
         :param values: the values, NaN for null; they are sorted in place and belong to the summary from now on.
+        :param nulls: nulls that are not among the values.
         :return: their summary.
         """
-        values.sort()
+        sort_numbers(values)
         # NaN sorts behind everything else.
         ordered = values[: int(np.searchsorted(values, np.nan))]
         below = int(np.searchsorted(ordered, -np.inf, side="right"))
         above = len(ordered) - int(np.searchsorted(ordered, np.inf, side="left"))
-        return cls(ordered, len(values) - len(ordered), below + above)
+        return cls(ordered, nulls + len(values) - len(ordered), below + above)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import numpy as np
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.columns import Categories, Kind, Numbers, Summary
+from airflow_provider_mlops.statistics.columns import BinnedNumbers, Categories, Kind, Numbers, Summary
 from airflow_provider_mlops.statistics.distances import quantile_edges
 
 Role = Literal["feature", "score", "label"]
@@ -132,11 +132,13 @@ def freeze(
     :param slices: values by which rows are counted apart, by column; at most 50 a column, all others count as one.
     :param grid: wished number of bins of a numeric column, at least 10.
     :return: the specification.
-    :raises BadInput: when a column to slice by has no value, or more than 50.
+    :raises BadInput: when a column to slice by has no value, or more than 50, or a column is known by its bins only.
     """
     found: dict[str, ColumnSpec] = {}
     for name, column in columns:
         role: Role = (roles or {}).get(name, "feature")
+        if isinstance(column, BinnedNumbers):
+            raise BadInput(f"Column {name!r} is known by its bins only; a specification is frozen by values.")
         found[name] = _numbers(column, role, grid) if isinstance(column, Numbers) else _categories(column, role)
     declared = {name: tuple(sorted(set(map(str, values)))) for name, values in (slices or {}).items()}
     for name, values in declared.items():

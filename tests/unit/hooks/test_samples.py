@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_mlops.backends.parquet import write_snapshot, write_window
-from airflow_provider_mlops.backends.parquet_column import ParquetColumns
+from airflow_provider_mlops.backends.parquet_column import ParquetColumns, ParquetPairs
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.hooks.samples import SnapshotPairs, open_columns
+from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.statistics.columns import Categories, Numbers
@@ -114,7 +114,7 @@ def test_a_hundred_thousand_texts_over_many_batches_are_all_counted(storage: Sto
 def test_a_missing_column_has_no_summary(storage: Storage) -> None:
     """The drift check says that it is missing; those that neither side has are left out."""
     with opened(storage, keep(storage, {"x": [1]})) as one, opened(storage, keep(storage, {"y": [1]})) as other:
-        pairs = {name: (was, now) for name, was, now in SnapshotPairs(one, other, ["x", "y", "z"])}
+        pairs = {name: (was, now) for name, was, now in ParquetPairs(one, other, ["x", "y", "z"])}
 
     assert pairs.keys() == {"x", "y"}
     assert pairs["x"][1] is None
@@ -126,7 +126,7 @@ def test_a_column_of_nulls_alone_is_what_the_other_side_is(storage: Storage) -> 
     typed = keep(storage, {"n": [1.5], "t": ["a"], "both": pa.nulls(1)})
     nulls = keep(storage, {"n": pa.nulls(2), "t": pa.nulls(2), "both": pa.nulls(2)})
     with opened(storage, typed) as one, opened(storage, nulls) as other:
-        pairs = list(SnapshotPairs(one, other, ["n", "t", "both"]))
+        pairs = list(ParquetPairs(one, other, ["n", "t", "both"]))
 
     assert [now.kind for _, _, now in pairs if now] == ["numeric", "categorical", "categorical"]
     assert [now.nulls for _, _, now in pairs if now] == [2, 2, 2]
