@@ -40,7 +40,9 @@ def profile_files(columns: ParquetColumns, spec: ProfileSpec) -> Profile:
     for schema, paths in columns.by_schema():
         frame = read_files(session, paths)
         names = [name for name in schema.names if name in wanted] or schema.names[:1]
-        counted = frame.select([quoted(name) for name in names]).mapInArrow(_counter(spec.to_dict()), "profile string")
+        # Spark hands columns to Python by their bare names, which fails for a name with a dot: numbers stand for them.
+        numbered = frame.select([quoted(name) for name in names]).toDF(*map(str, range(len(names))))
+        counted = numbered.mapInArrow(_counter(spec.to_dict(), names), "profile string")
         parts.extend(Profile.from_dict(json.loads(row[0])) for row in counted.toLocalIterator())
     return merged(parts)
 
@@ -75,7 +77,7 @@ class BatchColumns:
         yield [self._batch.column(name) for name in names]
 
 
-def _counter(content: dict[str, Any]) -> Any:
+def _counter(content: dict[str, Any], names: Sequence[str]) -> Any:
     """A function that counts the batches of a partition, and gives one profile."""
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -83,9 +85,9 @@ def _counter(content: dict[str, Any]) -> Any:
         from airflow_provider_mlops.statistics.profile import merged
         from airflow_provider_mlops.statistics.profile_spec import ProfileSpec
 
-        spec = ProfileSpec.from_dict(content)
-        found = [parquet_profile.profile_files(BatchColumns(batch), spec) for batch in batches]
-        pa = load("pyarrow", "parquet")
+        spec, pa = ProfileSpec.from_dict(content), load("pyarrow", "parquet")
+        named = (pa.RecordBatch.from_arrays(batch.columns, names=list(names)) for batch in batches)
+        found = [parquet_profile.profile_files(BatchColumns(batch), spec) for batch in named]
         texts = [canonical_json(merged(found).to_dict())] if found else []
         yield pa.RecordBatch.from_arrays([pa.array(texts, pa.string())], ["profile"])
 
