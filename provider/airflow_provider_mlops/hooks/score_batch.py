@@ -94,7 +94,8 @@ class BatchScoring:
         for number in range(count):
             group = itertools.islice(chunks, self.plan.batches_of_part)
             files += self._part(number, group, schema)
-            self.log.info("Part %d of %d: %s of %s rows.", number + 1, count, f"{self._digest.rows:,}", self._rows)
+            done, whole = f"{self._digest.rows:,}", f"{self._rows:,}"
+            self.log.info("Part %d of %d: %s of %s rows.", number + 1, count, done, whole)
         # Only the end of the snapshot proves its content.
         next(chunks, None)
         if self.store:
