@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -106,7 +107,8 @@ def backend_named(name: str) -> Backend:
     if name not in BACKENDS:
         raise BadInput(f"backend={name!r} must be one of: {', '.join(BACKENDS)}.")
     found = BACKENDS[name]
-    if found.module is not None:
+    # Looked for, not imported: whether it is there must not cost the seconds that it takes to load.
+    if found.module is not None and find_spec(found.module.partition(".")[0]) is None:
         load(found.module, found.extra)
     if found.needs:
         try:
