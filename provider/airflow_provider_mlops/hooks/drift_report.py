@@ -275,12 +275,18 @@ def _feature(
     return {
         "feature": name,
         "size": look_of(asked.body).sizes[name],
-        "reasons": [rule["reason"] for rule in rules if rule["outcome"] == "FAIL"],
+        "reasons": [rule["reason"] for rule in rules if rule["outcome"] == "FAIL" and not _names_values(rule)],
         "changes": [item.to_dict() for item in changes],
         "slices": list(slices),
         "since": began.first,
         "clean": began.clean,
     }
+
+
+def _names_values(rule: Mapping[str, Any]) -> bool:
+    """Tell whether the reason of a rule names categories, also rare ones: a page must not."""
+    listed = rule["numbers"].get("new") or rule["numbers"].get("vanished")
+    return bool(listed) or rule["rule"].endswith((":new", ":vanished"))
 
 
 def _after(look: Look, key: str) -> bool:

@@ -36,6 +36,7 @@ _AFFINE = (
 _KEEPS = 0.35
 """What may be left of the distance once the conversion is undone."""
 _NEAR = 0.03
+_NAMED = 0.1
 _FAR = 0.8
 TURNED = "sign turned"
 _RANKS = np.linspace(0.02, 0.98, 49)
@@ -74,7 +75,9 @@ def find_conversion(reference: FloatArray, current: FloatArray) -> Conversion | 
     bound = max(_KEEPS * apart, min(noise, 0.5 * apart))
     shift = float(np.median(current) - np.median(reference))
     moved = distances.ks_statistic(reference, np.sort(current - shift))
-    found = [item for item in _candidates(reference, current) if item.left <= bound]
+    # A name is a claim: short of values that lie far apart, it must explain nearly all.
+    strict = bound if apart >= _FAR else max(_NAMED * apart, noise)
+    found = [item for item in _candidates(reference, current) if item.left <= (strict if item.words else bound)]
     if not found:
         return None
     best = min(found, key=lambda item: (not item.words, item.left))
