@@ -15,6 +15,7 @@ from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.backends.drift_columns import Columns
+    from airflow_provider_mlops.core.drift_options import Blocks
     from airflow_provider_mlops.statistics.finding import Finding, GivenTest
 
 WINDOW_INCOMPLETE = "window_incomplete"
@@ -72,7 +73,7 @@ def _compare(
     policy = plan.question.policy
     tests: Mapping[str, GivenTest] = {}
     if policy.dependence is not None:
-        tests = _permuted(plan, sides)
+        tests = _permuted(plan, sides, policy.dependence)
     elif policy.calibration is not None:
         tests = _calibrated(storage, plan, sides)
     elif p_values is not None:
@@ -93,7 +94,7 @@ class _Again:
         return pairs_of(self._sides)
 
 
-def _permuted(plan: DriftPlan, sides: Sides) -> dict[str, GivenTest]:
+def _permuted(plan: DriftPlan, sides: Sides, dependence: Blocks) -> dict[str, GivenTest]:
     from airflow_provider_mlops.backends.drift_columns import block_codes, count_blocks
     from airflow_provider_mlops.backends.optional import load
     from airflow_provider_mlops.statistics.drift_blocks import permutation_tests
@@ -101,9 +102,8 @@ def _permuted(plan: DriftPlan, sides: Sides) -> dict[str, GivenTest]:
     from airflow_provider_mlops.statistics.seeds import derive_seed
 
     policy, np = plan.question.policy, load("numpy", "parquet")
-    assert policy.dependence is not None  # noqa: S101 - for the type checker
     time_column = "time" if plan.logs else (plan.manifest or {}).get("time_column")
-    codes = [block_codes(side, policy.dependence, time_column) for side in (sides.reference, sides.current)]
+    codes = [block_codes(side, dependence, time_column) for side in (sides.reference, sides.current)]
     blocks = [int(found.max()) + 1 if len(found) else 0 for found in codes]
     current = np.arange(sum(blocks)) >= blocks[0]
     alpha = strictest_alpha(policy.alpha, policy.correction, 2 * len(sides.names))

@@ -330,3 +330,40 @@ def test_verdict_is_deterministic_and_json_safe() -> None:
     first, second = (canonical_json(detect_drift(paired(samples(1), samples(2)), policy()).to_dict()) for _ in range(2))
 
     assert first == second
+
+
+def test_the_bound_decides_if_the_policy_says_so() -> None:
+    """An effect just above its threshold is not proven to be; a large one is."""
+    was, near, far = normal(2_000), normal(2_000, 0.3, seed=2), normal(2_000, 1.0, seed=2)
+
+    assert run(was, near).outcome is Outcome.FAIL
+    assert run(was, near, decide="bound").outcome is Outcome.INCONCLUSIVE
+    assert "no lower bound is (ks at least" in only(run(was, near, decide="bound")).reason
+    assert run(was, far, decide="bound").outcome is Outcome.FAIL
+
+
+def test_the_list_has_a_correction_of_its_own() -> None:
+    """What only the list finds is marked, and does not decide."""
+    was = {f"f{i}": normal(500, seed=i) for i in range(20)}
+    now = {f"f{i}": normal(500, 0.0, seed=50 + i) for i in range(20)}
+    p_values = {f"f{i}": 0.004 if i < 8 else 0.5 for i in range(20)}
+    verdict = detect_drift(paired(was, now), policy(thresholds={"ks": 1e-6}), p_values=p_values)
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "listed_only" in verdict.marks
+    assert sum(result.numbers["listed"] for result in verdict.rules) == 8
+
+
+def test_old_corrections_of_the_list_still_decide_and_are_marked() -> None:
+    """A policy of the first release keeps its decision; the reader is told what its error rate is."""
+    verdict = run(normal(3_000), normal(3_000, 0.5, seed=2), correction="bh")
+
+    assert verdict.outcome is Outcome.FAIL
+    assert "not_family_wise" in verdict.marks
+
+
+def test_dependent_rows_without_their_own_test_are_never_no_drift() -> None:
+    """A policy that says rows hang together takes no p-value of independent rows."""
+    verdict = run(normal(3_000), normal(3_000, seed=2), dependence={"kind": "days"})
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
