@@ -180,6 +180,14 @@ def test_rows_that_hang_together_are_permuted_in_blocks(make_lab: Any, blocks: s
     assert rule(record, "noise")["outcome"] != "FAIL"
 
 
+def test_few_clusters_prove_nothing(make_lab: Any) -> None:
+    """Two groups a side can be split in six ways: even three sigma are no proof, and no "no drift"."""
+    record = judged(make_lab("drifted"), "dependence: {kind: clusters, column: group}\n")
+
+    assert record.outcome == "INCONCLUSIVE"
+    assert "not proven" in rule(record, "signal")["reason"]
+
+
 def test_too_few_clean_windows_are_inconclusive(make_lab: Any) -> None:
     """Three months cannot say what is usual at five percent."""
     record = judged(make_lab("drifted"), "calibration: {partitions: 24}\n")

@@ -150,6 +150,16 @@ def test_snapshots_are_cut_by_time_and_windows_are_taken_apart(storage: Storage)
         assert numbers(columns, "x").ordered.tolist() == [2, 3]
 
 
+def test_rows_of_some_weekdays_are_kept(storage: Storage) -> None:
+    """Monday is 0, the days are UTC's; a row without a time is of no day."""
+    days = pd.date_range("2013-03-04T00:30", periods=14, freq="1D", tz="UTC").append(
+        pd.DatetimeIndex([pd.NaT], tz="UTC")
+    )
+    rows = {"x": [float(number) for number in range(15)], "time": pa.array(days, pa.timestamp("us", "UTC"))}
+    with opened(storage, keep(storage, rows), time_column="time", weekdays=(0, 6)) as columns:
+        assert numbers(columns, "x").ordered.tolist() == [0.0, 6.0, 7.0, 13.0]
+
+
 def test_a_cut_needs_its_time_column(storage: Storage) -> None:
     """Without it no row is read."""
     with (
