@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_mlops.backends.drift_columns import Columns
     from airflow_provider_mlops.statistics.arrays import BoolArray
     from airflow_provider_mlops.statistics.columns import ColumnPair, Kind, Summary
 
@@ -160,8 +161,8 @@ class ParquetPairs:
     :param features: names of the columns; those that neither side has are left out.
     """
 
-    reference: ParquetColumns
-    current: ParquetColumns
+    reference: Columns
+    current: Columns
     features: Sequence[str]
 
     def __iter__(self) -> Iterator[ColumnPair]:

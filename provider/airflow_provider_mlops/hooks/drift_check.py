@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.drift_plan import SERVED, DriftPlan
-from airflow_provider_mlops.hooks.drift_sources import Sides, open_sides, pairs_of, renamed
+from airflow_provider_mlops.hooks.drift_sources import Sides, open_sides, renamed
 from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -71,27 +72,21 @@ def _compare(
     from airflow_provider_mlops.statistics.drift import detect_drift
 
     policy = plan.question.policy
+    if p_values is not None and (policy.dependence is not None or policy.calibration is not None):
+        raise BadInput(
+            "Another backend takes rows for independent, and the policy says otherwise; use backend='native'."
+        )
     tests: Mapping[str, GivenTest] = {}
     if policy.dependence is not None:
         tests = _permuted(plan, sides, policy.dependence)
     elif policy.calibration is not None:
         tests = _calibrated(storage, plan, sides)
     elif p_values is not None:
-        given = p_values(_Again(sides))
-        verdict = detect_drift(pairs_of(sides), policy, p_values=given, importance=plan.importance, muted=muted)
+        given = p_values(sides.pairs)
+        verdict = detect_drift(sides.pairs, policy, p_values=given, importance=plan.importance, muted=muted)
         return _with_columns(verdict, plan, sides)
-    verdict = detect_drift(pairs_of(sides), policy, tests=tests, importance=plan.importance, muted=muted)
+    verdict = detect_drift(sides.pairs, policy, tests=tests, importance=plan.importance, muted=muted)
     return _with_columns(verdict, plan, sides)
-
-
-class _Again:
-    """Pairs of columns that can be gone through more than once."""
-
-    def __init__(self, sides: Sides) -> None:
-        self._sides = sides
-
-    def __iter__(self) -> Any:
-        return pairs_of(self._sides)
 
 
 def _permuted(plan: DriftPlan, sides: Sides, dependence: Blocks) -> dict[str, GivenTest]:

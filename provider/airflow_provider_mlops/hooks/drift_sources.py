@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.drift_columns import ArrowColumns, Columns
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet_column import floats_of
+from airflow_provider_mlops.backends.parquet_column import ParquetPairs, floats_of
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import BINARY, REGRESSION, task_of
@@ -40,6 +40,11 @@ class Sides:
     reference: Columns
     current: Columns
     names: Sequence[str]
+
+    @property
+    def pairs(self) -> ParquetPairs:
+        """The columns of both, summed up pair after pair."""
+        return ParquetPairs(self.reference, self.current, self.names)
 
 
 @contextmanager
@@ -151,22 +156,6 @@ def _served(storage: Storage, plan: DriftPlan, names: Sequence[str]) -> ArrowCol
     lacking = sorted(set(names) - set(first.schema.names))
     wanted = [name for name in names if name not in lacking]
     return ArrowColumns(load("pyarrow", "parquet").Table.from_batches(list(read_predictions(storage, logs, wanted))))
-
-
-def pairs_of(sides: Sides) -> Iterator[Any]:
-    """Sum up the columns of both samples, pair after pair.
-
-    :param sides: both samples.
-    :return: name, reference and current of each column that either has.
-    """
-    for name in sides.names:
-        # A column that is null in every row may have no type: it is what the other side is.
-        kind = sides.reference.kind(name) or sides.current.kind(name)
-        was, now = sides.reference.summary(name, kind), sides.current.summary(name, kind)
-        if was is not None or now is not None:
-            yield name, was, now
-        # Large columns: none may be alive while the next one is read.
-        del was, now
 
 
 def renamed(sides: Sides) -> Mapping[str, str]:

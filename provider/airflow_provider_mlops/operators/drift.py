@@ -217,7 +217,7 @@ class DetectDriftOperator(MLOpsOperator):
                 "model_name": self.model_name,
                 "partition_key": self.partition_key,
                 "kind": self.kind,
-                "window": record.body["partition_keys"],
+                "window": record.body.get("partition_keys") or [self.partition_key],
                 "champion_version": record.body["champion_version"],
                 "record_hash": record.hash,
                 "reasons": result["verdict"]["reasons"][:5],
