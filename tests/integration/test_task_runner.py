@@ -13,6 +13,7 @@ from airflow_provider_mlops.sensors.dataset import AcceptedSnapshotSensor
 from tests.conftest import MakeLab
 from tests.support.lab import DATASET, SYNTHETIC, Lab
 from tests.support.runner import ExecutionApi, run_in_task_runner
+from tests.support.served import days
 from tests.support.server import free_port
 from tests.support.steps import STEPS, arguments_of
 
@@ -27,6 +28,8 @@ KEYS = {
     "claim": "2020-04",
     "score": "2020-03",
     "labels": "2020-03",
+    "performance": days(8)[-1],
+    "decide": "2020-04",
 }
 
 
