@@ -93,7 +93,13 @@ def status(airflow: EmbeddedAirflow, _options: argparse.Namespace, console: Cons
 def demo(airflow: EmbeddedAirflow, options: argparse.Namespace, console: Console) -> int:
     """Start afresh, run the reference Dags on the scheduler, show what they decided."""
     began = time.monotonic()
-    story = Story(options.lifecycle, options.score, options.monitor, options.retrain, options.metric)
+    story = Story(
+        lifecycle=options.lifecycle,
+        score=options.score,
+        monitor=options.monitor,
+        retrain=options.retrain,
+        metric=options.metric,
+    )
     with airflow.lock():
         airflow.stop()
         airflow.wipe()

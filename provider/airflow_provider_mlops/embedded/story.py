@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from airflow_provider_mlops.embedded import report, report_watch, services
+from airflow_provider_mlops.embedded import report, report_replay, report_watch, services
 from airflow_provider_mlops.embedded.api import FINISHED
 from airflow_provider_mlops.embedded.config import EmbeddedError
 from airflow_provider_mlops.embedded.progress import Progress, RunView, view_runs
@@ -31,6 +31,8 @@ class Story:
     :param score: scheduled Dag that scores what is served, a partition a run.
     :param monitor: scheduled Dag that watches drift and performance, a partition a run.
     :param retrain: Dag that a verdict's event starts.
+    :param replay: Dag that replays recorded models.
+    :param replayed: first and last partition that it replays.
     :param metric: the metric to show.
     """
 
@@ -38,12 +40,14 @@ class Story:
     score: str = "flight_delays_score"
     monitor: str = "flight_delays_monitor"
     retrain: str = "flight_delays_retrain"
+    replay: str = "audit_replay"
+    replayed: tuple[str, str] = ("2013-03", "2013-04")
     metric: str = "roc_auc"
 
     @property
     def dag_ids(self) -> tuple[str, ...]:
         """All of them."""
-        return (self.lifecycle, self.score, self.monitor, self.retrain)
+        return (self.lifecycle, self.score, self.monitor, self.retrain, self.replay)
 
 
 class Teller:
@@ -83,6 +87,7 @@ class Teller:
             others = (story.monitor, story.retrain)
             self._until(progress, lambda runs: self._all_scheduled(story.monitor, runs), others)
             self._settle(progress, others)
+            self._replay(progress)
         self._print_tables()
         self._check_ledgers()
 
@@ -90,6 +95,14 @@ class Teller:
         """Unpause a Dag and wait until all its partitions have run."""
         self._api.unpause(dag_id)
         self._until(progress, lambda runs: self._all_scheduled(dag_id, runs), (dag_id,))
+
+    def _replay(self, progress: Progress) -> None:
+        """Train, score and judge again what some months recorded."""
+        story, (since, until) = self._story, self._story.replayed
+        progress.say(f"{story.replay}: the models of {since} to {until} once more, from the records")
+        self._api.unpause(story.replay)
+        self._api.trigger(story.replay, conf={"since": since, "until": until})
+        self._until(progress, lambda runs: all(run.state in FINISHED for run in runs), (story.replay,))
 
     def _settle(self, progress: Progress, dag_ids: Sequence[str]) -> None:
         """Wait until the retraining is over: events become runs a moment later, so it must stay quiet for a while."""
@@ -165,6 +178,7 @@ class Teller:
         watched = report_watch.watched_rows(records, self._story.monitor, self._story.metric)
         self._console.print(report_watch.watched_table(watched))
         self._console.print(report_watch.retrain_table(report_watch.retrain_rows(records)))
+        self._console.print(report_replay.replay_table(report_replay.replay_rows(records)))
 
     def _check_ledgers(self) -> None:
         root = self._airflow.layout.ledger

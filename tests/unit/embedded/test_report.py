@@ -9,7 +9,7 @@ from rich.console import Console
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
-from airflow_provider_mlops.embedded import report, report_watch
+from airflow_provider_mlops.embedded import report, report_replay, report_watch
 
 LIFECYCLE = "flight_delays_lifecycle"
 MONITOR = "flight_delays_monitor"
@@ -157,6 +157,18 @@ def test_a_refused_retraining_says_why(write: Writer) -> None:
     (row,) = report_watch.retrain_rows(report.read_records(write.root))
 
     assert row.result == "version 4 gated INCONCLUSIVE: Too few rows."
+
+
+def test_certificates_are_told(write: Writer) -> None:
+    """Level, outcome, and what is not as recorded."""
+    changed = [{"cause": "code changed", "detail": "code differs from the record in training"}]
+    write("certificate", "2013-03", "PASS", "x", version="2", level="L0", differences=changed)
+    write("certificate", "2013-02", "FAIL", "x", version=None, level="none", differences=[])
+
+    assert report_replay.replay_rows(report.read_records(write.root)) == [
+        report_replay.ReplayRow("2013-02", "–", "none", "FAIL", "none"),
+        report_replay.ReplayRow("2013-03", "2", "L0", "PASS", "code differs from the record in training"),
+    ]
 
 
 def test_audits_do_not_show(story: Writer) -> None:
