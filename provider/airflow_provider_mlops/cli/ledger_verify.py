@@ -121,9 +121,9 @@ def _verified(
 def _end(name: str, checkpoints: _Checkpoints, cited: Sequence[Citation]) -> str:
     """Say what the end of a chain was compared with."""
     if name.startswith(DATASET):
-        kept = max((one.record.seq for one in cited if one.record), default=None)
-        if kept is not None:
-            return f"holds what models cite, up to record {kept}"
+        newest = max((one.record.seq for one in cited if one.record), default=None)
+        if newest is not None:
+            return f"holds what models cite, up to record {newest}"
         return "holds the snapshots that models name" if cited else "no model cites it"
     if checkpoints is None:
         return "truncation not checked"

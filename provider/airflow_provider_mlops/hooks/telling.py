@@ -46,15 +46,16 @@ def call_once(
     :raises TransientError: when one failed and ``retry`` is set.
     """
     failed, message = [], message_of(record, moment=moment, url=run.url)
+    said = cast("Context", {**context, "mlops_moment": moment})  # a key of ours beside those of Airflow
     for place, notifier in enumerate(notifiers):
         try:
             if getattr(notifier, "claims", False):
-                notifier({**context, "mlops_moment": moment})
+                notifier(said)
             # The place in the list, since a notifier without templates has no settings that tell it from another one.
             elif claim := claim_message(
                 ledger, message_key(record, f"{channel_of(notifier)}/{place}", moment), record, run
             ):
-                send_message(ledger, claim, notifier, {**context, "mlops_moment": moment}, message, run)
+                send_message(ledger, claim, notifier, said, message, run)
         except FinalError:
             raise  # the ledger is broken, or what is told about is wrong
         except TransientError as err:
