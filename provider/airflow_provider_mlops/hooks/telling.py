@@ -6,7 +6,7 @@ import copy
 import re
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import FinalError, TransientError
