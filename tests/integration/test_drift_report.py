@@ -34,6 +34,24 @@ def test_a_drift_verdict_says_how_since_when_and_which_run(
     assert lab.events[0][1]["cause"][0].startswith("signal: the median moved")
 
 
+def test_an_earlier_window_is_as_long_as_the_judged_one(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two months were judged, so that the window before them is February and March, and March alone is no look."""
+    lab = stages.copy("drifted", tmp_path / "lab")
+    lab.enter(monkeypatch)
+
+    lab.run("drift", partition_key="2020-04", window=2)
+
+    report = lab.records("drift")[-1].body["report"]
+    (signal,) = report["features"]
+    folder = lab.storage / "drift_reports" / lab.model / report["hash"].removeprefix("sha256:")
+    history = json.loads((folder / "report.json").read_text())["history"]
+    assert (signal["since"], signal["clean"]) == ("2020-04", "2020-03")
+    assert [look["partition_key"] for look in history] == ["2020-03", "2020-04"]
+    assert history[0]["sizes"]["signal"] < 1 < history[1]["sizes"]["signal"]
+
+
 def test_an_opinion_and_a_page_of_others_stand_beside_the_verdict(
     stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ class Look:
 
     :param partition_key: the partition.
     :param outcome: outcome of the verdict; None where only sizes were measured.
-    :param sizes: largest effect over its threshold by feature: material from 1.
+    :param sizes: largest effect over its threshold by feature, material from 1; none where too few rows leave it open.
     :param failed: the features that had drifted.
     :param champion_version: whose reference it was.
     :param record: hash of the record, None where it was measured afterwards.
@@ -71,6 +71,8 @@ def look_of(body: Mapping[str, Any], record: str | None = None) -> Look:
         if feature is None:
             continue
         fails = rule["outcome"] == Outcome.FAIL
+        if rule["outcome"] == Outcome.INCONCLUSIVE and not rule["numbers"].get("effects"):
+            continue  # too few rows: that it had not drifted then, nobody has seen
         sizes[feature] = max(sizes.get(feature, 0.0), size_of(rule["numbers"], broken=fails))
         if fails:
             failed.add(feature)

@@ -10,6 +10,7 @@ from airflow_provider_mlops.backends.parquet_column import ParquetPairs
 from airflow_provider_mlops.core.drift_history import BROKEN, Look, Since, in_order, look_of, looks_before, since
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.drift_upstream import Origin, acts_between, origin_of, upstream_changes
+from airflow_provider_mlops.core.drift_window import window_of
 from airflow_provider_mlops.core.errors import EvidenceBroken, MLOpsError
 from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
 from airflow_provider_mlops.core.partition import Partition
@@ -58,6 +59,12 @@ class Asked:
         """The snapshots that were judged."""
         ids = self.body.get("snapshot_ids") or [self.body.get("snapshot_id")]
         return [{"snapshot_id": snapshot_id} for snapshot_id in ids if snapshot_id]
+
+    @property
+    def window(self) -> int:
+        """How many partitions were judged together, those that are missing included."""
+        named = (*(self.body.get("partition_keys") or ()), *(self.body.get("missing_partitions") or ()))
+        return max(1, len(named))
 
     @property
     def accepted(self) -> dict[str, str]:
@@ -141,22 +148,24 @@ class _Reading:
                     found[name] = (self.reference[name], thinned(now))
         return found
 
-    def sizes(self, snapshot_id: str, names: Sequence[str]) -> dict[str, float]:
-        """Measure how far columns of a partition are from the reference."""
+    def sizes(self, snapshot_ids: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+        """Measure how far columns of a window are from the reference; those with too few rows are left out."""
         from airflow_provider_mlops.statistics.drift_slices import size_between
 
-        there = self.summaries(snapshot_id, names)
-        return {
+        there = self.summaries(snapshot_ids, names)
+        measured = {
             name: BROKEN
             if (was := self.reference.get(name)) is None or (now := there[name]) is None
             else size_between(name, was, now, self.policy)
             for name in names
         }
+        return {name: size for name, size in measured.items() if size is not None}
 
-    def summaries(self, snapshot_id: str, names: Sequence[str]) -> dict[str, Summary | None]:
-        """Sum up columns of a partition; None for one that it does not have."""
+    def summaries(self, snapshot_ids: Sequence[str], names: Sequence[str]) -> dict[str, Summary | None]:
+        """Sum up columns of a window; None for one that it does not have."""
         found: dict[str, Summary | None] = {}
-        with open_columns(self.asked.storage, self.asked.dataset, [{"snapshot_id": snapshot_id}]) as there:
+        wanted = [{"snapshot_id": snapshot_id} for snapshot_id in snapshot_ids]
+        with open_columns(self.asked.storage, self.asked.dataset, wanted) as there:
             for name in names:
                 was = self.reference.get(name)
                 summary = there.summary(name, there.kind(name) or (was.kind if was is not None else None))
@@ -224,7 +233,11 @@ def _manifest(asked: Asked) -> Mapping[str, Any] | None:
 
 
 def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) -> list[Look]:
-    """Measure earlier partitions that no verdict looked at, back to the first that none of the features had left."""
+    """Measure earlier windows that no verdict looked at, back to the first that none of the features had left.
+
+    They are as long as the one that was judged: a part of it has other weekdays and fewer rows. One of which a
+    partition is missing was not looked at.
+    """
     asked = reading.asked
     seen = {look.partition_key for look in looks}
     now = Partition.parse(asked.body["partition_key"]).start
@@ -232,17 +245,17 @@ def _measured(reading: _Reading, drifted: Sequence[str], looks: Sequence[Look]) 
     reference = set(asked.body["reference_snapshot_ids"])
     found = []
     for key in sorted(earlier, key=lambda name: Partition.parse(name).end, reverse=True)[:LOOK_BACK]:
-        snapshot_id = asked.accepted[key]
-        if snapshot_id in reference:
+        if asked.accepted[key] in reference:
             nothing = dict.fromkeys(drifted, 0.0)
             found.append(Look(partition_key=key, outcome=None, sizes=nothing, failed=frozenset()))
             break
-        if key in seen:
+        window = window_of(key, asked.window)
+        if key in seen or not all(one in asked.accepted for one in window):
             continue
-        sizes = reading.sizes(snapshot_id, drifted)
+        sizes = reading.sizes([asked.accepted[one] for one in window], drifted)
         failed = frozenset(name for name, size in sizes.items() if size >= 1)
         found.append(Look(partition_key=key, outcome=None, sizes=sizes, failed=failed))
-        if not failed:
+        if len(sizes) == len(drifted) and not failed:
             break
     return found
 
@@ -255,7 +268,7 @@ def _changes(reading: _Reading, columns: Mapping[str, Pair]) -> dict[str, list[C
     now = Partition.parse(asked.body["partition_key"]).start
     earlier = [key for key in asked.accepted if Partition.parse(key).end <= now]
     newest = max(earlier, key=lambda key: Partition.parse(key).end, default=None)
-    before = {} if newest is None else reading.summaries(asked.accepted[newest], list(columns))
+    before = {} if newest is None else reading.summaries([asked.accepted[newest]], list(columns))
     return {
         name: merged(changes_of(*pair), changes_of(was, pair[1]) if (was := before.get(name)) is not None else [])
         for name, pair in columns.items()

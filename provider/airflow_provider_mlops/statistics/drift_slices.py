@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
+from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.statistics.columns import ColumnSample, Summary, summary_of
 from airflow_provider_mlops.statistics.drift_cause import changes_of
 from airflow_provider_mlops.statistics.drift_findings import compare_columns, structure_finding
@@ -18,18 +19,19 @@ _BROKEN = 99.0
 _SHOWN = 5
 
 
-def size_between(name: str, reference: Summary, current: Summary, policy: DriftPolicy) -> float:
+def size_between(name: str, reference: Summary, current: Summary, policy: DriftPolicy) -> float | None:
     """Measure the largest effect over its threshold.
 
     :param name: the column.
     :param reference: the column in the reference.
     :param current: the column now.
     :param policy: the thresholds.
-    :return: the size, material from 1; 99 for what cannot be measured.
+    :return: the size, material from 1; 99 for a broken structure; None where too few rows leave it open.
     """
     broken = structure_finding(name, reference, current)
     findings = [broken] if broken else compare_columns(name, reference, current, policy)
-    return float(min(_BROKEN, max((item.size for item in findings), default=0.0)))
+    told = [item for item in findings if item.test is not None or item.outcome is not Outcome.INCONCLUSIVE]
+    return float(min(_BROKEN, max(item.size for item in told))) if told else None
 
 
 def moved_slices(
@@ -61,7 +63,7 @@ def moved_slices(
         looked_at += 1
         sums = summary_of(was), summary_of(now)
         size = size_between(name, *sums, lenient)
-        if size >= 1:
+        if size is not None and size >= 1:
             how = [item.text for item in changes_of(*sums)][:2]
             facts = {"column": column, "value": str(value), "n_reference": len(was), "n_current": len(now)}
             found.append({**facts, "size": size, "how": how})

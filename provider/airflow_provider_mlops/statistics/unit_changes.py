@@ -75,13 +75,17 @@ def find_conversion(reference: FloatArray, current: FloatArray) -> Conversion | 
     bound = max(_KEEPS * apart, min(noise, 0.5 * apart))
     shift = float(np.median(current) - np.median(reference))
     moved = distances.ks_statistic(reference, np.sort(current - shift))
-    # A name is a claim: short of values that lie far apart, it must explain nearly all.
-    strict = bound if apart >= _FAR else max(_NAMED * apart, noise)
-    found = [item for item in _candidates(reference, current) if item.left <= (strict if item.words else bound)]
+    # A name is a claim, so that it must explain nearly all: seasons move temperatures by the factor of a mile, too.
+    # Only what has an offset besides is hit by no season when values lie far apart.
+    strict, far = max(_NAMED * apart, noise), apart >= _FAR
+    limits = {
+        item: bound if not item.words or (far and item.offset) else strict for item in _candidates(reference, current)
+    }
+    found = [item for item, limit in limits.items() if item.left <= limit]
     if not found:
         return None
-    best = min(found, key=lambda item: (not item.words, item.left))
-    if best.words and apart >= _FAR:  # no season moves values that far, and it lands on a known factor
+    best = min(found, key=lambda item: (not item.words, not item.offset, item.left))
+    if best.words and far:  # moving the values would explain it as well, but no season moves them that far
         return best
     if best.left > max(moved, noise) or (not best.words and moved <= bound):
         return None

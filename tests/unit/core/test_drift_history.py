@@ -44,6 +44,15 @@ def test_a_break_without_a_measure_is_as_large_as_can_be() -> None:
     assert look_of(gone).sizes == {"x": BROKEN}
 
 
+def test_what_too_few_rows_left_open_is_no_clean_partition() -> None:
+    """Who could not look has not seen that nothing had drifted."""
+    open_ = body("2013-02", "INCONCLUSIVE")
+    open_["verdict"]["rules"][0]["numbers"] = {"feature": "x", "n_current": 30}
+
+    assert look_of(open_).sizes == {}
+    assert since([look_of(open_), look("2013-03", x=2.0)], "x").clean is None
+
+
 def test_only_live_verdicts_of_the_same_kind_count(tmp_path: Path) -> None:
     """Audits, other kinds and later partitions are no history."""
     ledger = Ledger(tmp_path, "model/m")

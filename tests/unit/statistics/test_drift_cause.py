@@ -112,6 +112,15 @@ def test_names_of_few_rows_are_never_shown() -> None:
     assert "30 rare ones" in text
 
 
+def test_a_season_is_no_change_of_unit() -> None:
+    """From winter to May temperatures rise by the factor of a mile, and nobody has measured in kilometres."""
+    rng = np.random.default_rng(5)
+    winter, may = rng.normal(36, 9, 5000), rng.normal(60, 7, 2000)
+
+    assert "unit_change" not in kinds(winter, may)
+    assert "location" in kinds(winter, may)
+
+
 def test_a_break_between_two_partitions_comes_before_the_season() -> None:
     """Against last winter a temperature is only lower; against last month it is in another unit."""
     winter, april = numbers(CELSIUS * 1.8 + 32), numbers(CELSIUS * 1.8 + 60)
