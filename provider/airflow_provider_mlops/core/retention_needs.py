@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_mlops.core.alias_moves import deciding_move, golden_of
 from airflow_provider_mlops.core.gone import ids_in
+from airflow_provider_mlops.core.prediction_log import PREDICTIONS
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retrain import pending_drift
 from airflow_provider_mlops.core.verdict import Outcome
@@ -96,9 +97,10 @@ def _versions(records: Sequence[Record], aliases: Mapping[str, str]) -> dict[str
 
 
 def _of_version(records: Sequence[Record], version: str) -> Iterator[Record]:
-    """Yield the trainings and evaluations that made and judged a version."""
+    """Yield what made and judged a version, and its prediction logs: their features are those of a snapshot."""
     manifests = {r.body["manifest_hash"] for r in _live(records, "registration") if str(r.body["version"]) == version}
     yield from _of_manifests(records, manifests)
+    yield from (record for record in _live(records, PREDICTIONS) if record.body["manifest_hash"] in manifests)
 
 
 def _of_manifests(records: Sequence[Record], manifests: set[Any]) -> Iterator[Record]:

@@ -158,6 +158,15 @@ def test_pending_drift_keeps_its_snapshot(model: Ledger) -> None:
     assert needs(model).snapshots == {IDS["2013-03"]: ["drift of delays in 2013-03 waits for a retraining"]}
 
 
+def test_what_the_champion_has_scored_stays(model: Ledger) -> None:
+    """Its prediction log names the features by the id of their snapshot; the log of nobody's version keeps none."""
+    train(model, "1", "2013-02", ["2013-01"], IDS["2013-02"])
+    add(model, "predictions", partition_key="2013-03", snapshot_id=IDS["2013-03"], manifest_hash="m1")
+    add(model, "predictions", partition_key="2013-04", snapshot_id=IDS["2013-04"], manifest_hash="of nobody")
+
+    assert {IDS["2013-01"], IDS["2013-02"], IDS["2013-03"]} == set(needs(model).snapshots)
+
+
 def test_members_and_siblings_stay_with_what_is_kept(dataset: Ledger) -> None:
     """A window needs its members, an accepted snapshot what was set aside from it."""
     window = Stored(snapshot_id=OTHER, partition_keys=("2013-04",), names=frozenset({IDS["2013-01"]}))
