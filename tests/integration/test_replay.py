@@ -133,7 +133,8 @@ def test_a_changed_snapshot_is_named(lab: Lab) -> None:
 
 def test_a_changed_model_is_named(lab: Lab) -> None:
     """One byte of the model in MLflow: what it was is reproduced, and the artifact is FAIL."""
-    (archive, *_) = sorted(lab.root.glob("mlruns/**/model.skops"), key=lambda p: p.stat().st_mtime)
+    model_id = lab.records("training")[0].body["logged_model_id"]
+    (archive,) = lab.root.glob(f"mlruns/**/{model_id}/artifacts/model.skops")
     damage(archive)
 
     with pytest.raises(AirflowFailException, match="The model in MLflow is not the recorded one"):
