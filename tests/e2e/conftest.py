@@ -18,12 +18,17 @@ DAYS = tuple(f"2013-05-{day:02d}" for day in range(1, 16))
 MONTHS = ("2013-01", "2013-02", "2013-03", "2013-04")
 
 
+def _is_e2e(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(Path(__file__).parent)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs the real scheduler."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.timeout(900))
+    """Everything here needs the real scheduler, and comes last: while that runs, every other test is slower."""
+    for item in filter(_is_e2e, items):
+        item.add_marker(pytest.mark.e2e)
+        item.add_marker(pytest.mark.timeout(900))
+    items.sort(key=_is_e2e)
 
 
 @dataclass(frozen=True)
