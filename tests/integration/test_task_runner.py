@@ -30,6 +30,7 @@ KEYS = {
     "labels": "2020-03",
     "performance": days(8)[-1],
     "decide": "2020-04",
+    "breach": "2020-04",
 }
 
 

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -72,6 +73,11 @@ def _instruction_sets() -> list[str]:
 
 
 def _blas() -> list[str]:
-    found = load("threadpoolctl", "scikit-learn").threadpool_info()
+    """Name the linear algebra of NumPy and SciPy; another library's, loaded beside it, multiplies nothing of ours."""
+    load("scipy.linalg", "parquet")  # a process that has not used it yet must name the same
+    homes = [Path(load(name, "parquet").__file__).resolve().parent for name in ("numpy", "scipy")]
+    places = [place for home in homes for place in (home, home.with_name(f"{home.name}.libs"))]
+    loaded = load("threadpoolctl", "scikit-learn").threadpool_info()
+    found = [one for one in loaded if any(Path(one["filepath"]).resolve().is_relative_to(place) for place in places)]
     named = [f"{one['internal_api']} {one.get('version')} {one.get('architecture', '')}".strip() for one in found]
     return sorted(set(named))

@@ -42,7 +42,7 @@ class RollbackOnBreachOperator(MLOpsOperator):
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"model_name", "alias", "version", "previous_version", "moved", "reason", "record"}``.
+    Returns ``{"partition_key", "model_name", "alias", "version", "previous_version", "moved", "reason", "record"}``.
     """
 
     template_fields: Sequence[str] = (
@@ -100,7 +100,7 @@ class RollbackOnBreachOperator(MLOpsOperator):
         )
         record = rollback.carry(run, stated)
         push_links(context, version=hook.version_url(self.model_name, record.body["version"]))
-        return result_of(record, self.model_name, run.mode)
+        return {"partition_key": partition.key, **result_of(record, self.model_name, run.mode)}
 
     def _answer(
         self, records: Sequence[Record], policy: RetrainPolicy, partition_key: str

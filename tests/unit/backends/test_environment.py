@@ -1,6 +1,8 @@
 """What of an environment can change a model."""
 
 import importlib
+import subprocess
+import sys
 from importlib.metadata import version
 
 from airflow_provider_mlops.backends.environment import environment_facts, environment_now
@@ -37,3 +39,20 @@ def test_an_older_record_is_compared_by_what_it_states() -> None:
 
     assert environment_differences({"python": now["python"], "distributions": {}}, now) == []
     assert environment_differences({**now, "installed": "sha256:other"}, now) == []
+
+
+def test_what_other_libraries_have_loaded_is_not_compared() -> None:
+    """Two processes of one environment state the same linear algebra, whatever else they have imported."""
+    program = (
+        "{imports}; from airflow_provider_mlops.backends.environment import environment_facts;"
+        "print(environment_facts()['blas'])"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program.format(imports=imports)], capture_output=True, text=True, check=True
+        ).stdout
+        for imports in ("pass", "import sklearn.ensemble, duckdb, pyarrow, mlflow.sklearn")
+    ]
+
+    assert said[0] == said[1]
+    assert "openblas" in said[0] or "mkl" in said[0]
