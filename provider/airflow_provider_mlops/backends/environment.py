@@ -75,7 +75,7 @@ def _instruction_sets() -> list[str]:
 def _blas() -> list[str]:
     """Name the linear algebra of NumPy and SciPy; another library's, loaded beside it, multiplies nothing of ours."""
     load("scipy.linalg", "parquet")  # a process that has not used it yet must name the same
-    homes = [Path(load(name, "parquet").__file__).resolve().parent for name in ("numpy", "scipy")]
+    homes = [Path(str(load(name, "parquet").__file__)).resolve().parent for name in ("numpy", "scipy")]
     places = [place for home in homes for place in (home, home.with_name(f"{home.name}.libs"))]
     loaded = load("threadpoolctl", "scikit-learn").threadpool_info()
     found = [one for one in loaded if any(Path(one["filepath"]).resolve().is_relative_to(place) for place in places)]
