@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends import drift_backends
 from airflow_provider_mlops.hooks.drift_columns import read_some
-from airflow_provider_mlops.hooks.drift_report import Asked, reference_of
+from airflow_provider_mlops.hooks.drift_reading import Asked, reference_of
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.drift_columns import Rows

@@ -17,7 +17,8 @@ from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256
 from airflow_provider_mlops.core.drift_brief import brief_of
 from airflow_provider_mlops.core.errors import MissingBackend
 from airflow_provider_mlops.hooks.drift_opinion import opinion_on, write_evidently
-from airflow_provider_mlops.hooks.drift_report import Asked, Gathered, gather
+from airflow_provider_mlops.hooks.drift_reading import Asked
+from airflow_provider_mlops.hooks.drift_report import Gathered, gather
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 if TYPE_CHECKING:
