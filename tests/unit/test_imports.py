@@ -36,6 +36,7 @@ HEAVY = (
     "matplotlib",
     "mlflow",
     "numpy",
+    "optuna",
     "pandas",
     "pyarrow",
     "pyspark",
