@@ -29,6 +29,7 @@ _BOOTSTRAPS = 2_000
 _MOST_ONLINE = 5
 _MOST_VALUES = 1_000
 _FOLDS = 5
+_PERMUTATIONS = 200
 _SEED = 0
 
 
@@ -110,13 +111,27 @@ def online(reference: Sample, current: Sample, alpha: float) -> Opinion:
     )
 
 
+def counted_p_value(share: float, permutations: int) -> float:
+    """Turn the share of permutations that were more extreme into a p-value, which zero of them do not make zero.
+
+    Phipson and Smyth 2010, "Permutation p-values should never be zero".
+
+    :param share: share of the permutations, as alibi-detect answers it.
+    :param permutations: how many there were.
+    :return: the p-value; the data count as one permutation.
+    """
+    return (share * permutations + 1) / (permutations + 1)
+
+
 def _kernel(name: str, detector: str, reference: Sample, current: Sample, alpha: float) -> Opinion:
     torch = load("torch", "alibi")
     torch.manual_seed(_SEED)
     was, now, names = matrices(reference, current, MOST_ROWS)
-    found = getattr(_cd(), detector)(was, backend="pytorch", p_val=alpha, n_permutations=200)
+    found = getattr(_cd(), detector)(was, backend="pytorch", p_val=alpha, n_permutations=_PERMUTATIONS)
     data = found.predict(now)["data"]
-    return _opinion(name, f"{detector}, 200 permutations", data, (len(was), len(now)), columns=len(names))
+    p_value = counted_p_value(float(data["p_val"]), _PERMUTATIONS)
+    data = {**data, "p_val": p_value, "is_drift": p_value < alpha}
+    return _opinion(name, f"{detector}, {_PERMUTATIONS} permutations", data, (len(was), len(now)), columns=len(names))
 
 
 def _opinion(name: str, method: str, data: Mapping[str, Any], rows: tuple[int, int], **details: Any) -> Opinion:

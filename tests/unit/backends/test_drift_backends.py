@@ -1,5 +1,6 @@
 """The backends of a drift check: each answers, none hears a null, alibi-detect agrees with us within its float32."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from airflow_provider_mlops.backends import drift_backends
+from airflow_provider_mlops.backends.alibi_whole import counted_p_value
 from airflow_provider_mlops.backends.evidently import write_report
 from airflow_provider_mlops.backends.feature_matrix import matrices
 from airflow_provider_mlops.core.errors import BadInput, MissingBackend
@@ -33,11 +35,13 @@ def test_statistics_equal_those_of_alibi_within_its_float32() -> None:
     was, now = (np.sort(side["x"].values) for side in (WAS, SAME))
     theirs = KSDrift(was.reshape(-1, 1)).predict(now.reshape(-1, 1))["data"]["distance"][0]
     assert distances.ks_statistic(was, now) == pytest.approx(float(theirs), abs=1e-7)
-    codes = [(side["c"].values == "a").astype("int64") for side in (WAS, SAME)]
-    found = ChiSquareDrift(codes[0].reshape(-1, 1)).predict(codes[1].reshape(-1, 1))["data"]["distance"][0]
-    counts = [np.bincount(side, minlength=2).astype(float) for side in codes]
-    # Theirs corrects 2 by 2 tables for continuity, ours does not: the law is the same up to that.
-    assert distances.chi_squared(counts[0], counts[1])[0] == pytest.approx(float(found), abs=0.3)
+    # Three categories: theirs corrects tables of two by two for continuity, ours does not.
+    codes = [RANDOM.choice(3, rows, p=share) for rows, share in ((900, [0.5, 0.3, 0.2]), (700, [0.4, 0.3, 0.3]))]
+    answer = ChiSquareDrift(codes[0].reshape(-1, 1)).predict(codes[1].reshape(-1, 1))["data"]
+    counts = [np.bincount(side, minlength=3).astype(float) for side in codes]
+    statistic, p_value = distances.chi_squared(counts[0], counts[1])[:2]
+    assert statistic == pytest.approx(float(answer["distance"][0]), rel=1e-6)
+    assert p_value == pytest.approx(float(answer["p_val"][0]), rel=1e-4)
 
 
 def test_per_feature_backends_answer_alike() -> None:
@@ -64,6 +68,48 @@ def test_a_classifier_gives_an_opinion() -> None:
     assert moved.to_dict()["rows"] == [900, 700]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_an_online_detector_counts_its_alarms() -> None:
+    """It rings about as often as it may where nothing moved, and at once after a change; the same rows, the same answer."""
+    same = drift_backends.opinion_of("alibi_online", WAS, SAME, alpha=0.01)
+    moved = drift_backends.opinion_of("alibi_online", WAS, MOVED, alpha=0.01)
+    again = drift_backends.opinion_of("alibi_online", WAS, MOVED, alpha=0.01)
+
+    assert same is not None
+    assert moved is not None
+    assert (same.drift, moved.drift, moved) == (False, True, again)
+    assert moved.details["alarms"] > 5 * moved.details["alarms_expected"]
+    assert set(moved.details["first_alarm"]) == {"x", "c"}
+    assert max(moved.details["first_alarm"].values()) <= 200
+
+
+def test_an_online_detector_needs_rows_to_follow() -> None:
+    """Fewer values than two of its windows are refused: silence would look like no drift."""
+    few = sample(50)
+    with pytest.raises(BadInput, match="at least 120 values"):
+        drift_backends.opinion_of("alibi_online", few, few, alpha=0.01)
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not part of the lock: several gigabytes")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["alibi_mmd", "alibi_lsdd"])
+def test_kernel_detectors_give_an_opinion(name: str) -> None:
+    """They tell what moved from what did not; a permutation test never answers zero."""
+    same, moved, again = (drift_backends.opinion_of(name, WAS, now, alpha=0.01) for now in (SAME, MOVED, MOVED))
+
+    assert same is not None
+    assert moved is not None
+    assert (same.drift, moved.drift, moved) == (False, True, again)
+    assert moved.p_value == pytest.approx(1 / 201)
+
+
+@pytest.mark.parametrize(("extreme", "p_value"), [(0.0, 1 / 201), (0.5, 101 / 201), (1.0, 1.0)])
+def test_a_permutation_p_value_counts_the_data_itself(extreme: float, p_value: float) -> None:
+    """As many permutations as were more extreme, and the data: (b + 1) / (n + 1)."""
+    assert counted_p_value(extreme, 200) == pytest.approx(p_value)
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
 @pytest.mark.parametrize("name", ["alibi_mmd", "alibi_lsdd"])
 def test_kernel_detectors_say_what_they_need(name: str) -> None:
     """Without PyTorch the error names it, and no verdict is made without the opinion that was asked for."""
