@@ -2,13 +2,15 @@
 
 One run a day, after the day was scored and its labels were joined. Three questions are kept apart: have the features
 drifted, have the scores, and how well did the champion do? A verdict FAIL emits an event, which asks
-``flight_delays_retrain`` whether a retraining would help.
+``flight_delays_retrain`` whether a retraining would help. A champion that does worse than it must soon after its
+promotion is taken back.
 """
 
 import pendulum
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from airflow_provider_mlops import assets
+from airflow_provider_mlops.operators.breach import RollbackOnBreachOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
 from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
@@ -58,5 +60,11 @@ with DAG(
         window=spec.WATCHED_DAYS,
         outlets=[assets.performance_alias(spec.MODEL)],
     )
+    heal = RollbackOnBreachOperator(
+        task_id="roll_back_on_breach",
+        model_name=spec.MODEL,
+        policy="include/flights/retrain.yaml",
+    )
     labelled >> [drift, scores, performance]
+    performance >> heal
 # [END howto_detect_drift]

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_mlops.notifications.ledger import LedgerNotifier
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
+from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 
 with DAG("tell", schedule=None, params={"gate_record": Param("", type="string")}) as dag:
@@ -40,5 +41,14 @@ with DAG("tell", schedule=None, params={"gate_record": Param("", type="string")}
         on_skipped_callback=LedgerNotifier(model_name="flight_delays", notifier=topic, min_severity="warning"),
     )
     # [END example_notifier]
+    # [START example_notify_changes]
+    drifted = NotifyOperator(
+        task_id="tell_drift",
+        model_name="flight_delays",
+        notifiers=[mail],
+        kinds=["drift", "performance"],
+        repeat_after=timedelta(days=7),
+    )
+    # [END example_notify_changes]
     approve >> promote
     # [END example_notify_providers]

@@ -33,7 +33,8 @@ WIRING = {
         ("wait_for_labels", ["detect_drift", "detect_score_drift", "monitor_performance"]),
         ("detect_drift", []),
         ("detect_score_drift", []),
-        ("monitor_performance", []),
+        ("monitor_performance", ["roll_back_on_breach"]),
+        ("roll_back_on_breach", []),
     ],
     RELEASE_NOTE: [("release_note", [])],
     RETRAIN: [

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from email import message_from_string
 from typing import Any
 
@@ -13,6 +14,7 @@ from airflow.sdk import DAG, BaseNotifier
 from airflow.sdk.exceptions import AirflowFailException
 from moto.server import ThreadedMotoServer
 
+from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.notifications.ledger import LedgerNotifier
 from airflow_provider_mlops.operators.notify import NotifyOperator
 from tests.conftest import MakeLab
@@ -177,9 +179,37 @@ def test_a_callback_tells_what_its_task_recorded(judged: Lab) -> None:
     assert inner.text.startswith("{{")
 
 
+def test_the_same_drift_is_told_once_a_week(judged: Lab) -> None:
+    """A channel hears of it once; what it could not be told, and what is new, it hears the next day."""
+    Kept.kept.clear()
+    ledger = model_ledger(judged.model, None)
+    for day, features in enumerate((["x"], ["x"], ["x", "n"], ["x", "n"]), start=1):
+        rules = [{"rule": "drift", "outcome": "FAIL", "reason": "moved", "numbers": {"feature": f}} for f in features]
+        body = {"partition_key": f"2013-05-0{day}", "dataset": "d", "kind": "feature", "verdict": {"rules": rules}}
+        run = {"dag_id": "lifecycle", "run_id": f"day{day}"}
+        ledger.append(kind="drift", key=str(day), body=body, run=run, mode="live", outcome="FAIL")
+
+    def told(day: int, *notifiers: BaseNotifier, **arguments: Any) -> Any:
+        task = operator(judged, *notifiers, kinds=["drift"], **arguments)
+        return task.execute(fake_context(task, judged.root, run_id=f"day{day}"))
+
+    week = {"repeat_after": timedelta(days=7)}
+    counts = [told(day, Kept("{{ news.subject }}"), **week) for day in (1, 2, 3, 4)]
+    late = told(4, Kept("another channel"), **week)
+    every = told(2, Kept("{{ news.subject }}"))
+
+    assert [(count["sent"], count["already_sent"]) for count in counts] == [(1, 0), (0, 1), (1, 0), (0, 1)]
+    assert (late["sent"], every["sent"]) == (1, 1)
+    assert [text[-10:] for text in Kept.kept] == ["2013-05-01", "2013-05-03", "er channel", "2013-05-02"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"kinds": ["snapshot"]}, "kind 'snapshot'"), ({"min_severity": "loud"}, "info, warning, error")],
+    [
+        ({"kinds": ["snapshot"]}, "kind 'snapshot'"),
+        ({"min_severity": "loud"}, "info, warning, error"),
+        ({"repeat_after": timedelta(0)}, "above zero"),
+    ],
 )
 def test_what_cannot_be_told_is_an_error(judged: Lab, arguments: dict[str, Any], words: str) -> None:
     """Silence must not be a typo."""

@@ -107,6 +107,16 @@ def claim_message(ledger: Ledger, key: str, record: Record, run: RunFacts) -> Re
     return claim if claim.body["claim"] == token else None
 
 
+def was_sent(records: Sequence[Record], keys: Sequence[str]) -> bool:
+    """Tell whether one of several messages was sent, or is being sent.
+
+    :param records: records of the model's ledger, oldest first.
+    :param keys: keys of the messages.
+    """
+    last = {r.body["message"]: r.outcome for r in records if r.kind == "notification" and r.body["message"] in keys}
+    return any(outcome != Outcome.FAIL for outcome in last.values())
+
+
 def send_message(
     ledger: Ledger, claim: Record, notifier: BaseNotifier, context: Context, message: Message, run: RunFacts
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseNotifier
@@ -29,6 +30,8 @@ class LedgerNotifier(BaseNotifier):
     :param notifier: the notifier that sends.
     :param kinds: kinds of records to tell about.
     :param min_severity: tell nothing below ``info``, ``warning`` or ``error``.
+    :param repeat_after: how long a verdict on drift or performance that says the same as the one before is not told
+        again; None: each verdict is told.
     :param channel: name of where it goes, by which is told what was sent before; default: by the notifier's settings.
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
     """
@@ -43,6 +46,7 @@ class LedgerNotifier(BaseNotifier):
         notifier: BaseNotifier,
         kinds: Sequence[str] = TOLD,
         min_severity: str = INFO,
+        repeat_after: timedelta | None = None,
         channel: str = "",
         ledger_root: str | None = None,
     ) -> None:
@@ -51,6 +55,7 @@ class LedgerNotifier(BaseNotifier):
         self.notifier = notifier
         self.kinds = kinds
         self.min_severity = min_severity
+        self.repeat_after = repeat_after
         self.channel = channel
         self.ledger_root = ledger_root
 
@@ -67,6 +72,7 @@ class LedgerNotifier(BaseNotifier):
                 [self.notifier],
                 kinds=self.kinds,
                 min_severity=self.min_severity,
+                repeat_after=self.repeat_after,
                 task_only=True,
                 channel=self.channel,
                 moment=str(context.get("mlops_moment", "")),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.messages import INFO, SEVERITIES, TOLD, message_key, message_of
+from airflow_provider_mlops.core.news import unchanged_before
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.ledger import model_ledger
-from airflow_provider_mlops.hooks.telling import channel_of, claim_message, send_message
+from airflow_provider_mlops.hooks.telling import channel_of, claim_message, send_message, was_sent
 from airflow_provider_mlops.operators.base import MLOpsOperator
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class NotifyOperator(MLOpsOperator):
     :param notifiers: Airflow notifiers.
     :param kinds: kinds of records to tell about.
     :param min_severity: tell nothing below ``info``, ``warning`` or ``error``.
+    :param repeat_after: a verdict on drift or performance that says the same as the one before is told again only when
+        the last message about it is so old; None: each verdict is told.
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
     Returns ``{"model_name", "sent", "already_sent"}``.
@@ -47,6 +51,7 @@ class NotifyOperator(MLOpsOperator):
         notifiers: Sequence[BaseNotifier],
         kinds: Sequence[str] = DEFAULT_KINDS,
         min_severity: str = INFO,
+        repeat_after: timedelta | None = None,
         ledger_root: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -55,6 +60,7 @@ class NotifyOperator(MLOpsOperator):
         self.notifiers = notifiers
         self.kinds = kinds
         self.min_severity = min_severity
+        self.repeat_after = repeat_after
         self.ledger_root = ledger_root
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
@@ -66,6 +72,7 @@ class NotifyOperator(MLOpsOperator):
             list(self.notifiers),
             kinds=self.kinds,
             min_severity=self.min_severity,
+            repeat_after=self.repeat_after,
         )
         self.log.info("Sent %d messages; %d were sent before.", *counts)
         return {"model_name": self.model_name, "sent": counts[0], "already_sent": counts[1]}
@@ -79,6 +86,7 @@ def tell(
     *,
     kinds: Sequence[str],
     min_severity: str = INFO,
+    repeat_after: timedelta | None = None,
     task_only: bool = False,
     channel: str = "",
     moment: str = "",
@@ -91,26 +99,33 @@ def tell(
     :param notifiers: Airflow notifiers.
     :param kinds: kinds of records to tell about.
     :param min_severity: tell nothing below.
+    :param repeat_after: how long a verdict of monitoring that says nothing new is not told again; None: not at all.
     :param task_only: only about records of this very task.
     :param channel: where it goes, for telling what was sent before; default: what the notifier's own settings say.
     :param moment: why it is told again.
-    :return: how many messages were sent, and how many had been sent before.
-    :raises BadInput: when a kind or the severity is unknown.
+    :return: how many messages were sent, and how many had been sent before, or say nothing new.
+    :raises BadInput: when a kind or the severity is unknown, or ``repeat_after`` is no time span.
     """
     if unknown := sorted(set(kinds) - set(TOLD)):
         raise BadInput(f"Nothing is told about records of the kind {unknown[0]!r}; only about: {', '.join(TOLD)}.")
     if min_severity not in SEVERITIES:
         raise BadInput(f"min_severity={min_severity!r} must be one of: {', '.join(SEVERITIES)}.")
+    if repeat_after is not None and not (isinstance(repeat_after, timedelta) and repeat_after > timedelta(0)):
+        raise BadInput(f"repeat_after={repeat_after!r} must be a timedelta above zero.")
     sent = before = 0
     if not run.mode.moves:
         return sent, before
-    for record in [r for r in ledger.records() if r.kind in kinds and _of_run(r, run, task_only=task_only)]:
+    records = ledger.records()
+    for record in [r for r in records if r.kind in kinds and _of_run(r, run, task_only=task_only)]:
         message = message_of(record, moment=moment, url=run.url)
         if SEVERITIES.index(message.severity) < SEVERITIES.index(min_severity):
             continue
+        row = unchanged_before(records, record, repeat_after) if repeat_after and not moment else []
         for notifier in notifiers:
-            key = message_key(record, channel or channel_of(notifier), moment)
-            if (claim := claim_message(ledger, key, record, run)) is None:
+            where = channel or channel_of(notifier)
+            key = message_key(record, where, moment)
+            told = was_sent(records, [message_key(earlier, where) for earlier in row])
+            if told or (claim := claim_message(ledger, key, record, run)) is None:
                 before += 1
                 continue
             send_message(ledger, claim, notifier, context, message, run)
