@@ -70,7 +70,7 @@ def test_a_classifier_gives_an_opinion() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_an_online_detector_counts_its_alarms() -> None:
-    """It rings about as often as it may where nothing moved, and at once after a change; the same rows, the same answer."""
+    """It rings as often as it may where nothing moved, and soon after a change; the same rows give the same answer."""
     same = drift_backends.opinion_of("alibi_online", WAS, SAME, alpha=0.01)
     moved = drift_backends.opinion_of("alibi_online", WAS, MOVED, alpha=0.01)
     again = drift_backends.opinion_of("alibi_online", WAS, MOVED, alpha=0.01)
