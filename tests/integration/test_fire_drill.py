@@ -29,7 +29,7 @@ def lab(make_lab: MakeLab) -> Lab:
 
 
 def test_the_alarms_ring_and_nothing_moves(lab: Lab) -> None:
-    """Nulls and flipped labels are found; no snapshot, no live record, no event, no leftover."""
+    """Nulls are found, an even flip is no label shift; no snapshot, no live record, no event, no leftover."""
     snapshots, live = lab.snapshot_folders(), [r.hash for r in lab.ledger().records() if r.mode == "live"]
 
     result = run(lab, shifts="nulls, label_flip")
@@ -38,6 +38,7 @@ def test_the_alarms_ring_and_nothing_moves(lab: Lab) -> None:
     assert by_shift["nulls"]["rang"]
     assert 0 < by_shift["nulls"]["rows_to_detect"] <= 800
     assert by_shift["nulls"]["days_to_detect"] <= 31
+    assert (by_shift["label_flip"]["feature"], by_shift["label_flip"]["rang"]) == ("late", False)
     record = lab.records("fire_drill")[-1]
     assert record.mode == "dry_run"
     assert lab.snapshot_folders() == snapshots
@@ -67,3 +68,32 @@ def test_a_wrong_form_is_final(lab: Lab, tmp_path: Path) -> None:
     """Trying again cannot help."""
     with pytest.raises(AirflowFailException, match="share of the rows"):
         run(lab, size="2")
+
+
+PERFORMANCE = "schema: 1\nname: watched\nmin_rows: 100\nmetrics:\n  - {metric: roc_auc, max_drop: %s}\n"
+
+
+def test_flipped_labels_break_the_monitoring_policy(lab: Lab) -> None:
+    """Realised performance sees what label shift cannot: half of the labels are flipped, evenly."""
+    (lab.root / "watched.yaml").write_text(PERFORMANCE % "0.1")
+
+    result = run(lab, shifts=["label_flip"], size="0.5", performance_policy="watched.yaml")
+
+    (drill,) = result["drills"]  # type: ignore[misc]
+    assert (drill["feature"], drill["rang"]) == ("late", True)
+    assert 0 < drill["rows_to_detect"] <= 800
+    body = lab.records("fire_drill")[-1].body
+    assert body["performance_policy_hash"].startswith("sha256:")
+    assert "roc_auc of version 1 is 0." in body["drills"][0]["reason"]
+    assert body["drills"][0]["effect"] > 1
+
+
+def test_a_loose_monitoring_policy_need_not_ring(lab: Lab) -> None:
+    """What the policy allows is too small a shift to try the alarm with."""
+    (lab.root / "watched.yaml").write_text(PERFORMANCE % "0.9")
+
+    result = run(lab, shifts=["label_flip"], size="0.05", performance_policy="watched.yaml")
+
+    (drill,) = result["drills"]  # type: ignore[misc]
+    assert not drill["rang"]
+    assert result["verdict"]["outcome"] == "INCONCLUSIVE"  # type: ignore[index]

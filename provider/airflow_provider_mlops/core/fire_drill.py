@@ -25,6 +25,20 @@ class Shift(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What an alarm says of some rows.
+
+    :param outcome: ``PASS``, ``FAIL`` where it rings, or ``INCONCLUSIVE``.
+    :param effect: what it has seen over its threshold; material from 1.
+    :param reason: why.
+    """
+
+    outcome: str
+    effect: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """What one shift did.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.drift_history import look_of
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
-from airflow_provider_mlops.core.fire_drill import Drill, Shift
+from airflow_provider_mlops.core.fire_drill import Drill, Seen, Shift
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.drift_check import judge_drift
@@ -27,9 +27,15 @@ from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
+    from airflow_provider_mlops.core.performance_policy import PerformancePolicy
     from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+
+    Alarm = Callable[[pd.DataFrame], Seen]
 
 STEPS = 6
 """Numbers of rows that are tried, each twice the one before; the largest are all."""
@@ -45,6 +51,8 @@ class DrillRun:
     :param records: records of the model's ledger, oldest first.
     :param share: share of the rows that a shift hits.
     :param log: the task's log.
+    :param performance: monitoring policy, which flipped labels must break; None to judge them by label shift.
+    :param hook: the MLflow connection, where the champion is loaded from; needed with ``performance``.
     """
 
     storage: Storage
@@ -52,6 +60,8 @@ class DrillRun:
     records: Sequence[Record]
     share: float
     log: Any
+    performance: PerformancePolicy | None = None
+    hook: MlflowHook | None = None
 
     def plan(self) -> DriftPlan:
         """Return what the real check of the partition would read.
@@ -99,33 +109,51 @@ class DrillRun:
     ) -> Drill:
         from airflow_provider_mlops.backends.injected_shifts import injected, suits
 
-        label = str((plan.manifest or {}).get("label_column") or "")
+        label = str((plan.manifest or {}).get("label") or "")
         names = [label] if shift is Shift.LABEL_FLIP else quiet
         name = next((item for item in names if item in rows.columns and suits(shift, rows[item])), None)
-        if name is None:
+        alarm = None if name is None else self._alarm(scratch, plan, rows, shift, name)
+        if name is None or alarm is None:
             return Drill(shift=shift, feature=None, outcomes={})
         damaged = injected(rows, shift, name, self.share)
-        outcomes: dict[int, str] = {}
-        verdict = Verdict(outcome=Outcome.INCONCLUSIVE)
-        for count in _counts(len(damaged), self.question.policy.min_rows):
-            part = damaged.iloc[:count]
-            if shift is Shift.LABEL_FLIP:
-                verdict = self._judge_label(scratch, plan, part, name)
-            else:
-                verdict = judge_drift(scratch, self._stored(scratch, plan, part))
-            outcomes[count] = _outcome(verdict, name)
-        rules = [rule for rule in verdict.rules if rule.numbers.get("feature") == name]
-        reason = "; ".join(rule.reason for rule in rules)
-        self.log.info("%s of %s: %s", shift.value, name, reason)
+        counts = _counts(len(damaged), self.question.policy.min_rows)
+        seen = {count: alarm(damaged.iloc[:count]) for count in counts}
+        whole = seen[len(damaged)]
+        self.log.info("%s of %s: %s", shift.value, name, whole.reason)
         return Drill(
             shift=shift,
             feature=name,
-            effect=look_of(_body(plan, verdict)).sizes.get(name, 0.0),
-            rang=outcomes[len(damaged)] == Outcome.FAIL,
-            outcomes=outcomes,
+            effect=whole.effect,
+            rang=whole.outcome == Outcome.FAIL,
+            outcomes={count: one.outcome for count, one in seen.items()},
             rows=len(damaged),
             days=_days(plan),
-            reason=reason,
+            reason=whole.reason,
+        )
+
+    def _alarm(
+        self, scratch: ScratchStorage, plan: DriftPlan, rows: pd.DataFrame, shift: Shift, name: str
+    ) -> Alarm | None:
+        """Choose the alarm that a shift must ring; None where it rings without the shift."""
+        if shift is not Shift.LABEL_FLIP:
+            return lambda part: self._seen(plan, judge_drift(scratch, self._stored(scratch, plan, part)), name)
+        if self.performance is None or self.hook is None:
+            return lambda part: self._seen(plan, self._judge_label(scratch, plan, part, name), name)
+        from airflow_provider_mlops.hooks.drill_labels import LabelAlarm
+
+        alarm = LabelAlarm.of(scratch, self.hook, plan, self.records, self.performance, rows)
+        return None if alarm.look(rows).outcome == Outcome.FAIL else alarm.look
+
+    @staticmethod
+    def _seen(plan: DriftPlan, verdict: Verdict, name: str) -> Seen:
+        """Read what a drift verdict says of one column: FAIL where any of its rules does."""
+        rules = [rule for rule in verdict.rules if rule.numbers.get("feature") == name]
+        outcomes = {rule.outcome for rule in rules}
+        outcome = Outcome.FAIL if Outcome.FAIL in outcomes else Outcome.INCONCLUSIVE
+        return Seen(
+            outcome=(Outcome.PASS if outcomes == {Outcome.PASS} else outcome).value,
+            effect=look_of(_body(plan, verdict)).sizes.get(name, 0.0),
+            reason="; ".join(rule.reason for rule in rules),
         )
 
     def _stored(self, scratch: ScratchStorage, plan: DriftPlan, rows: pd.DataFrame) -> DriftPlan:
@@ -167,14 +195,6 @@ def _features(plan: DriftPlan) -> list[str]:
 
 def _body(plan: DriftPlan, verdict: Verdict) -> Mapping[str, Any]:
     return {"partition_key": plan.question.partition_key, "verdict": verdict.to_dict()}
-
-
-def _outcome(verdict: Verdict, name: str) -> str:
-    """Return what a verdict says of one column: FAIL where any of its rules does."""
-    found = [rule.outcome for rule in verdict.rules if rule.numbers.get("feature") == name]
-    if Outcome.FAIL in found:
-        return Outcome.FAIL.value
-    return (Outcome.PASS if found and set(found) == {Outcome.PASS} else Outcome.INCONCLUSIVE).value
 
 
 def _counts(rows: int, least: int) -> list[int]:

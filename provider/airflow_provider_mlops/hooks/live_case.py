@@ -76,11 +76,7 @@ class LiveCase:
         """
         numpy = load("numpy", "parquet")
         contender = Contender(served.training, served.window.version)
-        if contender.task not in TASKS:
-            raise BadInput(
-                f"Model {served.model_name!r} is of the task {contender.task!r}; a log holds one score a row, so "
-                f"performance is monitored for: {', '.join(TASKS)}."
-            )
+        check_task(served.model_name, contender)
         storage, window, policy = served.storage, served.window, served.policy
         logs = [one.predictions for one in window.served]
         rows = LiveRows.of(read_predictions(storage, [log], ["score", "latency_ms"]) for log in logs)
@@ -98,8 +94,23 @@ class LiveCase:
         }
         now = _now(served, labelled, scored & known, counts, contender)
         who = f"version {window.version}"
-        case = Case(policy=policy, task=contender.task, who=who, now=now, then=_then(served), seed=served.seed)
+        then = promotion_side(storage, served.model_name, served.level)
+        case = Case(policy=policy, task=contender.task, who=who, now=now, then=then, seed=served.seed)
         return cls(served=served, rows=rows, labelled=labelled, usable=scored & known, counts=counts, case=case)
+
+
+def check_task(model_name: str, contender: Contender) -> None:
+    """Refuse a model whose performance cannot be monitored.
+
+    :param model_name: name of the registered model.
+    :param contender: the version.
+    :raises BadInput: when its task is another one.
+    """
+    if contender.task not in TASKS:
+        raise BadInput(
+            f"Model {model_name!r} is of the task {contender.task!r}; a log holds one score a row, so "
+            f"performance is monitored for: {', '.join(TASKS)}."
+        )
 
 
 def _told(mature: Sequence[Labelled], name: str) -> int:
@@ -109,13 +120,24 @@ def _told(mature: Sequence[Labelled], name: str) -> int:
 
 def _now(served: Served, labelled: LiveRows, usable: Any, counts: Mapping[str, int], contender: Contender) -> Side:
     """Take the labelled rows; where they are too few, or few of all, nothing is judged on them."""
-    policy = served.policy
     if not served.window.mature:
         return Side(problem=served.window.missing())
     rows = labelled.where(usable)
     if not len(rows):
         return Side(problem=f"None of the {counts['mature']:,} rows with mature labels has a score and a label.")
-    share, problem = len(rows) / (len(rows) + counts["unlabelled"]), ""
+    return labelled_side(rows, served.policy, contender, counts["unlabelled"])
+
+
+def labelled_side(rows: LiveRows, policy: PerformancePolicy, contender: Contender, unlabelled: int) -> Side:
+    """Make labelled rows what is judged; where they are too few, or few of all, they say so.
+
+    :param rows: rows with ``score`` and ``label``, and the column by which they depend on one another.
+    :param policy: the monitoring policy.
+    :param contender: the version.
+    :param unlabelled: how many scored rows have no label.
+    :return: the rows.
+    """
+    share, problem = len(rows) / max(1, len(rows) + unlabelled), ""
     if len(rows) < policy.min_rows:
         problem = f"{len(rows):,} labelled rows are fewer than the policy's min_rows {policy.min_rows:,}."
     elif share < policy.min_labelled:
@@ -136,12 +158,20 @@ def _now(served: Served, labelled: LiveRows, usable: Any, counts: Mapping[str, i
     return Side(rows=Rows(table, clusters), problem=problem)
 
 
-def _then(served: Served) -> Side:
-    evaluation = served.level.evaluation
+def promotion_side(storage: Storage, model_name: str, level: PromotionLevel) -> Side:
+    """Read the rows that a version was promoted on.
+
+    :param storage: where scores lie.
+    :param model_name: name of the registered model.
+    :param level: the evaluation at promotion.
+    :return: the rows.
+    :raises EvidenceBroken: when the scores are missing or were changed.
+    """
+    evaluation = level.evaluation
     if evaluation is None:
-        return Side(problem=served.level.problem)
+        return Side(problem=level.problem)
     body = evaluation.body
-    table = read_scores(served.storage, served.model_name, body["scores_id"], body.get("thresholds"))
+    table = read_scores(storage, model_name, body["scores_id"], body.get("thresholds"))
     try:
         return Side(rows=Rows(table, rows_together(stored_dependence(body), table)))
     except NotMeasurable as error:

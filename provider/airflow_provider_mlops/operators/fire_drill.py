@@ -14,6 +14,7 @@ from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Verdict
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.drift import DriftReportLink
 from airflow_provider_mlops.links.mlflow import push_links
@@ -39,6 +40,9 @@ class DriftFireDrillOperator(MLOpsOperator):
         or a list; empty: all. (templated)
     :param size: share of the rows that a shift hits, above 0 and at most 1. (templated)
     :param history: how many untouched earlier partitions are judged.
+    :param performance_policy: monitoring policy file; flipped labels must then break it, as the champion's scores of
+        the copy show. Empty: they are judged by label shift, with the thresholds of ``policy``. (templated)
+    :param mlflow_conn_id: id of the MLflow connection, where the champion is loaded from. (templated)
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
@@ -52,6 +56,8 @@ class DriftFireDrillOperator(MLOpsOperator):
         "partition_key",
         "shifts",
         "size",
+        "performance_policy",
+        "mlflow_conn_id",
         "storage_root",
         "ledger_root",
     )
@@ -69,6 +75,8 @@ class DriftFireDrillOperator(MLOpsOperator):
         shifts: str | Sequence[str] = "",
         size: float | str = 0.5,
         history: int = 6,
+        performance_policy: str = "",
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
         ledger_root: str | None = None,
         **kwargs: Any,
@@ -81,12 +89,14 @@ class DriftFireDrillOperator(MLOpsOperator):
         self.shifts = shifts
         self.size = size
         self.history = history
+        self.performance_policy = performance_policy
+        self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
         self.ledger_root = ledger_root
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Drill, record, and say what rang."""
-        from airflow_provider_mlops.backends.policy_file import load_drift_policy
+        from airflow_provider_mlops.backends.policy_file import load_drift_policy, load_performance_policy
         from airflow_provider_mlops.hooks import fire_drill_page
         from airflow_provider_mlops.hooks.drift_plan import DriftQuestion
         from airflow_provider_mlops.hooks.fire_drill import DrillRun
@@ -95,6 +105,8 @@ class DriftFireDrillOperator(MLOpsOperator):
         if isinstance(self.history, bool) or not isinstance(self.history, int) or self.history < 0:
             raise BadInput(f"history={self.history!r} must be a whole number of partitions, 0 or more.")
         policy = load_drift_policy(bundle_file(context, self.policy))
+        by_labels = self.performance_policy
+        performance = load_performance_policy(bundle_file(context, by_labels)) if by_labels else None
         ledger = model_ledger(self.model_name, self.ledger_root)
         partition = self._partition()
         question = DriftQuestion(
@@ -106,13 +118,22 @@ class DriftFireDrillOperator(MLOpsOperator):
             ledger_root=self.ledger_root,
         )
         storage = Storage(self.storage_root, self.ledger_root)
-        drill = DrillRun(storage=storage, question=question, records=ledger.records(), share=share, log=self.log)
+        drill = DrillRun(
+            storage=storage,
+            question=question,
+            records=ledger.records(),
+            share=share,
+            log=self.log,
+            performance=performance,
+            hook=MlflowHook(self.mlflow_conn_id),
+        )
         plan = drill.plan()
         decision = {
             **plan.decision(),
             "shifts": [item.value for item in shifts],
             "size": share,
             "history": self.history,
+            **({"performance_policy": performance.hash} if performance else {}),
         }
         key = self.decision_key(run, decision)
         record = ledger.find(kind="fire_drill", key=key, mode=Mode.DRY_RUN)
@@ -128,6 +149,9 @@ class DriftFireDrillOperator(MLOpsOperator):
                 "policy": self.policy,
                 "policy_hash": policy.hash,
                 "policy_content": policy.content,
+                "performance_policy": by_labels or None,
+                "performance_policy_hash": performance.hash if performance else None,
+                "performance_policy_content": performance.content if performance else None,
                 "size": share,
                 "drills": [item.to_dict() for item in drills],
                 "untouched": untouched,
