@@ -2,8 +2,9 @@
 
 Known shifts (nulls, a changed unit, swapped categories, flipped labels) are done to a **copy** of recent rows, which
 lies in a scratch folder. The model's own drift policy judges it, and its monitoring policy where labels are flipped: do
-the alarms ring that must, and after how many rows and days? Untouched months tell how often they ring for nothing. Nothing is emitted, no snapshot and no live record is
-written. **Trigger by hand**, or give it a schedule of its own, such as once a quarter.
+the alarms ring that must, and after how many rows and days? Untouched months tell how often they ring for nothing.
+Nothing is emitted, no snapshot and no live record is written. **Trigger by hand**, or give it a schedule of its own,
+such as once a quarter.
 """
 
 import pendulum

@@ -119,7 +119,8 @@ class LabelAlarm:
     def _as_served(self, rows: pd.DataFrame, labels: pd.Series[Any]) -> LiveRows:
         """Give rows the columns of a prediction log."""
         arrow = load("pyarrow", "parquet")
-        columns: dict[str, Any] = {"score": self.scores.loc[rows.index].to_numpy(), "label": labels.to_numpy(dtype="float64")}
+        scores = self.scores.loc[rows.index]
+        columns: dict[str, Any] = {"score": scores.to_numpy(), "label": labels.to_numpy(dtype="float64")}
         if (dependence := self.policy.dependence) is not None:
             manifest = self.contender.manifest
             own = {TIME: manifest["time_column"], "row_id": manifest["row_id"]}.get(dependence.column)
