@@ -43,6 +43,7 @@ with DAG(
         dataset=spec.SERVED,
         snapshot_id="{{ ti.xcom_pull(task_ids='snapshot')['snapshot_id'] }}",
         suite="include/flights/suites/flights_served.yaml",
+        contract="include/flights/contract_served.yaml",
     )
     champion = ModelAliasSensor(
         task_id="wait_for_champion",

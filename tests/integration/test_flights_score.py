@@ -17,6 +17,7 @@ from tests.support.airflow import fake_context
 from tests.support.lab import Lab
 
 DAY = "2013-03-08"
+FILES = {"suite": "include/flights/suites/flights_served.yaml", "contract": "include/flights/contract_served.yaml"}
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_a_day_is_scored_and_labelled(lab: Lab) -> None:
     found: dict[str, Any] = {}
     for name, arguments in (
         ("snapshot", {}),
-        ("validate", {"suite": str(ROOT / "include/flights/suites/flights_served.yaml")}),
+        ("validate", {name: str(ROOT / path) for name, path in FILES.items()}),
         ("score", {"version": "1"}),
         ("labels_due", {}),
         ("join_labels", {}),

@@ -23,7 +23,7 @@ from airflow_provider_mlops.hooks.contract import ContractInForce
 from airflow_provider_mlops.hooks.rows import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.validation import Validation, validate_snapshot
-from include.flights.source import read_partition
+from include.flights.source import read_partition, read_served
 from include.flights.spec import FEATURES, LABEL, ROW_ID, SLICES, TIME_COLUMN
 
 FOLDER = Path(include.flights.__file__).parent
@@ -137,3 +137,13 @@ def test_drift_policy_is_valid_and_names_known_columns() -> None:
 
     assert set(policy.features) <= set(FEATURES)
     assert columns - set(policy.ignore) <= set(FEATURES)
+
+
+def test_what_is_served_has_the_columns_that_were_learned() -> None:
+    """Its contract is that of the months without the label, and a day meets it."""
+    learned, served = mapping("contract.yaml"), mapping("contract_served.yaml")
+    del learned["columns"][LABEL]
+    assert served["columns"] == learned["columns"]
+
+    (day,) = read_served(Partition.parse("2013-05-01"))
+    assert set(day.columns) == set(served["columns"])
