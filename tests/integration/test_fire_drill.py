@@ -45,6 +45,7 @@ def test_the_alarms_ring_and_nothing_moves(lab: Lab) -> None:
     assert [r.hash for r in lab.ledger().records() if r.mode == "live"] == live
     (page,) = lab.storage.glob("fire_drills/*/*/index.html")
     assert "Time to detect" in page.read_text()
+    assert ">rang</td>" in page.read_text()
 
 
 def test_a_drill_is_the_same_at_every_try(lab: Lab) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops import config
@@ -17,6 +17,7 @@ _MEANING: Mapping[str, str] = {
     "FAIL": "An alarm that had to ring did not.",
     "INCONCLUSIVE": "Not every alarm could be tried, or untouched partitions rang.",
 }
+_DID: Mapping[str, str] = {"FAIL": "rang", "PASS": "was quiet", "INCONCLUSIVE": "could not tell"}
 
 
 def publish(storage: Storage, model: str, body: Mapping[str, Any]) -> dict[str, str]:
@@ -55,8 +56,12 @@ def _page(model: str, body: Mapping[str, Any]) -> Page:
     outcome = body["verdict"]["outcome"]
     page = Page(f"{outcome}: fire drill of {model}")
     page.text(_MEANING[outcome], kind=outcome)
-    page.text("Known shifts were done to a copy of accepted rows and judged by the model's drift policy.", kind="note")
-    facts = ("dataset", "partition_key", "snapshot_id", "champion_version", "policy", "policy_hash", "size")
+    by = "drift and monitoring policy" if body.get("performance_policy") else "drift policy"
+    page.text(f"Known shifts were done to a copy of accepted rows, judged by the model's {by}.", kind="note")
+    facts = (
+        *("dataset", "partition_key", "snapshot_id", "champion_version", "policy", "policy_hash"),
+        *("performance_policy", "performance_policy_hash", "size"),
+    )
     page.table(Table(("", ""), [(name.replace("_", " "), body[name]) for name in facts if body.get(name) is not None]))
     page.heading("Alarms")
     rules = [(rule["rule"], rule["outcome"], rule["reason"]) for rule in body["verdict"]["rules"]]
@@ -64,12 +69,33 @@ def _page(model: str, body: Mapping[str, Any]) -> Page:
     page.heading("Time to detect")
     heads = ("Shift", "Column", "Effect / threshold", "Rows to detect", "Days to detect", "Rows")
     rows = [
-        [d["shift"], d["feature"] or "", d["effect"], d["rows_to_detect"], d["days_to_detect"], d["rows"]]
+        [
+            d["shift"],
+            d["feature"] or "",
+            _short(d["effect"]),
+            d["rows_to_detect"],
+            _short(d["days_to_detect"]),
+            d["rows"],
+        ]
         for d in body["drills"]
     ]
     page.table(Table(heads, rows))
-    tried = [[d["shift"], item["rows"], item["outcome"]] for d in body["drills"] for item in d["outcomes"]]
-    page.table(Table(("Shift", "Rows", "Outcome for the column"), tried))
+    page.text("On so many rows of the copy, the first ones in their order, the alarm:", kind="note")
+    page.table(_tried(body["drills"]))
     page.heading("Untouched partitions")
     page.table(Table(("Partition", "Outcome"), list(body["untouched"].items())))
     return page
+
+
+def _tried(drills: Sequence[Mapping[str, Any]]) -> Table:
+    """Lay out what each alarm did, by number of rows."""
+    counts = sorted({item["rows"] for drill in drills for item in drill["outcomes"]})
+    rows = []
+    for drill in drills:
+        did = {item["rows"]: _DID[item["outcome"]] for item in drill["outcomes"]}
+        rows.append([drill["shift"], *(did.get(count, "") for count in counts)])
+    return Table(("Shift", *(f"{count:,}" for count in counts)), rows)
+
+
+def _short(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)
