@@ -1,0 +1,125 @@
+"""What a Dag asks a training to be, and the manifest that comes of it once the snapshots are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from airflow_provider_mlops.core.code_identity import code_files
+from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.evidence import accepted_snapshots
+from airflow_provider_mlops.core.manifest import BINARY, training_manifest
+from airflow_provider_mlops.core.window import WindowSpec
+from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.rows import holdout_start
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.training_rows import Held, choose_training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """The arguments of `TrainModelOperator` that decide what model comes out, rendered; named and meant as there.
+
+    :param model_name: name of the registered model.
+    :param dataset: name of the dataset.
+    :param train_function: import path of the training function.
+    :param features: feature columns, in order.
+    :param label_column: label column.
+    :param row_id: column that names a row.
+    :param time_column: column with the row's time, None where there is none.
+    :param test_snapshot_id: accepted snapshot of the partition; None or empty for the one in the ledger.
+    :param partition_key: partition that is held out.
+    :param window: which partitions before it to train on.
+    :param holdout_days: how many last days of the partition are held out; None for all of it.
+    :param train_params: further keyword arguments of the training function.
+    :param trusted_types: types that the saved model may hold beyond skops' own list.
+    :param task: ``binary``, ``multiclass`` or ``regression``.
+    :param operating_threshold: how the operating threshold is chosen, None to choose none.
+    """
+
+    model_name: str
+    dataset: str
+    train_function: str
+    features: Sequence[str]
+    label_column: str
+    row_id: str = "row_id"
+    time_column: str | None = None
+    test_snapshot_id: str | None = None
+    partition_key: str
+    window: WindowSpec = None
+    holdout_days: int | None = None
+    train_params: Mapping[str, Any] | None = None
+    trusted_types: Sequence[str] = ()
+    task: str = BINARY
+    operating_threshold: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, operator: Any, **checked: Any) -> TrainingPlan:
+        """Take the plan of an operator.
+
+        :param operator: it has an attribute for each argument, rendered.
+        :param checked: arguments that were checked already, in place of the operator's.
+        :return: the plan.
+        """
+        return cls(**({item.name: getattr(operator, item.name) for item in fields(cls)} | checked))
+
+
+def build_manifest(
+    plan: TrainingPlan, function: Callable[..., Any], storage: Storage, log: Any
+) -> dict[str, Any] | None:
+    """Choose the snapshots of a training and build its manifest.
+
+    :param plan: what the Dag asks for.
+    :param function: the training function.
+    :param storage: where the snapshots and the ledgers lie.
+    :param log: where the window is told.
+    :return: the manifest; None where there is no accepted partition to train on.
+    :raises BadInput: when the plan contradicts itself.
+    :raises Refused: when the partition that is held out, or the window, was not accepted.
+    """
+    records = dataset_ledger(plan.dataset, storage.ledger_root).records()
+    accepted = accepted_snapshots(records)
+    test_id = plan.test_snapshot_id or accepted.get(plan.partition_key)
+    if test_id is None:
+        raise Refused(
+            f"Partition {plan.partition_key} of dataset {plan.dataset!r} has no accepted snapshot; "
+            "take and validate one first."
+        )
+    cutoff = _cutoff(plan, test_id, storage)
+    held = Held(
+        dataset=plan.dataset,
+        partition_key=plan.partition_key,
+        snapshot_id=test_id,
+        tail_only=cutoff is not None,
+        time_column=plan.time_column,
+    )
+    chosen = choose_training(plan.window, held, accepted, records, storage)
+    if not chosen.snapshots:
+        return None
+    log.info("Training window: %s.", ", ".join(item["partition_key"] for item in chosen.snapshots))
+    return training_manifest(
+        model_name=plan.model_name,
+        dataset=plan.dataset,
+        train_snapshots=chosen.snapshots,
+        train_since=chosen.since,
+        train_until=cutoff,
+        test_snapshot={"partition_key": plan.partition_key, "snapshot_id": test_id},
+        test_since=cutoff,
+        features=plan.features,
+        label=plan.label_column,
+        row_id=plan.row_id,
+        time_column=plan.time_column,
+        function=plan.train_function,
+        code_files=code_files(function),
+        params=plan.train_params or {},
+        trusted_types=plan.trusted_types,
+        task=plan.task,
+        operating_threshold=plan.operating_threshold,
+    )
+
+
+def _cutoff(plan: TrainingPlan, test_id: str, storage: Storage) -> str | None:
+    if plan.holdout_days is None:
+        return None
+    return holdout_start(storage, plan.dataset, test_id, plan.holdout_days, plan.time_column)

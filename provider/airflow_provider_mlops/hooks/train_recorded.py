@@ -1,0 +1,163 @@
+"""The training step around its record: found again, trained and recorded, or replayed in an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.core.citations import MEMBER, newest_of
+from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.manifest import manifest_hash
+from airflow_provider_mlops.core.replay import Level
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.change import git_state, last_change
+from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.core.ledger import Ledger
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.core.run import RunFacts
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+    from airflow_provider_mlops.hooks.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedTraining:
+    """Trains models of one name, and leaves one record, one MLflow run and one logged model for each manifest.
+
+    :param ledger: the model's ledger.
+    :param storage: where the snapshots lie.
+    :param hook: the MLflow connection.
+    :param experiment: name of the MLflow experiment, None for the default.
+    :param run: facts of the Airflow run.
+    :param log: where progress is told.
+    """
+
+    ledger: Ledger
+    storage: Storage
+    hook: MlflowHook
+    experiment: str | None
+    run: RunFacts
+    log: Any
+
+    def find_or_train(
+        self, manifest: Mapping[str, Any], function: Callable[..., Any], bundle: Mapping[str, Any]
+    ) -> Record:
+        """Find the training of a manifest, else train; what tries that lost a race left in MLflow is deleted.
+
+        :param manifest: as `core.manifest.training_manifest` builds it.
+        :param function: the training function.
+        :param bundle: name and version of the Dag bundle.
+        :return: the record.
+        :raises BadInput: when the rows cannot be trained on.
+        :raises EvidenceBroken: when a snapshot is missing or was changed.
+        :raises TransientError: when MLflow cannot be reached.
+        """
+        record = self._found(manifest_hash(manifest))
+        if record is None:
+            record = self._train(manifest, function, bundle)
+        else:
+            self.log.info("Found the training of this manifest: MLflow run %s.", record.body["mlflow_run_id"])
+        if record.mode == self.run.mode:
+            keep_recorded(self.hook, record, self.ledger.records("training"))
+        return record
+
+    def record_nothing(self, dataset: str, partition_key: str, key: str) -> str:
+        """Record that there is nothing to train on.
+
+        :param dataset: name of the dataset.
+        :param partition_key: the partition that would have been held out.
+        :param key: names the decision.
+        :return: the reason, in a sentence.
+        """
+        reason = f"Dataset {dataset!r} has no accepted partition before {partition_key}: nothing to train on."
+        verdict = Verdict.from_rules([RuleResult(rule="training_rows", outcome=Outcome.INCONCLUSIVE, reason=reason)])
+        self.ledger.append(
+            kind="training",
+            key=key,
+            body={"partition_key": partition_key, "verdict": verdict.to_dict()},
+            run=self.run.to_record(),
+            mode=self.run.mode,
+            outcome=verdict.outcome,
+        )
+        return reason
+
+    def replay(
+        self, record: Record, function: Callable[..., Any], key: str, partition_key: str
+    ) -> tuple[Level, list[str]]:
+        """Replay a recorded training in an audit, and record what came of it.
+
+        :param record: the record of the training.
+        :param function: the training function as it is now.
+        :param key: names the decision.
+        :param partition_key: the partition that is audited.
+        :return: the level, and what differs.
+        :raises Refused: when the replay gives another model.
+        :raises EvidenceBroken: when a snapshot is missing or was changed.
+        """
+        from airflow_provider_mlops.hooks.audit_training import record_replay, replay_recorded
+        from airflow_provider_mlops.hooks.certificate import certify_audit
+
+        found = replay_recorded(record, function, self.storage, self.log)
+        differences = list(found.differences)
+        outcome = record_replay(self.ledger, self.run, key, partition_key, record.hash, found, self.log)
+        if outcome is Outcome.FAIL:
+            # The steps after this one, which would end with the certificate, do not run.
+            certify_audit(self.storage, self.ledger, record.body["manifest"]["model_name"], self.run)
+            raise Refused(f"The replay of {partition_key} does not give the recorded model: {'; '.join(differences)}.")
+        return found.level, differences
+
+    def record_no_training(self, reason: str, key: str, partition_key: str) -> None:
+        """Record that an audit found no training to replay.
+
+        :param reason: why there is none.
+        :param key: names the decision.
+        :param partition_key: the partition that is audited.
+        """
+        from airflow_provider_mlops.hooks.audit_training import ReplayFound, record_replay
+
+        found = ReplayFound(Level.NO_RECORD, [f"{partition_key}: {reason}"])
+        record_replay(self.ledger, self.run, key, partition_key, None, found, self.log)
+
+    def _found(self, key: str) -> Record | None:
+        """Find the training of a manifest: the live one, else that of this run's mode."""
+        live = self.ledger.find(kind="training", key=key)
+        return live or self.ledger.find(kind="training", key=key, mode=self.run.mode)
+
+    def _train(self, manifest: Mapping[str, Any], function: Callable[..., Any], bundle: Mapping[str, Any]) -> Record:
+        from airflow_provider_mlops.hooks.training import train_from_manifest
+
+        key = manifest_hash(manifest)
+        trained = train_from_manifest(manifest, function, self.storage, self.log)
+        try:
+            tracked = track_training(
+                self.hook, trained, manifest, self.run, experiment=self.experiment, storage=self.storage
+            )
+        except Exception as err:
+            # Another task that recorded this training meanwhile has deleted what this one was about to store.
+            if (record := self._found(key)) is None:
+                raise
+            self.log.info("Another task recorded this training first; its model stays (%s).", type(err).__name__)
+            return record
+        record = self.ledger.append(
+            kind="training",
+            key=key,
+            body={
+                "partition_key": manifest["test"]["partition_key"],
+                "manifest": manifest,
+                "manifest_hash": key,
+                **trained.facts(),
+                **tracked,
+                "change": last_change(manifest["code_files"]),
+                "git": git_state(manifest["code_files"]),
+                "bundle": bundle,
+                MEMBER: newest_of(dataset_ledger(manifest["dataset"], self.storage.ledger_root).records()),
+            },
+            run=self.run.to_record(),
+            mode=self.run.mode,
+        )
+        if record.body["logged_model_id"] != tracked["logged_model_id"]:
+            self.log.info("Another task recorded this training first; its model stays.")
+        return record
