@@ -32,6 +32,7 @@ with DAG(
         label_column=spec.LABEL,
         time_column=spec.TIME_COLUMN,
         retrain_policy="include/flights/retrain.yaml",
+        params_from="@champion",  # whoever tuned the champion need not do so again
         holdout_days=20,  # as many as the gate needs, which draws whole days
         slices=spec.SLICES,
         evaluation=spec.EVALUATION,

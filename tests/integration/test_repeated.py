@@ -13,8 +13,8 @@ from tests.support.steps import TELLING, arguments_of
 STEPS = {**WORKING, **TELLING}
 # What these return is what they found to do, which is nothing the second time.
 REPAIRS = ("reconcile", "notify")
-# A claim, a decision, a rollback and a question belong to the run that asks.
-OF_THEIR_RUN = ("claim", "decide", "breach", "rollback", "ask", "remind")
+# A claim, a decision, a rollback, a question and what an alias named belong to the run that asks.
+OF_THEIR_RUN = ("claim", "decide", "breach", "rollback", "ask", "remind", "learn_on")
 LATER = {"run_id": "manual__later", "run_type": "manual"}
 
 

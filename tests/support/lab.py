@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SYNTHETIC = "tests.support.synthetic"
+LEARN = "tests.support.learning:learn"
 DATASET, MODEL = "events", "late_events"
 MONTHS = ("2020-01", "2020-02", "2020-03")
 DATABASE = "mlflow.db"
@@ -247,6 +248,11 @@ class Lab:
         found["gate"] = self.run("gate", evaluation_id=found["evaluate"]["evaluation_id"], run_id=run_id)
         return found
 
+    def promote(self, key: str, run_id: str = "", **train: Any) -> dict[str, Any]:
+        """Judge a candidate for a partition and make it champion; return the results by step."""
+        found = self.judge(key, run_id, **train)
+        return {**found, "promote": self.run("promote", gate_record=found["gate"]["record"], run_id=run_id)}
+
     def ledger(self, chain: str = "") -> Ledger:
         """Open a ledger; default: the model's."""
         return Ledger(self.storage / "ledger", chain or f"model/{self.model}")
@@ -324,6 +330,20 @@ class Lab:
                     "time_column": "time",
                 },
             ),
+            "learn_on": (
+                TrainModelOperator,
+                {
+                    **dataset,
+                    **model,
+                    "train_function": LEARN,
+                    "features": ["signal", "noise"],
+                    "label_column": "late",
+                    "time_column": "time",
+                    "params_from": "@champion",
+                    "fit": "incremental",
+                    "batch_rows": 300,
+                },
+            ),
             "register": (RegisterModelOperator, {**model, "outlets": [assets.candidate_alias(self.model)]}),
             "evaluate": (
                 EvaluateModelOperator,
@@ -379,6 +399,7 @@ class Stages:
     - ``drifted``: the fourth month, accepted, has another signal than the champion was trained on; not yet judged.
     - ``alarmed``: the drift verdict is recorded.
     - ``scored``: the champion of ``promoted`` has scored the third month.
+    - ``learned``: after ``accepted``, a champion for the second month that can learn on; four months are accepted.
 
     :param folder: where they are kept.
     """
@@ -396,6 +417,7 @@ class Stages:
         "drifted",
         "alarmed",
         "scored",
+        "learned",
     )
 
     def __init__(self, folder: Path) -> None:
@@ -421,7 +443,7 @@ class Stages:
         root = self.folder / stage
         if stage == "empty":
             return _empty(root)
-        apart = {"drifted": "challenged", "scored": "promoted"}
+        apart = {"drifted": "challenged", "scored": "promoted", "learned": "accepted"}
         before = apart.get(stage) or self.ORDER[self.ORDER.index(stage) - 1]
         lab = copy_lab(self._stage(before), root)
         with pytest.MonkeyPatch.context() as monkeypatch:
@@ -459,6 +481,9 @@ def _serve(lab: Lab, stage: str) -> None:
             lab.facts["drift"] = lab.run("drift", partition_key="2020-04")
         case "scored":
             lab.facts["score"] = lab.run("score", partition_key="2020-03")
+        case "learned":
+            lab.facts["snapshots"]["2020-04"] = lab.accept("2020-04")
+            lab.promote("2020-02", train_function=LEARN, train_params={"alpha": 0.01})
 
 
 def _empty(root: Path) -> Lab:

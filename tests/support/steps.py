@@ -46,6 +46,22 @@ STEPS = {
             "record",
         ),
     ),
+    "learn_on": Step(
+        "learned",
+        (
+            "record",  # which versions the aliases named when the run began
+            *("publish",) * 4,  # two states between three batches, the first removed
+            "create_run",
+            "log_batch",
+            "log_dict",
+            "create_logged_model",
+            "log_model_artifacts",
+            "finalize_logged_model",
+            "set_terminated",
+            "record",
+            *("publish",) * 2,  # the last state is removed
+        ),
+    ),
     "register": Step(
         "trained", ("create_registered_model", "create_model_version", "set_registered_model_alias", "record")
     ),
@@ -127,7 +143,7 @@ def _of_move(step: str, lab: Lab) -> dict[str, Any]:
             return {}
         case "breach":
             performance(lab, "2020-04", "FAIL")
-        case "score" | "labels":
+        case "score" | "labels" | "learn_on":
             return {"partition_key": "2020-03"}
         case "performance":
             keys = days(8)

@@ -89,6 +89,8 @@ def fit(
     seed: int,
     params: Mapping[str, Any],
     task: str = BINARY,
+    offered: Mapping[str, Any] | None = None,
+    needed: Sequence[str] = (),
 ) -> Any:
     """Call a training function with its thread count pinned to one, since thread order changes sums.
 
@@ -98,18 +100,27 @@ def fit(
     :param seed: seed for everything random in the training.
     :param params: further keyword arguments.
     :param task: ``binary``, ``multiclass`` or ``regression``.
+    :param offered: keywords that it gets where it names them, and where no parameter is called so.
+    :param needed: which of these it must name.
     :return: the fitted estimator.
     :raises BadInput: when a class has too few rows, the function does not take the parameters or the rows, or what
         comes back cannot predict.
     """
     check_enough(labels, task)
+    taken = {name: value for name, value in (offered or {}).items() if _names(function, name) and name not in params}
+    if missing := [name for name in needed if name not in taken]:
+        raise BadInput(
+            f"The training function takes no keyword {missing[0]!r}, or a parameter is called so: write it as "
+            f"function(features, labels, *, seed, {missing[0]}=None, **params)."
+        )
+    keywords = {**params, **taken}
     try:
-        inspect.signature(function).bind(features, labels, seed=seed, **params)
+        inspect.signature(function).bind(features, labels, seed=seed, **keywords)
     except TypeError as err:
         raise BadInput(f"The training function cannot be called with these train_params: {err}.") from err
     try:
         with load("threadpoolctl", "scikit-learn").threadpool_limits(1):
-            estimator = function(features, labels, seed=seed, **params)
+            estimator = function(features, labels, seed=seed, **keywords)
     except (ValueError, TypeError) as err:
         # Same rows, same seed: it would say the same again.
         raise BadInput(f"The training function refused these rows: {str(err)[:300]}") from err
@@ -181,6 +192,12 @@ def read_model(path: Path, *, sha256: str, trusted_types: Sequence[str]) -> Any:
             return io.load(path, trusted=list(trusted_types))
     except errors.UntrustedTypesFoundException as err:
         raise EvidenceBroken(f"{path.name} holds types that the record does not trust: {err}") from err
+
+
+def _names(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function names a keyword itself; what only its ``**params`` would swallow, it does not know."""
+    found = inspect.signature(function).parameters.get(name)
+    return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
 
 
 def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:

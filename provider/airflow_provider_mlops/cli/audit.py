@@ -3,7 +3,9 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
@@ -77,6 +79,7 @@ def of_prediction(args: Namespace) -> None:
 
     :param args: ``model``, ``prediction_id``, ``partition`` (or None), ``json``, ``storage_root`` and ``ledger_root``.
     """
+    from airflow_provider_mlops.core.base import chain_facts
     from airflow_provider_mlops.core.canonical import json_safe
     from airflow_provider_mlops.hooks.prediction_log import find_prediction
     from airflow_provider_mlops.hooks.storage import Storage
@@ -96,6 +99,7 @@ def of_prediction(args: Namespace) -> None:
         "manifest_hash": body["manifest_hash"],
         "trained_on": manifest["train"]["snapshots"],
         "training_dataset": manifest["dataset"],
+        "bases": chain_facts(model_ledger(args.model, args.ledger_root).records(), manifest),
     }
     if args.json:
         write_json(json_safe(told))
@@ -104,5 +108,51 @@ def of_prediction(args: Namespace) -> None:
     say(f"Prediction {args.prediction_id} of {args.model}: score {row['score']} for row {row['row_id']}")
     say(f"  version        {body['model_version']}, manifest {body['manifest_hash']}")
     say(f"  trained on     {trained} of {manifest['dataset']}")
+    _say_bases(told["bases"])
     say(f"  features       snapshot {body['snapshot_id']} of {body['dataset']}, partition {body['partition_key']}")
     say(f"  record         {found.record.hash}")
+
+
+@exit_codes
+def of_version(args: Namespace) -> None:
+    """Say what a version came from: training, snapshots, parameters, and the versions that it goes on from.
+
+    :param args: ``model``, ``version``, ``json`` and ``ledger_root``.
+    """
+    from airflow_provider_mlops.core.base import chain_facts, fit_of
+    from airflow_provider_mlops.core.evidence import registration_by_version, training_of
+
+    records = model_ledger(args.model, args.ledger_root).records()
+    registered = registration_by_version(records, args.model, args.version)
+    made = training_of(records, args.model, registered.body["manifest_hash"])
+    manifest = made.body.get("manifest") or {}
+    told = {
+        "model": args.model,
+        "version": args.version,
+        "made_by": made.kind,
+        "record": made.hash,
+        "manifest_hash": registered.body["manifest_hash"],
+        "dataset": manifest.get("dataset"),
+        "trained_on": (manifest.get("train") or {}).get("snapshots", []),
+        "tested_on": manifest.get("test"),
+        "fit": fit_of(manifest),
+        "params": manifest.get("params"),
+        "params_from": manifest.get("params_from"),
+        "bases": chain_facts(records, manifest),
+    }
+    if args.json:
+        write_json(told)
+        return
+    say(f"Version {args.version} of {args.model}: {made.kind}, manifest {told['manifest_hash']}")
+    trained = ", ".join(item["partition_key"] for item in told["trained_on"])
+    say(f"  trained on     {trained or 'nothing that is on record here'}, fit {told['fit']}")
+    if told["params_from"]:
+        say(f"  parameters     of version {told['params_from']['version'] or 'none yet'}")
+    _say_bases(told["bases"])
+    say(f"  record         {made.hash}")
+
+
+def _say_bases(bases: Sequence[Mapping[str, Any]]) -> None:
+    for base in bases:
+        trained = f"{base['fit']}, {base['partition_key']}" if base["fit"] else "not on record here"
+        say(f"  goes on from   version {base['version']} ({trained}), manifest {base['manifest_hash']}")

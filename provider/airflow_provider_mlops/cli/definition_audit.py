@@ -40,8 +40,16 @@ AUDIT = GroupCommand(
 )
 LINEAGE = GroupCommand(
     name="lineage",
-    help="Say what a prediction came from, and what used a snapshot",
+    help="Say what a prediction or a version came from, and what used a snapshot",
     subcommands=(
+        ActionCommand(
+            name="version",
+            help="From a version to its training, snapshots and the versions it goes on from",
+            description="Say what a version came from, with the chain of versions that it goes on from. Exits with 2 "
+            "when the ledger does not know it.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit.of_version"),
+            args=(_MODEL, _arg(("version",), metavar="VERSION", help="The version"), _JSON, ROOT),
+        ),
         ActionCommand(
             name="prediction",
             help="From a prediction to its version, training and snapshots",

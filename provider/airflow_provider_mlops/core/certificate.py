@@ -38,6 +38,8 @@ class Cause(StrEnum):
 
     DATA_ERASED = "data erased"
     DATA_MISSING = "data missing"
+    BASE = "base missing or changed"
+    BASE_ERASED = "data erased from a base"
     CODE = "code changed"
     ENVIRONMENT = "environment changed"
     NONDETERMINISM = "nondeterminism measured"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from airflow_provider_mlops.core.base import chain_facts
 from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay import Level
@@ -35,9 +36,15 @@ def audit_certificate(model: str, records: Sequence[Record], run: RunFacts) -> t
         require=REQUIRED,
         checks=[*_scores(own), *_verdict(own)],
         differences=differences,
-        figures={},
+        figures=_bases(records, training),
     )
     return training, certificate
+
+
+def _bases(records: Sequence[Record], training: Record) -> dict[str, Any]:
+    """Name what the training went on from; an audit fetches it by its hash."""
+    bases = [{**base, "level": None} for base in reversed(chain_facts(records, training.body["manifest"]))]
+    return {"bases": bases, "depth": len(bases) + 1, "replayed_from": "base"} if bases else {}
 
 
 def _is_of(record: Record, run: RunFacts) -> bool:

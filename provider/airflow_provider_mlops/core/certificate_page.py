@@ -6,6 +6,7 @@ from typing import Any
 from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS
 from airflow_provider_mlops.core.markdown import code, escaped, table
 
+BASES = ("Version", "Fit", "Trained again", "Manifest")
 PROVES_NOT = (
     "that the recorded data were right, complete or lawfully collected",
     "that the model is good: it proves what was decided, not that the decision was wise",
@@ -51,6 +52,18 @@ def record_rows(certificate: Mapping[str, Any]) -> list[Sequence[str]]:
     ]
 
 
+def base_rows(certificate: Mapping[str, Any]) -> list[Sequence[str]]:
+    """Return a row of version, fit, level and manifest for every base of the model, the root first.
+
+    :param certificate: as `core.certificate.build_certificate` makes it.
+    :return: the rows; none where the model was fitted in full.
+    """
+    return [
+        (str(item["version"] or "unregistered"), item["fit"] or "", item["level"] or "fetched", item["manifest_hash"])
+        for item in certificate["figures"].get("bases", ())
+    ]
+
+
 def certificate_markdown(certificate: Mapping[str, Any], digest: str) -> str:
     """Write a certificate as Markdown.
 
@@ -70,6 +83,8 @@ def _lines(certificate: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Checks", table(["", "Check", "Finding"], rows))
     differences = [[escaped(item["cause"]), escaped(item["detail"])] for item in certificate["differences"]]
     yield from _section("Not as recorded", table(["Cause", "What"], differences) if differences else ["Nothing."])
+    if bases := [[*map(escaped, plain), code(digest)] for *plain, digest in base_rows(certificate)]:
+        yield from _section("Bases", table(BASES, bases))
     records = [
         [escaped(what), escaped(outcome), seq, code(digest)] for what, outcome, seq, digest in record_rows(certificate)
     ]

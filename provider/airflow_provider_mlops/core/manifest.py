@@ -10,6 +10,8 @@ from airflow_provider_mlops.core.errors import BadInput
 SCHEMA = 1
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 TASKS = (BINARY, MULTICLASS, REGRESSION)
+FULL, WARM, INCREMENTAL = "full", "warm", "incremental"
+FITS = (FULL, WARM, INCREMENTAL)
 VALIDATION_SHARE = 0.2
 
 
@@ -32,6 +34,8 @@ def training_manifest(
     trusted_types: Sequence[str],
     task: str = BINARY,
     operating_threshold: Mapping[str, Any] | None = None,
+    params_from: Mapping[str, Any] | None = None,
+    fit: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build the manifest of a training; its seed derives from model and rows, so that every replay has the same.
 
@@ -53,6 +57,10 @@ def training_manifest(
     :param task: ``binary``, ``multiclass`` or ``regression``.
     :param operating_threshold: how the operating threshold is chosen: ``metric``, ``params`` and
         ``validation_share``; None to choose none.
+    :param params_from: ``{"version", "manifest_hash"}`` of the version whose parameters ``params`` start from, both
+        null where there was none yet; None where none was asked for.
+    :param fit: how the model goes on from another: ``kind`` (``warm`` or ``incremental``), ``base`` as
+        `core.base.base_facts` says it and, of an incremental fit, ``batch_rows``; None where it is fitted in full.
     :return: the manifest; `manifest_hash` gives its identity.
     :raises BadInput: when the test snapshot is trained on as a whole, a feature gives the label away, or the task or
         the operating threshold is not what it must be.
@@ -63,6 +71,8 @@ def training_manifest(
     if label in features or row_id in features:
         raise BadInput(f"The features must hold neither the label {label!r} nor the row id {row_id!r}.")
     since = {} if train_since is None else {"since": train_since}
+    # What a full training has none of is left out: its hash is the one it had before there was such a thing.
+    start = {"params_from": params_from, "fit": fit}
     return {
         "schema": SCHEMA,
         "model_name": model_name,
@@ -80,6 +90,7 @@ def training_manifest(
         "trusted_types": sorted(trusted_types),
         "task": reading.one_of(*TASKS)(task, "task"),
         "operating_threshold": _threshold_plan(operating_threshold, task),
+        **{name: dict(value) for name, value in start.items() if value is not None},
     }
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_mlops.core.alias_moves import deciding_move, golden_of
+from airflow_provider_mlops.core.base import with_bases
 from airflow_provider_mlops.core.gone import ids_in
 from airflow_provider_mlops.core.prediction_log import PREDICTIONS
 from airflow_provider_mlops.core.record import Record
@@ -99,7 +100,7 @@ def _versions(records: Sequence[Record], aliases: Mapping[str, str]) -> dict[str
 def _of_version(records: Sequence[Record], version: str) -> Iterator[Record]:
     """Yield what made and judged a version, and its prediction logs: their features are those of a snapshot."""
     manifests = {r.body["manifest_hash"] for r in _live(records, "registration") if str(r.body["version"]) == version}
-    yield from _of_manifests(records, manifests)
+    yield from _of_manifests(records, with_bases(records, manifests))
     yield from (record for record in _live(records, PREDICTIONS) if record.body["manifest_hash"] in manifests)
 
 
@@ -113,8 +114,15 @@ def _of_manifests(records: Sequence[Record], manifests: set[Any]) -> Iterator[Re
 
 
 def _of_partition(records: Sequence[Record], key: str) -> Iterator[Record]:
+    trained = {
+        str(r.body["manifest_hash"])
+        for r in _live(records, "training")
+        if r.body.get("partition_key") == key and "manifest_hash" in r.body
+    }
+    bases = with_bases(records, trained) - trained
     for kind in ("training", "evaluation"):
         yield from (record for record in _live(records, kind) if record.body.get("partition_key") == key)
+    yield from (record for record in _live(records, "training") if record.body.get("manifest_hash") in bases)
 
 
 def _under_way(records: Sequence[Record]) -> Iterator[Record]:
@@ -129,7 +137,7 @@ def _under_way(records: Sequence[Record]) -> Iterator[Record]:
     manifests = {
         r.body["manifest_hash"] for r in _live(records, "training") if r.seq > since and "manifest_hash" in r.body
     }
-    yield from _of_manifests(records, manifests - refused_manifests - promoted)
+    yield from _of_manifests(records, with_bases(records, manifests - refused_manifests - promoted))
 
 
 def _open_audits(records: Sequence[Record], since: datetime) -> dict[str, str]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_mlops.core import reading
+from airflow_provider_mlops.core.base import is_start
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.manifest import FITS
 from airflow_provider_mlops.core.window import Window
 
 SCHEMA = 1
@@ -119,6 +121,8 @@ class RetrainPolicy:
     :param probe: the small model that is tried first; None tries none.
     :param window: which partitions to train on, as `core.window.Window.parse` reads it; ``since: drift`` for those
         since the drift began.
+    :param params_from: version, or ``@alias``, whose recorded parameters the training starts from; None for none.
+    :param fit: ``full``, ``warm`` or ``incremental``; None leaves it to the Dag.
     :param rollback: when a breach takes a promotion back; None: never.
     :param hash: hash of the mapping that it was read from.
     :param content: that mapping.
@@ -134,6 +138,8 @@ class RetrainPolicy:
     min_new_rows: int = 1
     probe: Probe | None = None
     window: Mapping[str, Any] | None = None
+    params_from: str | None = None
+    fit: str | None = None
     rollback: Breach | None = None
     hash: str
     content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -227,6 +233,13 @@ def _window(value: Any, where: str) -> Mapping[str, Any]:
     return dict(value)
 
 
+def _start(value: Any, where: str) -> str:
+    found = str(value) if isinstance(value, int) and not isinstance(value, bool) else reading.text(value, where)
+    if not is_start(found):
+        raise BadInput(f"{where} is {found!r}; write a version (7) or an alias behind an @ (@champion).")
+    return found
+
+
 def _breach(value: Any, where: str) -> Breach:
     reading.check_keys(value, where, allowed=("rollback",), required=("rollback",))
     inner = reading.check_keys(
@@ -260,4 +273,6 @@ _READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "min_new_rows": reading.whole,
     "probe": _probe,
     "window": _window,
+    "params_from": _start,
+    "fit": reading.one_of(*FITS),
 }

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.certificate import Difference
+from airflow_provider_mlops.core.certificate import Cause, Difference
 from airflow_provider_mlops.core.code_identity import code_files
+from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.gone import erasures_since
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.ledger import Ledger
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.core.run import RunFacts
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
     from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -33,26 +35,41 @@ class ReplayFound:
     causes: Sequence[Difference] = ()
 
 
-def replay_recorded(training: Record, function: Callable[..., Any], storage: Storage, log: Any) -> ReplayFound:
-    """Train again what a record describes, and compare.
+def replay_recorded(
+    training: Record,
+    function: Callable[..., Any],
+    storage: Storage,
+    hook: MlflowHook,
+    records: Sequence[Record],
+    log: Any,
+) -> ReplayFound:
+    """Train again what a record describes, on the base that it cites, and compare.
 
     :param training: the live record of the training.
     :param function: the training function as it is now.
     :param storage: where the snapshots lie.
+    :param hook: the MLflow connection, for the base.
+    :param records: records of the model's ledger, which hold the base's.
     :param log: where progress is told.
     :return: the level and what differs.
     :raises EvidenceBroken: when a snapshot is missing or was changed.
     """
     from airflow_provider_mlops.backends.environment import environment_now
+    from airflow_provider_mlops.hooks.base_model import open_base
     from airflow_provider_mlops.hooks.replay_causes import known_differences
     from airflow_provider_mlops.hooks.training import train_from_manifest
 
     body, manifest = training.body, training.body["manifest"]
-    trained = train_from_manifest(manifest, function, storage, log)
+    known = known_differences(storage, training, function, records)
+    try:
+        base = open_base(hook, records, manifest)
+    except EvidenceBroken as err:
+        return ReplayFound(Level.NONE, [str(err)], [Difference(Cause.BASE, str(err)), *known])
+    trained = train_from_manifest(manifest, function, storage, log, base=base)
     now = {"environment": environment_now(body["environment"]), "code_files": code_files(function)}
     compared = compare_training(body, {**trained.facts(), **now})
     level, differences = excused(*compared, erasures_since(storage, manifest))
-    return ReplayFound(level, differences, known_differences(storage, training, function))
+    return ReplayFound(level, differences, known)
 
 
 def record_replay(

@@ -12,7 +12,9 @@ from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256
 from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, certificate_hash
 from airflow_provider_mlops.core.certificate_audit import audit_certificate
 from airflow_provider_mlops.core.certificate_page import (
+    BASES,
     PROVES_NOT,
+    base_rows,
     certificate_markdown,
     check_rows,
     record_rows,
@@ -110,6 +112,9 @@ def _write_page(path: Path, certificate: Mapping[str, Any], digest: str) -> None
         page.table(Table(("Cause", "What"), differences))
     else:
         page.text("Nothing.")
+    if bases := base_rows(certificate):
+        page.heading("Bases")
+        page.table(Table(BASES, bases))
     page.heading("Records")
     page.table(Table(("Record", "Outcome", "Number", "Hash"), record_rows(certificate)))
     page.heading("Levels")

@@ -14,6 +14,7 @@ from airflow_provider_mlops.core.replay import Level, compare_training
 from airflow_provider_mlops.core.replay_choice import cited_records
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.hooks.replay_causes import known_differences
+from airflow_provider_mlops.hooks.replay_chain import replayed_base
 from airflow_provider_mlops.hooks.replay_checks import check_artifact, check_chains, check_data
 from airflow_provider_mlops.hooks.replay_scores import compare_gate, compare_metrics, replayed_table
 from airflow_provider_mlops.hooks.training import Training, train_from_manifest
@@ -21,6 +22,7 @@ from airflow_provider_mlops.hooks.training import Training, train_from_manifest
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.ledger import Ledger
     from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.fitting import Base
     from airflow_provider_mlops.hooks.mlflow import MlflowHook
     from airflow_provider_mlops.hooks.storage import Storage
 
@@ -36,6 +38,7 @@ class Replay:
     :param log: where progress is told.
     :param require: the level that must be reached.
     :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
+    :param from_root: whether the bases of a training are trained again, from the first one on, not fetched by hash.
     """
 
     model: str
@@ -45,6 +48,7 @@ class Replay:
     log: Any
     require: Level = Level.L1
     tolerance: float = 1e-6
+    from_root: bool = False
     _chains: list[RuleResult] = field(default_factory=list)
 
     def certify(self, training: Record, function: Callable[..., Any]) -> dict[str, Any]:
@@ -60,16 +64,18 @@ class Replay:
         self.log.info("Replaying the training of %s (record %d).", manifest["test"]["partition_key"], training.seq)
         checks = [*self._check_chains(manifest["dataset"]), *check_data(self.storage, manifest)]
         checks.append(check_artifact(self.hook, training))
+        start = replayed_base(training, records, self.storage, self.hook, self.log, from_root=self.from_root)
         differences = [
             *(Difference(Cause.DATA_MISSING, check.reason) for check in checks if _is_missing(check)),
-            *known_differences(self.storage, training, function),
+            *known_differences(self.storage, training, function, records, bases_too=self.from_root),
+            *start.differences,
         ]
-        trained = self._train(manifest, function, differences)
+        trained = None if start.missing else self._train(manifest, function, start.base, differences)
         level, compared = Level.NONE, []
-        figures: dict[str, Any] = {}
+        figures: dict[str, Any] = start.figures(from_root=self.from_root)
         if trained is not None:
             level, _ = compare_training(training.body, {**trained.facts(), "code_files": code_files(function)})
-            figures = {"environment": trained.environment, "rows": trained.rows}
+            figures |= {"environment": trained.environment, "rows": trained.rows}
             compared = list(self._compare(cited, trained, records, figures))
             self.log.info("The models agree at %s; %d things are not as recorded.", level, len(differences))
         metrics, verdict = (_holds(compared, rule) for rule in ("metrics", "verdict"))
@@ -79,7 +85,7 @@ class Replay:
         if any(item.cause is Cause.DATA_ERASED for item in differences):
             must_hold = [_excused(result) for result in must_hold]
         if trained is not None and level is Level.NONE:
-            self._explain(trained, manifest, function, differences)
+            self._explain(trained, manifest, function, start.base, differences)
         self.log.info("Replayed in %.1f s: %s.", time.monotonic() - started, reached)
         return build_certificate(
             self.model,
@@ -99,10 +105,14 @@ class Replay:
         return self._chains
 
     def _train(
-        self, manifest: Mapping[str, Any], function: Callable[..., Any], differences: list[Difference]
+        self,
+        manifest: Mapping[str, Any],
+        function: Callable[..., Any],
+        base: Base | None,
+        differences: list[Difference],
     ) -> Training | None:
         try:
-            return train_from_manifest(manifest, function, self.storage, self.log)
+            return train_from_manifest(manifest, function, self.storage, self.log, base=base)
         except (BadInput, EvidenceBroken) as err:
             self.log.warning("It cannot be trained again: %s", err)
             if not any(item.cause in (Cause.DATA_MISSING, Cause.DATA_ERASED) for item in differences):
@@ -133,12 +143,13 @@ class Replay:
         trained: Training,
         manifest: Mapping[str, Any],
         function: Callable[..., Any],
+        base: Base | None,
         differences: list[Difference],
     ) -> None:
         """Where nothing else explains another model, train once more: does the training repeat itself at all?"""
         if differences:
             return
-        again = train_from_manifest(manifest, function, self.storage, self.log)
+        again = train_from_manifest(manifest, function, self.storage, self.log, base=base)
         if again.prediction_digest != trained.prediction_digest:
             detail = "two trainings in one process, on the same rows, gave different predictions"
             differences.append(Difference(Cause.NONDETERMINISM, detail))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.base import chain_of
 from airflow_provider_mlops.core.certificate import Cause, Difference
 from airflow_provider_mlops.core.code_identity import code_files
+from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, environment_differences
 from airflow_provider_mlops.hooks.gone import erasures_since
 
@@ -15,12 +18,22 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.storage import Storage
 
 
-def known_differences(storage: Storage, training: Record, function: Callable[..., Any]) -> list[Difference]:
+def known_differences(
+    storage: Storage,
+    training: Record,
+    function: Callable[..., Any],
+    records: Sequence[Record],
+    *,
+    bases_too: bool = False,
+) -> list[Difference]:
     """List what differs from the record of a training: erased rows, changed modules, another environment.
 
     :param storage: it knows the ledger that says what was erased.
     :param training: the record.
     :param function: the training function as it is now.
+    :param records: records of the model's ledger, which hold the bases of the training.
+    :param bases_too: whether the bases are trained again: then rows erased from them are a cause like any others. Of a
+        base that is fetched by its hash they explain nothing, and are named all the same.
     :return: the differences, causes first.
     """
     from airflow_provider_mlops.backends.environment import environment_now
@@ -34,6 +47,45 @@ def known_differences(storage: Storage, training: Record, function: Callable[...
     environment = environment_differences(recorded, environment_now(recorded))
     return [
         *erased,
+        *base_erasures(storage, records, manifest, Cause.DATA_ERASED if bases_too else Cause.BASE_ERASED),
         *(Difference(Cause.CODE, detail) for detail in code),
         *(Difference(Cause.ENVIRONMENT, detail) for detail in environment),
     ]
+
+
+def base_erasures(
+    storage: Storage, records: Sequence[Record], manifest: Mapping[str, Any], cause: Cause
+) -> list[Difference]:
+    """List what was erased from the rows that the bases of a training have learned.
+
+    :param storage: it knows the ledger that says what was erased.
+    :param records: records of the model's ledger.
+    :param manifest: of the training.
+    :param cause: the cause to name.
+    :return: one difference per rewriting of a snapshot; none where the chain is not on record.
+    """
+    found = []
+    for base in known_chain(records, manifest):
+        version = _version(records, base)
+        found += [
+            Difference(cause, f"{item.rows:,} rows that {version} has learned were erased (record {item.record})")
+            for item in erasures_since(storage, base.body["manifest"])
+        ]
+    return found
+
+
+def known_chain(records: Sequence[Record], manifest: Mapping[str, Any]) -> list[Record]:
+    """Return the bases of a training, none where one is not on record: whoever opens it says so.
+
+    :param records: records of the model's ledger.
+    :param manifest: of the training.
+    """
+    try:
+        return chain_of(records, manifest)
+    except EvidenceBroken:
+        return []
+
+
+def _version(records: Sequence[Record], base: Record) -> str:
+    made = registration_by_manifest(records, base.body["manifest_hash"])
+    return f"the base, version {made.body['version']}," if made else f"the base {base.body['manifest_hash']}"

@@ -9,12 +9,15 @@ from typing import Any
 from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
-from airflow_provider_mlops.core.manifest import BINARY, training_manifest
+from airflow_provider_mlops.core.manifest import BINARY, FULL, training_manifest
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_rows import Held, choose_training
+from airflow_provider_mlops.hooks.training_start import BASE, BATCH_ROWS, FAIL, Start
+
+__all__ = ["BASE", "BATCH_ROWS", "FAIL", "TrainingPlan", "build_manifest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,11 @@ class TrainingPlan:
     :param window: which partitions before it to train on.
     :param holdout_days: how many last days of the partition are held out; None for all of it.
     :param train_params: further keyword arguments of the training function.
+    :param params_from: version or ``@alias`` whose parameters ``train_params`` are put over; None or empty for none.
+    :param fit: ``full``, ``warm`` or ``incremental``; empty for ``full``.
+    :param base: version or ``@alias`` that a warm or incremental fit goes on from.
+    :param first: what happens where no version has the alias: ``fail``, or fit in ``full``.
+    :param batch_rows: rows of a batch of an incremental fit.
     :param trusted_types: types that the saved model may hold beyond skops' own list.
     :param task: ``binary``, ``multiclass`` or ``regression``.
     :param operating_threshold: how the operating threshold is chosen, None to choose none.
@@ -50,6 +58,11 @@ class TrainingPlan:
     window: WindowSpec = None
     holdout_days: int | None = None
     train_params: Mapping[str, Any] | None = None
+    params_from: str | None = None
+    fit: str = FULL
+    base: str = BASE
+    first: str = FAIL
+    batch_rows: int = BATCH_ROWS
     trusted_types: Sequence[str] = ()
     task: str = BINARY
     operating_threshold: Mapping[str, Any] | None = None
@@ -66,17 +79,19 @@ class TrainingPlan:
 
 
 def build_manifest(
-    plan: TrainingPlan, function: Callable[..., Any], storage: Storage, log: Any
+    plan: TrainingPlan, function: Callable[..., Any], start: Start, storage: Storage, log: Any
 ) -> dict[str, Any] | None:
     """Choose the snapshots of a training and build its manifest.
 
     :param plan: what the Dag asks for.
     :param function: the training function.
+    :param start: what it starts from.
     :param storage: where the snapshots and the ledgers lie.
     :param log: where the window is told.
-    :return: the manifest; None where there is no accepted partition to train on.
-    :raises BadInput: when the plan contradicts itself.
-    :raises Refused: when the partition that is held out, or the window, was not accepted.
+    :return: the manifest; None where there is no accepted partition to train on, or none that the base has not learned.
+    :raises BadInput: when the plan contradicts itself, or the base has learned something else.
+    :raises Refused: when the partition that is held out, or the window, was not accepted, or the base has learned rows
+        that are held out.
     """
     records = dataset_ledger(plan.dataset, storage.ledger_root).records()
     accepted = accepted_snapshots(records)
@@ -94,7 +109,8 @@ def build_manifest(
         tail_only=cutoff is not None,
         time_column=plan.time_column,
     )
-    chosen = choose_training(plan.window, held, accepted, records, storage)
+    start.check(plan, cutoff)
+    chosen = start.rows(choose_training(plan.window, held, accepted, records, storage))
     if not chosen.snapshots:
         return None
     log.info("Training window: %s.", ", ".join(item["partition_key"] for item in chosen.snapshots))
@@ -112,10 +128,12 @@ def build_manifest(
         time_column=plan.time_column,
         function=plan.train_function,
         code_files=code_files(function),
-        params=plan.train_params or {},
+        params=start.params,
         trusted_types=plan.trusted_types,
         task=plan.task,
         operating_threshold=plan.operating_threshold,
+        params_from=start.params_from,
+        fit=start.fit,
     )
 
 

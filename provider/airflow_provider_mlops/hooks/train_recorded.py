@@ -11,9 +11,12 @@ from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.manifest import manifest_hash
 from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.change import git_state, last_change
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
+from airflow_provider_mlops.hooks.training_checkpoint import TrainingCheckpoint, training_checkpoint
+from airflow_provider_mlops.hooks.training_start import Start, find_start
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.ledger import Ledger
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.run import RunFacts
     from airflow_provider_mlops.hooks.mlflow import MlflowHook
     from airflow_provider_mlops.hooks.storage import Storage
+    from airflow_provider_mlops.hooks.train_manifest import TrainingPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,37 +46,54 @@ class RecordedTraining:
     run: RunFacts
     log: Any
 
+    def find_start(self, plan: TrainingPlan) -> Start:
+        """Find what a training starts from.
+
+        :param plan: what the Dag asks for.
+        :return: parameters of an earlier version, its fitted model, or nothing.
+        :raises BadInput: when the plan contradicts itself.
+        :raises Refused: when there is no base, or a version was not trained here.
+        """
+        return find_start(plan, self.hook, self.ledger, self.run, self.log)
+
     def find_or_train(
-        self, manifest: Mapping[str, Any], function: Callable[..., Any], bundle: Mapping[str, Any]
+        self,
+        manifest: Mapping[str, Any],
+        function: Callable[..., Any],
+        bundle: Mapping[str, Any],
+        more: Mapping[str, Any],
     ) -> Record:
         """Find the training of a manifest, else train; what tries that lost a race left in MLflow is deleted.
 
         :param manifest: as `core.manifest.training_manifest` builds it.
         :param function: the training function.
         :param bundle: name and version of the Dag bundle.
+        :param more: what the record says beside all that.
         :return: the record.
         :raises BadInput: when the rows cannot be trained on.
         :raises EvidenceBroken: when a snapshot is missing or was changed.
         :raises TransientError: when MLflow cannot be reached.
         """
         record = self._found(manifest_hash(manifest))
+        checkpoint = training_checkpoint(self.storage, manifest, self.run.mode, self.log)
         if record is None:
-            record = self._train(manifest, function, bundle)
+            record = self._train(manifest, function, checkpoint, {"bundle": bundle, **more})
         else:
             self.log.info("Found the training of this manifest: MLflow run %s.", record.body["mlflow_run_id"])
+        checkpoint.remove()
         if record.mode == self.run.mode:
             keep_recorded(self.hook, record, self.ledger.records("training"))
         return record
 
-    def record_nothing(self, dataset: str, partition_key: str, key: str) -> str:
+    def record_nothing(self, partition_key: str, key: str, why: str) -> str:
         """Record that there is nothing to train on.
 
-        :param dataset: name of the dataset.
         :param partition_key: the partition that would have been held out.
         :param key: names the decision.
+        :param why: why there is nothing, without a full stop.
         :return: the reason, in a sentence.
         """
-        reason = f"Dataset {dataset!r} has no accepted partition before {partition_key}: nothing to train on."
+        reason = f"{why}: nothing to train on."
         verdict = Verdict.from_rules([RuleResult(rule="training_rows", outcome=Outcome.INCONCLUSIVE, reason=reason)])
         self.ledger.append(
             kind="training",
@@ -100,7 +121,8 @@ class RecordedTraining:
         from airflow_provider_mlops.hooks.audit_training import record_replay, replay_recorded
         from airflow_provider_mlops.hooks.certificate import certify_audit
 
-        found = replay_recorded(record, function, self.storage, self.log)
+        records = self.ledger.records()
+        found = replay_recorded(record, function, self.storage, self.hook, records, self.log)
         differences = list(found.differences)
         outcome = record_replay(self.ledger, self.run, key, partition_key, record.hash, found, self.log)
         if outcome is Outcome.FAIL:
@@ -126,11 +148,18 @@ class RecordedTraining:
         live = self.ledger.find(kind="training", key=key)
         return live or self.ledger.find(kind="training", key=key, mode=self.run.mode)
 
-    def _train(self, manifest: Mapping[str, Any], function: Callable[..., Any], bundle: Mapping[str, Any]) -> Record:
+    def _train(
+        self,
+        manifest: Mapping[str, Any],
+        function: Callable[..., Any],
+        checkpoint: TrainingCheckpoint,
+        more: Mapping[str, Any],
+    ) -> Record:
         from airflow_provider_mlops.hooks.training import train_from_manifest
 
         key = manifest_hash(manifest)
-        trained = train_from_manifest(manifest, function, self.storage, self.log)
+        base = open_base(self.hook, self.ledger.records(), manifest)
+        trained = train_from_manifest(manifest, function, self.storage, self.log, base=base, checkpoint=checkpoint)
         try:
             tracked = track_training(
                 self.hook, trained, manifest, self.run, experiment=self.experiment, storage=self.storage
@@ -152,7 +181,8 @@ class RecordedTraining:
                 **tracked,
                 "change": last_change(manifest["code_files"]),
                 "git": git_state(manifest["code_files"]),
-                "bundle": bundle,
+                **more,
+                **checkpoint.facts(),
                 MEMBER: newest_of(dataset_ledger(manifest["dataset"], self.storage.ledger_root).records()),
             },
             run=self.run.to_record(),

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.base import check_no_new_class
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, task_of
+from airflow_provider_mlops.hooks.fitting import Base, Fitting
 from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.training_checkpoint import TrainingCheckpoint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +69,13 @@ class Training:
 
 
 def train_from_manifest(
-    manifest: Mapping[str, Any], function: Callable[..., Any], storage: Storage, log: Any
+    manifest: Mapping[str, Any],
+    function: Callable[..., Any],
+    storage: Storage,
+    log: Any,
+    *,
+    base: Base | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
 ) -> Training:
     """Train what a manifest describes, on rows that are proved by their hashes.
 
@@ -74,6 +83,8 @@ def train_from_manifest(
     :param function: the training function.
     :param storage: where the snapshots lie.
     :param log: where progress is told.
+    :param base: what the manifest cites as its base; None where it cites none.
+    :param checkpoint: where the state of an unfinished training is kept; None to keep none.
     :return: the estimator and its facts.
     :raises BadInput: when the rows cannot be trained on.
     :raises EvidenceBroken: when a snapshot is missing or was changed.
@@ -84,14 +95,18 @@ def train_from_manifest(
     task = task_of(manifest)
     frame = _training_rows(storage, manifest)
     label = manifest["label"]
+    fitting = Fitting(manifest, function, base, checkpoint)
     classes = sk.class_list(frame, label) if task == MULTICLASS else None
+    if base is not None:
+        check_no_new_class(base.classes, classes or [])
+        classes = base.classes
     features, labels, unlabelled = sk.split_features(
         frame, features=manifest["features"], label=label, task=task, classes=classes
     )
     log.info("Training on %s labelled rows with seed %s.", f"{len(features):,}", manifest["seed"])
-    threshold = _choose_threshold(manifest, function, frame, features, labels, log)
+    threshold = _choose_threshold(fitting, frame, features, labels, log)
     started, cpu = time.monotonic(), time.process_time()
-    estimator = sk.fit(function, features, labels, seed=manifest["seed"], params=manifest["params"], task=task)
+    estimator = fitting(features, labels)
     seconds, cpu = time.monotonic() - started, time.process_time() - cpu
     log.info("Trained in %.1f s.", seconds)
     sample = features.head(PROBE_ROWS)
@@ -141,8 +156,7 @@ def _training_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFram
 
 
 def _choose_threshold(
-    manifest: Mapping[str, Any],
-    function: Callable[..., Any],
+    fitting: Fitting,
     frame: pd.DataFrame,
     features: pd.DataFrame,
     labels: pd.Series[Any],
@@ -152,13 +166,14 @@ def _choose_threshold(
     from airflow_provider_mlops.backends import scikit_learn as sk
     from airflow_provider_mlops.statistics.operating_threshold import check_criterion, choose_threshold
 
+    manifest = fitting.manifest
     if (plan := manifest.get("operating_threshold")) is None:
         return None
     check_criterion(plan["metric"], plan["params"])
     times = frame.loc[features.index, manifest["time_column"]] if manifest["time_column"] else None
     tail = sk.newest_rows(times, len(features), plan["validation_share"])
     try:
-        model = sk.fit(function, features[~tail], labels[~tail], seed=manifest["seed"], params=manifest["params"])
+        model = fitting(features[~tail], labels[~tail], "threshold")
         scores = sk.score(model, features[tail])
         value, achieved = choose_threshold(labels[tail].to_numpy(), scores, plan["metric"], plan["params"])
     except BadInput as err:

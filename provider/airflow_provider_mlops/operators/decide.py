@@ -50,8 +50,9 @@ class DecideRetrainOperator(MLOpsOperator):
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
-    Returns ``{"model_name", "partition_key", "training_partition_key", "window", "triggers", "drift_records",
-    "performance_records", "verdict", "claim", "record"}``, of many verdicts the first 100; the record names all.
+    Returns ``{"model_name", "partition_key", "training_partition_key", "window", "params_from", "fit", "triggers",
+    "drift_records", "performance_records", "verdict", "claim", "record"}``, of many verdicts the first 100; the record
+    names all.
     """
 
     template_fields: Sequence[str] = (
@@ -138,6 +139,8 @@ class DecideRetrainOperator(MLOpsOperator):
             "champion_version": version,
             "training_partition_key": decision.training_partition,
             "window": decision.window,
+            "params_from": policy.params_from,
+            "fit": policy.fit,
             "triggers": list(decision.triggers),
             "drift_record_hashes": list(decision.drift),
             "performance_record_hashes": list(decision.performance),
@@ -217,6 +220,8 @@ class DecideRetrainOperator(MLOpsOperator):
             "partition_key": body["partition_key"],
             "training_partition_key": body["training_partition_key"],
             "window": body["window"],
+            "params_from": body.get("params_from"),
+            "fit": body.get("fit"),
             "triggers": body["triggers"],
             "drift_records": body["drift_record_hashes"][:MOST_SHOWN],
             "performance_records": body["performance_record_hashes"][:MOST_SHOWN],

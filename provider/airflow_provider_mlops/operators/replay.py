@@ -45,6 +45,8 @@ class ReplayModelOperator(MLOpsOperator):
     :param require: level that must be reached: ``L0`` (same model), ``L1`` (same predictions), ``L2`` (same metrics),
         ``L3`` (same verdict). (templated)
     :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
+    :param from_root: train the bases of a warm or incremental model again too, from the first one on; else the base is
+        fetched by its hash.
     :param on_difference: ``fail`` fails the task when a certificate is not PASS, ``record`` leaves it green.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots, scores and certificates lie; default: ``[mlops] storage_root``. (templated)
@@ -77,6 +79,7 @@ class ReplayModelOperator(MLOpsOperator):
         until: str = "",
         require: str = "L1",
         tolerance: float = 1e-6,
+        from_root: bool = False,
         on_difference: str = "fail",
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
@@ -91,6 +94,7 @@ class ReplayModelOperator(MLOpsOperator):
         self.until = until
         self.require = require
         self.tolerance = tolerance
+        self.from_root = from_root
         self.on_difference = on_difference
         self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
@@ -139,13 +143,15 @@ class ReplayModelOperator(MLOpsOperator):
             self.log,
             require=check_require(self.require),
             tolerance=self.tolerance,
+            from_root=self.from_root,
         )
 
     def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:
         from airflow_provider_mlops.hooks.certificate import issue_certificate
 
         # Of this run: another replay is made anew, a retry finds what was certified already.
-        decision = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
+        decision: dict[str, Any] = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
+        decision |= {"from_root": True} if self.from_root else {}
         key = self.decision_key(run, decision)
         if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])

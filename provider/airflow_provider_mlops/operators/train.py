@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops.core.code_identity import import_callable
 from airflow_provider_mlops.core.evidence import latest_of_run
-from airflow_provider_mlops.core.manifest import BINARY
+from airflow_provider_mlops.core.manifest import BINARY, FULL
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
@@ -18,7 +18,7 @@ from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.hooks.train_manifest import TrainingPlan, build_manifest
+from airflow_provider_mlops.hooks.train_manifest import BASE, BATCH_ROWS, FAIL, TrainingPlan, build_manifest
 from airflow_provider_mlops.hooks.train_recorded import RecordedTraining
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts
@@ -56,6 +56,15 @@ class TrainModelOperator(MLOpsOperator):
     :param holdout_days: hold out only the last days of the partition and train on the rest of it too; None holds
         out all of it.
     :param train_params: further keyword arguments of the training function. (templated)
+    :param params_from: version, or ``@champion`` for the one of now, whose recorded parameters ``train_params`` are put
+        over; where no version has the alias yet, ``train_params`` alone. An alias is looked up once for a run. None or
+        empty for ``train_params`` alone. (templated)
+    :param fit: ``full``; ``warm``: the function gets the fitted estimator of ``base`` as keyword ``base``;
+        ``incremental``: that estimator learns the rows of the window that it has not seen, by ``partial_fit``, and the
+        function is not called. Empty for ``full``. (templated)
+    :param base: version, or ``@champion``, that a warm or incremental fit goes on from. (templated)
+    :param first: what a warm or incremental fit does where no version has the alias yet: ``fail``, or fit in ``full``.
+    :param batch_rows: rows of a batch of an incremental fit; recorded, since another size gives another model.
     :param trusted_types: types that the saved model may hold beyond skops' own list.
     :param task: ``binary`` and ``multiclass`` need an estimator with ``predict_proba``, ``regression`` one with
         ``predict``.
@@ -80,6 +89,9 @@ class TrainModelOperator(MLOpsOperator):
         "partition_key",
         "window",
         "train_params",
+        "params_from",
+        "fit",
+        "base",
         "experiment",
         "mlflow_conn_id",
         "storage_root",
@@ -103,6 +115,11 @@ class TrainModelOperator(MLOpsOperator):
         window: WindowSpec = None,
         holdout_days: int | None = None,
         train_params: dict[str, Any] | None = None,
+        params_from: str | None = None,
+        fit: str = FULL,
+        base: str = BASE,
+        first: str = FAIL,
+        batch_rows: int = BATCH_ROWS,
         trusted_types: Sequence[str] = (),
         task: str = BINARY,
         operating_threshold: Mapping[str, Any] | None = None,
@@ -125,6 +142,11 @@ class TrainModelOperator(MLOpsOperator):
         self.window = window
         self.holdout_days = holdout_days
         self.train_params = train_params
+        self.params_from = params_from
+        self.fit = fit
+        self.base = base
+        self.first = first
+        self.batch_rows = batch_rows
         self.trusted_types = trusted_types
         self.task = task
         self.operating_threshold = operating_threshold
@@ -139,11 +161,14 @@ class TrainModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             return self._replay(training, partition)
         function = self.training_function()
-        manifest = build_manifest(TrainingPlan.of(self, partition_key=partition), function, training.storage, self.log)
+        plan = TrainingPlan.of(self, partition_key=partition)
+        start = training.find_start(plan)
+        manifest = build_manifest(plan, function, start, training.storage, self.log)
         if manifest is None:
-            key = self.decision_key(run, {"model": self.model_name, "partition": partition, "train": []})
-            raise AirflowSkipException(training.record_nothing(self.dataset, partition, key))
-        record = training.find_or_train(manifest, function, bundle_facts(context))
+            decision = {"model": self.model_name, "partition": partition, "train": [], **start.decision()}
+            why = f"{start.why_nothing()}Dataset {self.dataset!r} has no accepted partition before {partition}"
+            raise AirflowSkipException(training.record_nothing(partition, self.decision_key(run, decision), why))
+        record = training.find_or_train(manifest, function, bundle_facts(context), start.facts())
         self._push_links(context, record)
         return self._result(record)
 

@@ -151,6 +151,8 @@ def model_retraining(
     governance: Mapping[str, str] | None = None,
     card: bool = True,
     retrain_policy: str | None = None,
+    params_from: str | None = None,
+    fit: str | None = None,
     **train: Any,
 ) -> TaskGroup:
     """Wire claim, check, train, register, evaluate, gate and promote for the partition of a verdict.
@@ -179,7 +181,10 @@ def model_retraining(
     :param governance: what must be known of each version before it is promoted, text by tag (`RegisterModelOperator`).
     :param card: whether the model card of a promoted version is written.
     :param retrain_policy: retrain policy file, relative to the Dag bundle's root; its ``window`` is used where it has
-        one and ``window`` is None. None: each drift verdict that waits is claimed.
+        one and ``window`` is None, and so are ``params_from`` and ``fit``. None: each drift verdict that waits is
+        claimed.
+    :param params_from: version, or ``@champion``, whose recorded parameters the training starts from.
+    :param fit: ``full``, ``warm`` or ``incremental``.
     :param train: further arguments of `TrainModelOperator`.
     :return: the task group.
     """
@@ -200,6 +205,8 @@ def model_retraining(
             key = _of(first, "training_partition_key")
             if window is None:
                 chosen = {name: _of(first, name, within="window") for name in ("since", "partitions")}
+            params_from = params_from or _given(first, "params_from")
+            fit = fit or _given(first, "fit")
         training = TrainModelOperator(
             task_id="train",
             model_name=model_name,
@@ -211,6 +218,8 @@ def model_retraining(
             holdout_days=holdout_days,
             window=chosen,
             partition_key=key,
+            params_from=params_from,
+            fit=fit or "",
             **train,
         )
         if checks is None:
@@ -280,6 +289,11 @@ def _judge_and_promote(
         gate.routes = {"pass": [approve.task_id], "inconclusive": [approve.task_id]}
     if card:
         promote >> ModelCardOperator(task_id="model_card", model_name=model_name, version=_of(promote, "version"))
+
+
+def _given(task: Any, name: str) -> str:
+    """Template of one member of another task's result, empty where that is null."""
+    return f"{{{{ ti.xcom_pull(task_ids={task.task_id!r})[{name!r}] or '' }}}}"
 
 
 def _of(task: Any, name: str, within: str | None = None) -> str:

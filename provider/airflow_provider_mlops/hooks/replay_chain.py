@@ -1,0 +1,107 @@
+"""The base of a replayed training: fetched by its hash, or trained again from the root of its chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.core.base import chain_of, cited_base, fit_of
+from airflow_provider_mlops.core.certificate import Cause, Difference
+from airflow_provider_mlops.core.code_identity import code_files, import_callable
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.evidence import registration_by_manifest
+from airflow_provider_mlops.core.replay import code_differences, compare_training
+from airflow_provider_mlops.hooks.base_model import open_base
+from airflow_provider_mlops.hooks.fitting import Base
+from airflow_provider_mlops.hooks.training import train_from_manifest
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.mlflow import MlflowHook
+    from airflow_provider_mlops.hooks.storage import Storage
+
+
+@dataclass(slots=True)
+class ReplayedBase:
+    """What a training is replayed on.
+
+    :param base: the base; None where there is none, or it cannot be had.
+    :param missing: whether a base that is cited cannot be had.
+    :param differences: what is not as recorded.
+    :param chain: ``version``, ``manifest_hash``, ``fit`` and ``level`` of each base, the root first; ``level`` is null
+        where the base was fetched, not trained again.
+    """
+
+    base: Base | None = None
+    missing: bool = False
+    differences: list[Difference] = field(default_factory=list)
+    chain: list[dict[str, Any]] = field(default_factory=list)
+
+    def figures(self, *, from_root: bool) -> dict[str, Any]:
+        """Return what the certificate shows of it: nothing where there is no base.
+
+        :param from_root: whether the chain was to be trained again.
+        """
+        if not self.chain:
+            return {}
+        return {"bases": self.chain, "depth": len(self.chain) + 1, "replayed_from": "root" if from_root else "base"}
+
+
+def replayed_base(
+    training: Record, records: Sequence[Record], storage: Storage, hook: MlflowHook, log: Any, *, from_root: bool
+) -> ReplayedBase:
+    """Bring the base of a training.
+
+    :param training: the record of the training.
+    :param records: records of the model's ledger.
+    :param storage: where the snapshots lie.
+    :param hook: the MLflow connection.
+    :param log: where progress is told.
+    :param from_root: whether the chain is trained again, not fetched.
+    :return: the base, or why it cannot be had.
+    :raises TransientError: when MLflow or the storage cannot be reached.
+    """
+    manifest, found = training.body["manifest"], ReplayedBase()
+    if cited_base(manifest) is None:
+        return found
+    try:
+        chain = chain_of(records, manifest)
+        found.chain = [_named(records, base) for base in reversed(chain)]
+        if from_root:
+            _train_chain(found, list(reversed(chain)), storage, log)
+        else:
+            found.base = open_base(hook, records, manifest)
+    except (BadInput, EvidenceBroken) as err:
+        log.warning("The base cannot be had: %s", err)
+        found.missing, found.base = True, None
+        found.differences.append(Difference(Cause.BASE, str(err)))
+    return found
+
+
+def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage, log: Any) -> None:
+    """Train every base again, the root first, each on the one that came out before it."""
+    for named, base in zip(found.chain, chain, strict=True):
+        who = f"the base, version {named['version']}" if named["version"] else f"the base {named['manifest_hash']}"
+        log.info("Training %s again.", who)
+        manifest = base.body["manifest"]
+        function = import_callable(manifest["function"])
+        trained = train_from_manifest(manifest, function, storage, log, base=found.base)
+        code = code_files(function)
+        level, _ = compare_training(base.body, {**trained.facts(), "code_files": code})
+        named["level"] = level.value
+        for detail in code_differences(manifest["code_files"], code):
+            found.differences.append(Difference(Cause.CODE, f"{who}: {detail}"))
+        if trained.model_digest != base.body["model_digest"]:
+            found.differences.append(Difference(Cause.BASE, f"{who}, came out differently when trained again"))
+        found.base = Base(trained.estimator, trained.classes)
+
+
+def _named(records: Sequence[Record], base: Record) -> dict[str, Any]:
+    made = registration_by_manifest(records, base.body["manifest_hash"])
+    return {
+        "version": made.body["version"] if made else None,
+        "manifest_hash": base.body["manifest_hash"],
+        "fit": fit_of(base.body["manifest"]),
+        "level": None,
+    }

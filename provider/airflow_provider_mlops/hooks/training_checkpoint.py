@@ -1,0 +1,195 @@
+"""The state of an unfinished training, kept so that a try which was killed is gone on with, not begun again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.manifest import manifest_hash
+from airflow_provider_mlops.hooks.gone import snapshot_there_now
+from airflow_provider_mlops.hooks.removal import folders, remove
+from airflow_provider_mlops.hooks.storage import MARKER, Storage
+
+SCHEMA = 1
+STALE_DAYS = 30
+_LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a training saved last.
+
+    :param step: how far it was, by its own count.
+    :param state: the estimator, or the mapping, that it saved.
+    """
+
+    step: int
+    state: Any
+
+
+class Unsaved:
+    """A training checkpoint that keeps nothing: of audits and second trainings, which begin at the beginning."""
+
+    def load(self) -> Saved | None:
+        """Return None: nothing is kept."""
+        return None
+
+    def save(self, state: Any, step: int) -> None:
+        """Keep nothing.
+
+        :param state: as for `TrainingCheckpoint.save`.
+        :param step: as for `TrainingCheckpoint.save`.
+        """
+
+
+@dataclass(slots=True)
+class TrainingCheckpoint:
+    """The saved states of one training, by the hash of its manifest; a training function gets it as ``checkpoint``.
+
+    Each state is a folder that is staged, then published in one step; its bytes are checked before anything reads
+    them, and nothing is unpickled. What was saved on other rows (some were erased meanwhile) or with other library
+    versions, and what was changed, is removed, and the training begins again.
+
+    :param storage: where the states lie.
+    :param model: name of the registered model.
+    :param of: hash over all that a state belongs to.
+    :param key: name of the training below the model's folder.
+    :param trusted_types: types beyond skops' own list that a saved estimator may hold.
+    :param log: where it is told what is gone on from.
+    :param resumed: the step that was gone on from; None where none was.
+    :param refused: what was found and not used, one sentence each.
+    """
+
+    storage: Storage
+    model: str
+    of: str
+    key: str
+    trusted_types: Sequence[str]
+    log: Any
+    resumed: int | None = None
+    refused: list[str] = field(default_factory=list)
+
+    def load(self) -> Saved | None:
+        """Return what was saved last; what is not as it was saved is named in the log and removed.
+
+        :return: the step and the state; None where nothing usable is there, and the training begins at the beginning.
+        """
+        for step, path in reversed(list(self._there())):
+            try:
+                found = self._read(path, step)
+            except EvidenceBroken as err:
+                self.refused.append(f"step {step}: {err}")
+                self.log.warning("The saved state %s is not used: %s", self.storage.uri(path), err)
+                remove(self.storage, path)
+                continue
+            self.resumed = step
+            self.log.info("Going on from step %d, which an earlier try has saved.", step)
+            return found
+        return None
+
+    def save(self, state: Any, step: int) -> None:
+        """Keep a state in place of the ones before it.
+
+        :param state: an estimator, a mapping of names to NumPy arrays, or one of names to JSON-safe values.
+        :param step: how far the training is: a whole number, greater at each call.
+        :raises BadInput: when the state cannot be kept without pickle, or the step is no such number.
+        :raises TransientError: when the disk is full.
+        """
+        from airflow_provider_mlops.backends.training_state import write_state
+
+        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 10**12:
+            raise BadInput(f"checkpoint.save: step={step!r} must be a whole number from 0 on.")
+        with self.storage.staging() as folder:
+            file = write_state(state, folder, self.trusted_types)
+            facts = {
+                "schema": SCHEMA,
+                "of": self.of,
+                "step": step,
+                "saved": time.time(),
+                "files": [{"name": file.name, "sha256": sha256_bytes(file.read_bytes()), "bytes": file.stat().st_size}],
+            }
+            (folder / MARKER).write_text(canonical_json({**facts, "hash": sha256_of(facts)}))
+            self.storage.publish(folder, self._path(step))
+        for earlier, path in self._there():
+            if earlier < step:
+                remove(self.storage, path)
+
+    def remove(self) -> None:
+        """Remove the saved states: the training is recorded. Those of the model that nobody went on with go too."""
+        for name in folders(self.storage, self._home):
+            path = f"{self._home}/{name}"
+            if name.startswith(f"{self.key}."):
+                remove(self.storage, path)
+            elif self._age_days(path) > STALE_DAYS:
+                self.log.info("Removing %s: nobody went on with it for %d days.", self.storage.uri(path), STALE_DAYS)
+                remove(self.storage, path)
+
+    def part(self, name: str) -> TrainingCheckpoint:
+        """Return the states of another fit of the same training.
+
+        :param name: of the fit, e.g. ``threshold``.
+        """
+        return TrainingCheckpoint(
+            self.storage, self.model, self.of, f"{self.key}.{name}", self.trusted_types, self.log, None, self.refused
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the record of the training says of it: nothing where it was trained in one go."""
+        if self.resumed is None and not self.refused:
+            return {}
+        return {"resumed": {"step": self.resumed, "refused": self.refused[:10]}}
+
+    @property
+    def _home(self) -> str:
+        return f"checkpoints/{self.model}"
+
+    def _path(self, step: int) -> str:
+        return f"{self._home}/{self.key}.{step:012d}"
+
+    def _there(self) -> Iterator[tuple[int, str]]:
+        """Yield step and folder of the states of this fit, in order."""
+        for name in folders(self.storage, self._home):
+            key, _, digits = name.rpartition(".")
+            if key == self.key and digits.isdecimal():
+                yield int(digits), f"{self._home}/{name}"
+
+    def _read(self, path: str, step: int) -> Saved:
+        from airflow_provider_mlops.backends.training_state import FORMS, read_state
+
+        facts = self.storage.read_marker(path)
+        own = {name: value for name, value in facts.items() if name != "hash"}
+        files = facts.get("files") or [{}]
+        if sha256_of(own) != facts.get("hash") or facts.get("step") != step or files[0]["name"] not in FORMS:
+            raise EvidenceBroken(f"its {MARKER} was changed.")
+        if facts["of"] != self.of:
+            raise EvidenceBroken("it was saved on other rows or with other libraries.")
+        with self.storage.open(path) as folder:
+            return Saved(step, read_state(folder / files[0]["name"], files[0]["sha256"], self.trusted_types))
+
+    def _age_days(self, path: str) -> float:
+        try:
+            saved = float(self.storage.read_marker(path)["saved"])
+        except (EvidenceBroken, KeyError, TypeError, ValueError):
+            return STALE_DAYS + 1.0  # whatever it is, nobody can go on from it
+        return (time.time() - saved) / 86_400
+
+
+def training_checkpoint(storage: Storage, manifest: Mapping[str, Any], mode: str, log: Any) -> TrainingCheckpoint:
+    """Open the saved states of a training.
+
+    :param storage: where they lie, and where the ledger is that says which rows are left.
+    :param manifest: of the training.
+    :param mode: mode of the run; a dry run goes on from nothing that a live one has saved.
+    :param log: where it is told what is gone on from.
+    :return: the checkpoint.
+    """
+    key, dataset = manifest_hash(manifest), manifest["dataset"]
+    rows = [snapshot_there_now(storage, dataset, item["snapshot_id"]) for item in manifest["train"]["snapshots"]]
+    of = sha256_of({"manifest": key, "rows": rows, "libraries": {name: version(name) for name in _LIBRARIES}})
+    name = f"{key.removeprefix(PREFIX)}.{mode}"
+    return TrainingCheckpoint(storage, manifest["model_name"], of, name, manifest["trusted_types"], log)

@@ -1,0 +1,166 @@
+"""States of unfinished trainings: kept without pickle, checked before they are read, refused where they do not fit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import SGDClassifier
+
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.hooks import training_checkpoint as module
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.training_checkpoint import STALE_DAYS, TrainingCheckpoint, Unsaved
+
+
+class Told:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, text: str, *values: Any) -> None:
+        """Keep a line."""
+        self.lines.append(text % values)
+
+    warning = info
+
+
+def opened(root: Path, of: str = "sha256:a", key: str = "ab.live") -> TrainingCheckpoint:
+    """Open the states of a training."""
+    return TrainingCheckpoint(Storage(str(root)), "model", of, key, (), Told())
+
+
+def folders(root: Path) -> list[str]:
+    """Name what is stored."""
+    return sorted(path.parent.name for path in root.glob("checkpoints/model/*/manifest.json"))
+
+
+def fitted() -> SGDClassifier:
+    """Fit a small estimator."""
+    rows = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+    return SGDClassifier(random_state=1).fit(rows, [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("state", "file"),
+    [
+        ({"weights": np.arange(6.0).reshape(2, 3), "file": np.array(["a", "b"])}, "state.npz"),
+        ({"epoch": 3, "best": [0.5, None]}, "state.json"),
+        (fitted(), "state.skops"),
+    ],
+    ids=["arrays", "plain", "estimator"],
+)
+def test_what_is_saved_comes_back(tmp_path: Path, state: Any, file: str) -> None:
+    """Arrays, plain values and estimators; the newest state only is kept, and none once the training is recorded."""
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    checkpoint.save(state, 1)
+    checkpoint.save(state, 2)
+
+    found = opened(tmp_path)
+    saved = found.load()
+    assert (saved.step, found.resumed, found.facts()) == (2, 2, {"resumed": {"step": 2, "refused": []}})
+    assert (tmp_path / "checkpoints/model/ab.live.000000000002" / file).is_file()
+    if isinstance(state, dict):
+        np.testing.assert_equal(saved.state, state)
+    else:
+        np.testing.assert_array_equal(saved.state.coef_, state.coef_)
+    assert folders(tmp_path) == ["ab.live.000000000002"]
+    checkpoint.part("threshold").save(state, 7)
+    checkpoint.remove()
+    assert folders(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "words"),
+    [
+        ({"a": np.array([object()])}, 1, "holds Python objects"),
+        ({"a": {1, 2}}, 1, "estimator, arrays alone, or JSON-safe"),
+        ({"a": float("nan")}, 1, "estimator, arrays alone, or JSON-safe"),
+        ({1: 2}, 1, "must be texts"),
+        (print, 1, "cannot be saved"),
+        ({"a": 1}, -1, "step=-1"),
+        ({"a": 1}, True, "step=True"),
+        ({"a": 1}, 1.5, "step=1.5"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused(tmp_path: Path, state: Any, step: Any, words: str) -> None:
+    """Nothing is pickled, and nothing half-written is left."""
+    with pytest.raises(BadInput, match=words):
+        opened(tmp_path).save(state, step)
+    assert folders(tmp_path) == []
+    assert not list((tmp_path / ".staging").glob("*"))
+
+
+def test_untrusted_types_are_refused_when_saved(tmp_path: Path) -> None:
+    """A state that could not be loaded again is not kept."""
+    model = fitted()
+    model.hook = Told()
+    with pytest.raises(BadInput, match=r"types that are not trusted: .*Told"):
+        opened(tmp_path).save(model, 1)
+    assert folders(tmp_path) == []
+
+
+def flip(path: Path) -> None:
+    """Change a byte in the middle of a file."""
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 2] + bytes([raw[len(raw) // 2] ^ 1]) + raw[len(raw) // 2 + 1 :])
+
+
+@pytest.mark.parametrize("state", [{"weights": np.ones(3)}, {"epoch": 1}, fitted()], ids=["npz", "json", "skops"])
+@pytest.mark.parametrize("file", ["state", "manifest"])
+def test_a_changed_state_is_named_and_not_used(tmp_path: Path, state: Any, file: str) -> None:
+    """It is removed, the log and the record name it, and the training begins at the beginning."""
+    opened(tmp_path).save(state, 4)
+    (path,) = tmp_path.glob(f"checkpoints/model/*/{file}.*")
+    flip(path)
+
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    assert "is not used" in checkpoint.log.lines[0]
+    (refused,) = checkpoint.facts()["resumed"]["refused"]
+    assert refused.startswith("step 4: ")
+    assert folders(tmp_path) == []
+
+
+def test_a_state_of_other_rows_is_not_used(tmp_path: Path) -> None:
+    """Rows that were erased meanwhile, or another library, make it a state of another training."""
+    opened(tmp_path).save({"epoch": 1}, 1)
+    checkpoint = opened(tmp_path, of="sha256:b")
+
+    assert checkpoint.load() is None
+    assert "other rows or with other libraries" in checkpoint.refused[0]
+
+
+def test_a_manifest_that_names_a_file_elsewhere_reads_nothing(tmp_path: Path) -> None:
+    """A path out of the folder is no known form of a state."""
+    opened(tmp_path).save({"epoch": 1}, 1)
+    (path,) = tmp_path.glob("checkpoints/model/*/manifest.json")
+    facts = json.loads(path.read_text())
+    facts.pop("hash")
+    facts["files"][0]["name"] = "../../../secret.json"
+    path.write_text(json.dumps({**facts, "hash": module.sha256_of(facts)}))
+
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    assert checkpoint.refused == ["step 1: its manifest.json was changed."]
+
+
+def test_states_that_nobody_went_on_with_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other manifests, after a month; younger ones stay."""
+    opened(tmp_path, key="old.live").save({"epoch": 1}, 1)
+    later = module.time.time() + STALE_DAYS * 86_400 + 60
+    monkeypatch.setattr(module.time, "time", lambda: later)
+    opened(tmp_path, key="young.live").save({"epoch": 1}, 1)
+    opened(tmp_path).remove()
+
+    assert folders(tmp_path) == ["young.live.000000000001"]
+
+
+def test_a_forgotten_state(tmp_path: Path) -> None:
+    """Where nothing is to be kept, nothing is."""
+    Unsaved().save({"epoch": 1}, 1)
+    assert Unsaved().load() is None
