@@ -1,6 +1,8 @@
 """Drift verdicts through the operator: kinds, windows, references, slices, dependence, mutes."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,12 @@ def judged(lab: Lab, policy: str = "", min_rows: int = 100, **arguments: Any) ->
     (lab.root / "drift.yaml").write_text(BASE.replace("100", str(min_rows)) + policy)
     result = lab.run("drift", **{"partition_key": "2020-04", **arguments})
     return next(record for record in lab.records("drift") if record.hash == result["record"])
+
+
+def reported(lab: Lab, record: Record) -> tuple[dict[str, Any], str]:
+    """Read the report of a verdict, and its page."""
+    folder = Path(record.body["report"]["uri"].removeprefix("file://"))
+    return json.loads((folder / "report.json").read_text()), (folder / "index.html").read_text()
 
 
 def rule(record: Record, name: str) -> dict[str, Any]:
@@ -127,6 +135,11 @@ def test_prediction_and_confidence_drift_are_of_scores(make_lab: Any) -> None:
     assert (timid.body["kind"], timid.body["reference"]["of"]) == ("confidence", "test")
     assert timid.body["reference"]["scores_id"].startswith("sha256:")
     assert rule(timid, "confidence")["outcome"] == "FAIL"
+    report, page = reported(lab, moved)
+    (feature,) = report["features"]
+    assert (feature["feature"], feature["since"], feature["clean"]) == ("score", "2020-05", "2020-04")
+    assert [change["kind"] for change in feature["changes"]] == ["spread"]  # no unit: half of 0.5 is a timid score
+    assert "<img" in page.split("<h2>score</h2>")[1]
 
 
 def test_label_shift_needs_matured_labels(make_lab: Any) -> None:
@@ -141,13 +154,16 @@ def test_label_shift_needs_matured_labels(make_lab: Any) -> None:
     assert "matured" in early.body["verdict"]["rules"][0]["reason"]
     assert late.outcome == "FAIL"
     assert rule(late, "label")["numbers"]["categories"] == 2
+    report, page = reported(lab, late)
+    assert "shares" in [change["kind"] for change in report["features"][0]["changes"]]
+    assert "<img" in page.split("<h2>label</h2>")[1]
 
 
 def test_skew_compares_served_features_with_the_training_data_of_the_same_time(make_lab: Any) -> None:
     """A feature in other units while serving is skew, although no month drifted."""
     lab = make_lab("promoted")
     frame = rows_of("2020-03")
-    served = {"signal": (frame["signal"] * 10 + 32).tolist(), "noise": frame["noise"].tolist()}
+    served = {"signal": (frame["signal"] * 1.8 + 32).tolist(), "noise": frame["noise"].tolist()}
     logged(lab, "2020-03", np.full(len(frame), 0.5), features=served)
     record = judged(lab, kind="skew", partition_key="2020-03")
 
@@ -155,6 +171,8 @@ def test_skew_compares_served_features_with_the_training_data_of_the_same_time(m
     assert (rule(record, "signal")["outcome"], rule(record, "noise")["outcome"]) == ("FAIL", "PASS")
     assert record.body["reference"]["of"] == "same_partitions"
     assert record.body["reference_snapshot_ids"] == [lab.facts["snapshots"]["2020-03"]]
+    report, _ = reported(lab, record)
+    assert [change["kind"] for change in report["features"][0]["changes"]] == ["unit_change"]
 
 
 def test_slices_are_judged_on_their_own(make_lab: Any) -> None:

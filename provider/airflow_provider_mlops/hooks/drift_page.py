@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import logging
 
     from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.drift_plan import DriftPlan
 
 PAGE = "index.html"
 REPORT = "report.json"
@@ -46,6 +47,7 @@ def publish(
     history: Sequence[Record],
     log: logging.Logger | Any,
     events: Sequence[Any] = (),
+    plan: DriftPlan | None = None,
 ) -> dict[str, Any] | None:
     """Write the report of a drift verdict beside the evidence, under the hash of its content.
 
@@ -59,6 +61,7 @@ def publish(
     :param history: records of the dataset's ledger, oldest first.
     :param log: the task's log.
     :param events: the asset events that started the run, as Airflow gives them.
+    :param plan: what the verdict read; needed where that is the prediction log.
     :return: what the record keeps: ``uri``, ``hash``, ``features`` and ``upstream``; None where nothing was compared,
         or the report could not be made.
     """
@@ -72,6 +75,7 @@ def publish(
         history=history,
         storage=storage,
         events=[_event(item) for item in events],
+        plan=plan if plan is not None and plan.logs else None,
     )
     try:
         found = gather(asked)

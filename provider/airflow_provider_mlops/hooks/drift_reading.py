@@ -17,6 +17,7 @@ from airflow_provider_mlops.hooks.snapshot_set import Cut
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
+    from airflow_provider_mlops.hooks.drift_plan import DriftPlan
     from airflow_provider_mlops.statistics.columns import Summary
 
     Pair = tuple[Summary, Summary]
@@ -35,6 +36,7 @@ class Asked:
     :param history: records of the dataset's ledger, oldest first.
     :param storage: where the snapshots lie.
     :param events: the asset events that started the run, JSON-safe.
+    :param plan: what the verdict read, where that is the prediction log; None for verdicts on snapshots.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Asked:
     history: Sequence[Record]
     storage: Storage
     events: Sequence[Mapping[str, Any]] = ()
+    plan: DriftPlan | None = None
 
     @property
     def current(self) -> list[dict[str, str]]:
@@ -156,6 +159,21 @@ class Reading:
         )
         there = types_of(self.asked.storage, self.asked.dataset, self.asked.current[-1]["snapshot_id"])
         return [name for name in declared if isinstance(name, str) and name in there][:_SLICE_COLUMNS]
+
+
+def served_pairs(storage: Storage, plan: DriftPlan, names: Sequence[str]) -> dict[str, Pair]:
+    """Return reference and current of what was served (scores, labels, features), as the verdict read them.
+
+    :param storage: where logs, scores and snapshots lie.
+    :param plan: what the verdict read.
+    :param names: the columns.
+    :return: the columns that both sides have, thinned.
+    """
+    from airflow_provider_mlops.hooks.drift_sources import open_sides
+
+    with open_sides(storage, plan) as sides:
+        pairs = [pair for pair in sides.pairs if pair[0] in names]
+    return {name: (thinned(was), thinned(now)) for name, was, now in pairs if was is not None and now is not None}
 
 
 def reference_of(asked: Asked) -> tuple[str, list[dict[str, str]], Cut | None]:

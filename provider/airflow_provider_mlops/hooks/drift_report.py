@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.drift_history import Look, Since, in_order, look_of, looks_before, since
+from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.drift_upstream import Origin, acts_between, origin_of, upstream_changes
 from airflow_provider_mlops.core.drift_window import window_of
 from airflow_provider_mlops.core.errors import MLOpsError
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.hooks.drift_columns import types_of
-from airflow_provider_mlops.hooks.drift_reading import Asked, Reading
+from airflow_provider_mlops.hooks.drift_reading import Asked, Reading, served_pairs
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.drift_reading import Pair
@@ -51,7 +52,10 @@ def gather(asked: Asked) -> Gathered:
     columns: dict[str, Pair] = {}
     changes: dict[str, list[Change]] = {}
     slices: dict[str, list[dict[str, Any]]] = {}
-    if drifted and asked.current and asked.body["reference_snapshot_ids"]:
+    if drifted and asked.plan is not None:
+        columns = served_pairs(asked.storage, asked.plan, drifted)
+        changes = _served_changes(asked, columns)
+    elif drifted and asked.current and asked.body["reference_snapshot_ids"]:
         reading = Reading(asked)
         columns, slices = reading.pairs(drifted), reading.slices(drifted)
         looks = in_order([*looks, *_measured(reading, drifted, looks)])
@@ -116,6 +120,14 @@ def _changes(reading: Reading, columns: Mapping[str, Pair]) -> dict[str, list[Ch
         name: merged(changes_of(*pair), changes_of(was, pair[1]) if (was := before.get(name)) is not None else [])
         for name, pair in columns.items()
     }
+
+
+def _served_changes(asked: Asked, columns: Mapping[str, Pair]) -> dict[str, list[Change]]:
+    """Say how each column of what was served changed from the reference."""
+    from airflow_provider_mlops.statistics.drift_cause import changes_of
+
+    units = asked.body.get("kind") == DriftKind.SKEW
+    return {name: changes_of(*pair, units=units) for name, pair in columns.items()}
 
 
 def _feature(

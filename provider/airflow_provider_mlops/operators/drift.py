@@ -117,7 +117,7 @@ class DetectDriftOperator(MLOpsOperator):
         if record is None:
             body = self._judge(plan, policy, mutes)
             if run.mode is not Mode.AUDIT:  # its report would be the one that it audits
-                body["report"] = self._publish(context, body, records)
+                body["report"] = self._publish(context, body, records, plan)
             outcome = body["verdict"]["outcome"]
             record = ledger.append(
                 kind="drift", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
@@ -171,7 +171,9 @@ class DetectDriftOperator(MLOpsOperator):
             "verdict": verdict.to_dict(),
         }
 
-    def _publish(self, context: Context, body: dict[str, Any], records: Sequence[Record]) -> dict[str, Any] | None:
+    def _publish(
+        self, context: Context, body: dict[str, Any], records: Sequence[Record], plan: DriftPlan
+    ) -> dict[str, Any] | None:
         return drift_page.publish(
             Storage(self.storage_root, self.ledger_root),
             model=self.model_name,
@@ -181,6 +183,7 @@ class DetectDriftOperator(MLOpsOperator):
             history=dataset_ledger(self.dataset, self.ledger_root).records(),
             events=getattr(context["dag_run"], "consumed_asset_events", None) or (),
             log=self.log,
+            plan=plan,
         )
 
     def _report(self, context: Context, run: RunFacts, record: Record) -> dict[str, Any]:

@@ -24,11 +24,12 @@ _MISSING = 0.02
 _LEAST_KS = 0.02
 
 
-def changes_of(reference: Summary, current: Summary) -> list[Change]:
+def changes_of(reference: Summary, current: Summary, *, units: bool = True) -> list[Change]:
     """Say how a column changed, the plainest explanation first.
 
     :param reference: the column in the reference.
     :param current: the column now.
+    :param units: whether its unit may have changed; scores and labels have none.
     :return: the changes; empty where nothing of note is seen.
     """
     if reference.kind != current.kind:
@@ -36,7 +37,7 @@ def changes_of(reference: Summary, current: Summary) -> list[Change]:
         return [Change("structure", f"held {kinds[reference.kind]} and now holds {kinds[current.kind]}")]
     changes = _nulls(reference, current)
     if isinstance(reference, Numbers) and isinstance(current, Numbers):
-        return changes + _numbers(reference, current)
+        return changes + _numbers(reference, current, units=units)
     if isinstance(reference, Categories) and isinstance(current, Categories):
         return changes + category_changes(reference, current)
     return changes  # of binned numbers the bins are all there is
@@ -85,7 +86,7 @@ def _null_share(side: Summary) -> float | None:
     return side.nulls / side.rows if side.rows else None
 
 
-def _numbers(reference: Numbers, current: Numbers) -> list[Change]:
+def _numbers(reference: Numbers, current: Numbers, *, units: bool) -> list[Change]:
     was, now = finite(reference), finite(current)
     changes = []
     if current.infinite and not reference.infinite:
@@ -95,7 +96,7 @@ def _numbers(reference: Numbers, current: Numbers) -> list[Change]:
         return changes
     if now[0] == now[-1] and was[0] != was[-1]:
         return [*changes, Change("constant", f"every value is {now[0]:g} now", {"value": float(now[0])})]
-    if (conversion := find_conversion(was, now)) is not None:
+    if units and (conversion := find_conversion(was, now)) is not None:
         return [*changes, _unit(conversion)]
     if (rounded := _rounded(was, now)) is not None:
         changes.append(rounded)
