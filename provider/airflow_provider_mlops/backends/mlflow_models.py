@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.mlflow import KEY_TAG
 from airflow_provider_mlops.backends.optional import load, quiet
+from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 ARCHIVE_TAG = "mlops.archive_sha256"
+FILES_TAG = "mlops.files"
 MODEL_FILE = "model.skops"
 
 
@@ -26,8 +29,9 @@ def log_model(client: MlflowClient, run: Run, folder: Path, *, name: str, key: s
     :param folder: folder that ``mlflow.sklearn.save_model`` wrote.
     :param name: name of the logged model.
     :param key: content key of what made the model.
-    :return: the logged model, ready. Its tag ``mlops.archive_sha256`` is the hash of the archive that is stored: each
-        saving writes other bytes, and a retry may find the archive of an earlier try.
+    :return: the logged model, ready. Its tag ``mlops.archive_sha256`` is the hash of the archive that is stored, and
+        ``mlops.files`` names that of every file: each saving writes other bytes, and a retry may find those of an
+        earlier try.
     """
     found = client.search_logged_models(
         [run.info.experiment_id],
@@ -37,10 +41,21 @@ def log_model(client: MlflowClient, run: Run, folder: Path, *, name: str, key: s
     for model in found:
         if str(model.status) in ("READY", "LoggedModelStatus.READY") and model.tags.get(KEY_TAG) == key:
             return model
-    tags = {KEY_TAG: key, ARCHIVE_TAG: _file_sha256(folder / MODEL_FILE)}
+    hashes = {path.relative_to(folder).as_posix(): _file_sha256(path) for path in folder.rglob("*") if path.is_file()}
+    tags = {KEY_TAG: key, ARCHIVE_TAG: hashes[MODEL_FILE], FILES_TAG: canonical_json(hashes)}
     made = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags=tags)
     client.log_model_artifacts(made.model_id, str(folder))
     return client.finalize_logged_model(made.model_id, "READY")
+
+
+def logged_files(logged: LoggedModel) -> list[dict[str, str]]:
+    """Return the files of a logged model as its tags have them.
+
+    :param logged: as `log_model` returned it.
+    :return: ``{"path", "sha256"}`` of each, by path; empty for one that an earlier release has logged.
+    """
+    hashes = json.loads(logged.tags.get(FILES_TAG, "{}"))
+    return [{"path": path, "sha256": hashes[path]} for path in sorted(hashes)]
 
 
 def artifact_location(client: MlflowClient, model_id: str) -> str:

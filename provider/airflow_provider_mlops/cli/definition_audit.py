@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
-from airflow_provider_mlops.cli.definition_ledger import ROOT, STORAGE
+from airflow_provider_mlops.cli.definition_ledger import END_OPTIONS, ROOT, STORAGE
 
 _arg: Callable[..., Arg] = Arg
 
@@ -15,10 +15,27 @@ _JSON = _arg(("--json",), action="store_true", help="Write JSON, for other progr
 _OUTPUT = _arg(("--output",), metavar="DIR", help="Folder of the report; default: audit-<model>")
 _DATASET = _arg(("--dataset",), metavar="NAME", help="Dataset of the snapshot; default: whichever has it")
 
+_MODEL_OR_ALL = _arg(("--model",), metavar="NAME", help="Name of the registered model: its evidence and its datasets'")
+_ALL = _arg(("--all",), action="store_true", help="Verify every chain, and look for files that no record cites")
+_BUNDLE = _arg(
+    ("--bundle",),
+    metavar="DIR",
+    help="Root of the Dag bundle: also compare its policies, suites, contracts and checks with what was judged by",
+)
+
 AUDIT = GroupCommand(
     name="audit",
-    help="Report on the life of a model",
+    help="Verify the evidence, and report on the life of a model",
     subcommands=(
+        ActionCommand(
+            name="verify",
+            help="Check every record, and every file, model and alias that records cite",
+            description="Check chains with signatures and ends, every stored file that records cite, byte for byte, "
+            "files that no record cites, and what the registry holds. A line for each finding names the file, what it "
+            "is, and the record. Exits with 1 when there is one.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit_verify.verify"),
+            args=(_MODEL_OR_ALL, _ALL, _BUNDLE, *END_OPTIONS, _JSON, STORAGE, ROOT),
+        ),
         ActionCommand(
             name="report",
             help="Write what was in production when, by whose decision, and what was replayed",

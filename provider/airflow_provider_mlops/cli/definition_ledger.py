@@ -51,6 +51,9 @@ _OUTPUT = _arg(("--output",), metavar="FILE", required=True, help="The ZIP file 
 _NEW_KEY = _arg(("--public-key",), metavar="FILE", required=True, help="Public half of the new key, PEM")
 _REASON = _arg(("--reason",), metavar="TEXT", required=True, help="Why; it is recorded")
 
+END_OPTIONS = (_PUBLIC_KEYS, _SIGNED, _MLFLOW, _NO_MLFLOW, _MLFLOW_CONN_ID)
+"""Whose signatures count, and whether the registry is asked for what it keeps."""
+
 LEDGER_COMMANDS = (
     ActionCommand(
         name="list",

@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.errors import MissingBackend
 from airflow_provider_mlops.hooks.drift_opinion import opinion_on, write_evidently
 from airflow_provider_mlops.hooks.drift_reading import Asked
 from airflow_provider_mlops.hooks.drift_report import Gathered, gather
+from airflow_provider_mlops.hooks.file_hashes import stored_hashes
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def publish(
     :param log: the task's log.
     :param events: the asset events that started the run, as Airflow gives them.
     :param plan: what the verdict read; needed where that is the prediction log.
-    :return: what the record keeps: ``uri``, ``hash``, ``features`` and ``upstream``; None where nothing was compared,
-        or the report could not be made.
+    :return: what the record keeps: ``uri``, ``hash``, ``files`` (SHA-256 by name), ``features`` and ``upstream``; None
+        where nothing was compared, or the report could not be made.
     """
     if not any(rule["numbers"].get("feature") for rule in body["verdict"]["rules"]):
         return None
@@ -84,11 +85,12 @@ def publish(
         path = f"{FOLDER}/{model}/{digest.removeprefix(PREFIX)}"
         if not storage.exists(path):
             _write(asked, path, found, log)
+        files = stored_hashes(storage, path)
     except Exception as err:  # noqa: BLE001 - a report explains a verdict; it must not prevent one
         log.warning("The verdict has no report: %s: %s", type(err).__name__, err)
         return None
     log.info("Drift report: %s/%s", storage.uri(path), PAGE)
-    return brief_of(found.content, storage.uri(path), digest)
+    return {**brief_of(found.content, storage.uri(path), digest), "files": files}
 
 
 def report_links(model: str, body: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from airflow_provider_mlops import config
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
+from airflow_provider_mlops.hooks.file_hashes import stored_hashes
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 FOLDER = "fire_drills"
@@ -20,13 +21,13 @@ _MEANING: Mapping[str, str] = {
 _DID: Mapping[str, str] = {"FAIL": "rang", "PASS": "was quiet", "INCONCLUSIVE": "could not tell"}
 
 
-def publish(storage: Storage, model: str, body: Mapping[str, Any]) -> dict[str, str]:
+def publish(storage: Storage, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Write the page of a drill beside the evidence, under the hash of its content.
 
     :param storage: where it will lie.
     :param model: name of the model.
     :param body: body of the drill's record.
-    :return: ``uri`` and ``hash``.
+    :return: ``uri``, ``hash`` and ``files`` (SHA-256 by name).
     """
     digest = sha256_of(body)
     path = f"{FOLDER}/{model}/{digest.removeprefix(PREFIX)}"
@@ -39,10 +40,10 @@ def publish(storage: Storage, model: str, body: Mapping[str, Any]) -> dict[str, 
             marker = {"schema": 1, "kind": "fire_drill", "files": files}
             (folder / MARKER).write_text(canonical_json(marker) + "\n", encoding="utf-8")
             storage.publish(folder, path)
-    return {"uri": storage.uri(path), "hash": digest}
+    return {"uri": storage.uri(path), "hash": digest, "files": stored_hashes(storage, path)}
 
 
-def page_url(model: str, report: Mapping[str, str]) -> str:
+def page_url(model: str, report: Mapping[str, Any]) -> str:
     """Return the web address of a drill's page, empty where the storage root has none.
 
     :param model: name of the model.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH
 from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -212,9 +213,11 @@ def _path(dataset: str, key: Mapping[str, Any]) -> str:
 
 def _write(storage: Storage, path: str, content: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     text = canonical_json(content).encode()
+    packed = gzip.compress(text, compresslevel=6, mtime=0)
     with storage.staging() as folder:
-        (folder / FILE).write_bytes(gzip.compress(text, compresslevel=6, mtime=0))
-        marker = {"schema": SCHEMA, **facts, "content_hash": sha256_bytes(text)}
+        (folder / FILE).write_bytes(packed)
+        marker = {"schema": SCHEMA, **facts, "content_hash": sha256_bytes(text), "file_hash": sha256_bytes(packed)}
+        marker[OWN_HASH] = sha256_of(marker)
         (folder / "manifest.json").write_text(canonical_json(marker) + "\n", encoding="utf-8")
         storage.publish(folder, path)
 

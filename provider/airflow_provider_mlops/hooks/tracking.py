@@ -46,7 +46,7 @@ def track_training(
     :param run: the Airflow run, which the MLflow run points back at.
     :param experiment: name of the experiment; default: that of the connection, else the model's name.
     :param storage: where the snapshots lie, which the run names as its dataset inputs.
-    :return: ``mlflow_run_id``, ``mlflow_experiment_id``, ``logged_model_id`` and ``archive_sha256``.
+    :return: ``mlflow_run_id``, ``mlflow_experiment_id``, ``logged_model_id``, ``archive_sha256`` and ``files``.
     :raises BadInput: when the model holds types that are not trusted.
     :raises TransientError: when MLflow cannot be reached.
     """
@@ -81,6 +81,7 @@ def track_training(
         "mlflow_experiment_id": experiment_id,
         "logged_model_id": logged.model_id,
         "archive_sha256": logged.tags[models.ARCHIVE_TAG],
+        "files": models.logged_files(logged),
     }
 
 

@@ -1,0 +1,73 @@
+"""What ``airflow mlops audit verify`` does: one check of everything that the records of a model, or of all, cite."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlops.cli.datasets import open_storage
+from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
+from airflow_provider_mlops.cli.ledger import open_chosen
+from airflow_provider_mlops.cli.ledger_verify import find_checkpoints, trusted_keys
+from airflow_provider_mlops.cli.output import say, write_json
+from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.hooks.ledger import LedgerHook
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.hooks.evidence_audit import Audited
+
+
+@exit_codes
+def verify(args: Namespace) -> None:
+    """Check chains, stored files, models, versions and aliases; exit with 1 when anything is not as recorded.
+
+    :param args: ``model`` or ``all``, ``bundle`` (or None), ``public_key``, ``signed``, ``mlflow``, ``no_mlflow``,
+        ``mlflow_conn_id``, ``json``, ``storage_root`` and ``ledger_root``.
+    """
+    from airflow_provider_mlops.hooks.evidence_audit import Audit, run_audit
+
+    if bool(args.model) == args.all:
+        raise BadInput("Say what to verify: --model and its name, or --all.")
+    if args.bundle and not Path(args.bundle).is_dir():
+        raise BadInput(f"There is no folder {args.bundle!r}; --bundle is the root of the Dag bundle.")
+    hook = LedgerHook()
+    checkpoints, why = find_checkpoints(args, hook)
+    found = run_audit(
+        Audit(
+            storage=open_storage(args),
+            store=open_chosen(args.ledger_root, hook),
+            keys=trusted_keys(args.public_key) if args.public_key else hook.keys,
+            model=args.model,
+            signed=args.signed,
+            checkpoints=checkpoints,
+            registry=None if checkpoints is None else MlflowHook(args.mlflow_conn_id),
+            bundle=Path(args.bundle) if args.bundle else None,
+        )
+    )
+    unchecked = list(_unchecked(found, why if checkpoints is None else None))
+    if args.json:
+        findings = [{"file": f.file, "what": f.what, "problem": f.problem, "by": f.by or None} for f in found.findings]
+        write_json({"chains": dict(found.chains), "findings": findings, "not_checked": unchecked})
+    else:
+        _say(found, unchecked)
+    if found.findings:
+        raise SystemExit(BROKEN)
+
+
+def _say(found: "Audited", unchecked: list[str]) -> None:
+    for finding in found.findings:
+        say(str(finding))
+    records = f"{sum(found.chains.values()):,} records of {len(found.chains)} chains"
+    end = f"{len(found.findings)} findings." if found.findings else "Everything is as recorded."
+    say(f"{records}, {len(found.cited.folders):,} folders that they cite: {end}")
+    for line in unchecked:
+        say(f"not checked: {line}")
+
+
+def _unchecked(found: "Audited", why: str | None) -> Iterator[str]:
+    if why is not None:
+        yield f"models, versions, aliases, and whether models' chains were cut off: {why}"
+    old = [folder for folder in found.cited.folders.values() if not folder.proved]
+    if old:
+        yield f"files of {len(old)} reports whose records name no hash: they are of an earlier release."

@@ -1,0 +1,66 @@
+"""A finished lifecycle: signed, judged, approved, served, drifted, drilled, replayed, and a data subject was erased."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_mlops.hooks.profiles import profile_of, reference_of
+from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.operators.fire_drill import DriftFireDrillOperator
+from tests.support.airflow import fake_context
+from tests.support.approval import UNDECIDED
+from tests.support.keys import private_pem
+from tests.support.lab import DATASET, MONTHS, Lab, Stages
+
+SIGNER = "the deployment"
+CONNECTION = "AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT"
+
+
+def finish(stages: Stages, root: Path) -> Lab:
+    """Make a lab in which every kind of evidence lies."""
+    lab = stages.copy("empty", root)
+    lab.variables[CONNECTION] = json.dumps({"conn_type": "mlops_ledger", "password": private_pem(SIGNER)})
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        lab.enter(monkeypatch)
+        _release(lab)
+        _serve(lab)
+        _watch(lab)
+        lab.run("replay", run_type="manual", version="1")
+        (lab.root / "keys.txt").write_text("2020-01/7\n")
+        lab.run("erase", key_column="row_id", keys_file=str(lab.root / "keys.txt"), reason="asked for it")
+        (lab.root / "keys.txt").unlink()
+    return lab
+
+
+def _release(lab: Lab) -> None:
+    lab.facts["snapshots"] = {key: lab.accept(key) for key in MONTHS}
+    lab.run("quarantine", partition_key="2020-02", snapshot_id=lab.facts["snapshots"]["2020-02"])
+    lab.run("check", partition_key="2020-02")
+    found = lab.judge("2020-02")
+    lab.run("promote", gate_record=found["gate"]["record"])
+    (lab.root / "undecided.yaml").write_text(UNDECIDED)
+    gate = lab.run("gate", evaluation_id=found["evaluate"]["evaluation_id"], policy="undecided.yaml")
+    lab.run("answer", gate_record=gate["record"])
+    lab.run("card", version="1")
+
+
+def _serve(lab: Lab) -> None:
+    lab.run("score", partition_key="2020-03")
+    lab.run("labels", partition_key="2020-03")
+    lab.run("performance", partition_key="2020-03")
+
+
+def _watch(lab: Lab) -> None:
+    lab.facts["snapshots"]["2020-04"] = lab.accept("2020-04", "drifted")
+    lab.run("drift", partition_key="2020-04")
+    settings: dict[str, Any] = {"model_name": lab.model, "dataset": DATASET, "policy": "drift.yaml", "size": "0.6"}
+    task = DriftFireDrillOperator(task_id="drill", shifts="nulls", **settings)
+    DAG("fire", schedule=None).add_task(task)
+    task.execute(fake_context(task, lab.root))
+    storage = Storage(str(lab.storage))
+    ids = lab.facts["snapshots"]
+    reference = reference_of(storage, DATASET, [{"snapshot_id": ids["2020-03"]}], {"signal": "feature"})
+    profile_of(storage, DATASET, ids["2020-04"], reference.spec)
