@@ -1,10 +1,8 @@
 """One changed byte anywhere in the evidence of a finished lifecycle is found and named, by one command."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -109,3 +107,87 @@ def test_every_file_that_was_changed_is_named(lab: Lab, change: Callable[[Path],
 
     assert len(files) > 80
     assert missed == []
+
+
+def test_a_file_that_was_added_is_named(lab: Lab) -> None:
+    """In every folder that holds evidence, and in one of its own."""
+    missed = []
+    folders = {path.parent for path in evidence(lab) if path.suffix != ".yaml"}
+    for folder in sorted([*folders, lab.storage, lab.storage / "snapshots/events", lab.storage / "ledger/model"]):
+        added = folder / "added.txt"
+        added.write_text("made up")
+        if not any("added.txt" in one.file for one in audited(lab, bundle=True).findings):
+            missed.append(str(folder.relative_to(lab.root)))
+        added.unlink()
+
+    assert len(folders) > 20
+    assert missed == []
+
+
+def test_exchanged_files_are_both_named(lab: Lab) -> None:
+    """Two files of a kind that take each other's place: rows, records, pages, whole folders with their manifests."""
+    places: dict[tuple[object, str], list[Path]] = {}
+    for path in evidence(lab):
+        if path.suffix != ".yaml":
+            places.setdefault((path.relative_to(lab.root).parts[:3], path.name), []).append(path)
+    pairs = [(paths[0], paths[1]) for paths in places.values() if len(paths) > 1]
+    records = sorted((lab.storage / "ledger/model").glob("*/*.json"))
+    for first, second in [*pairs, (records[1], records[2])]:
+        one, other = first.read_bytes(), second.read_bytes()
+        if one == other:
+            continue
+        first.write_bytes(other)
+        second.write_bytes(one)
+        assert found(lab, first), first
+        assert found(lab, second), second
+        first.write_bytes(one)
+        second.write_bytes(other)
+
+    assert len(pairs) >= 8
+
+
+def test_what_the_registry_says_is_compared_with_the_ledger(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alias that was moved by hand is named with the record that put it elsewhere."""
+    lab.client.set_registered_model_alias(lab.model, "champion", "1")
+    lab.client.delete_registered_model_alias(lab.model, "champion")
+    code = run_command("audit", "verify", "--model", lab.model)
+    out = capsys.readouterr().out
+    lab.client.set_registered_model_alias(lab.model, "champion", "1")
+
+    assert code == 1
+    assert f"models:/{lab.model}@champion: alias: it stands on version None, the ledger has put it on 1" in out
+    assert "cited by record" in out
+
+
+def test_findings_as_json_and_without_the_registry(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was not checked is said, and is no finding; a changed file stands there with the record that cites it."""
+    (part, *_) = sorted(lab.storage.glob("snapshots/events/*/part-00000.parquet"))
+    before = part.read_bytes()
+    flip(part)
+    code = run_command("audit", "verify", "--model", lab.model, "--no-mlflow", "--json")
+    told = json.loads(capsys.readouterr().out)
+    part.write_bytes(before)
+    (finding,) = told["findings"]
+
+    assert code == 1
+    assert lab.root.joinpath("storage", finding["file"]) == part
+    assert (finding["what"], "was changed" in finding["problem"]) == ("snapshot", True)
+    assert finding["by"].endswith("of dataset/events")
+    assert any(line.startswith("models, versions, aliases") for line in told["not_checked"])
+    assert set(told["chains"]) == {"dataset/events", f"model/{lab.model}"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "Say what to verify"),
+        (("--all", "--model", "x"), "Say what to verify"),
+        (("--model", "x"), "it has: late_events"),
+        (("--all", "--bundle", "nowhere"), "There is no folder 'nowhere'"),
+    ],
+)
+def test_wrong_calls(lab: Lab, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str) -> None:
+    """One line, exit code 2."""
+    assert lab.storage.is_dir()
+    assert run_command("audit", "verify", *words) == 2
+    assert message in " ".join(capsys.readouterr().err.split())

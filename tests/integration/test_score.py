@@ -203,9 +203,15 @@ def test_too_many_rows_that_cannot_be_scored(lab: Lab) -> None:
     """Above the bound the task fails and leaves no log; finished parts stay for a bound that is raised."""
     taken = lab.run("snapshot", partition_key=KEY, source=f"{SYNTHETIC}:holes")
     arguments = {"partition_key": KEY, "snapshot_id": taken["snapshot_id"], **PARTS}
-    with pytest.raises(AirflowFailException, match="max_failed_share"):
-        lab.run("score", max_failed_share=0.0025, **arguments)
+    for _ in range(2):
+        with pytest.raises(AirflowFailException, match="Refused: 3 of 800 rows could not be scored.*max_failed_share"):
+            lab.run("score", max_failed_share=0.0025, **arguments)
     assert lab.records("predictions") == []
+    (refused,) = lab.records("predictions_refused")
+    assert (refused.outcome, refused.body["failed"], refused.body["rows"]) == ("FAIL", 3, 800)
+    assert (refused.body["share"], refused.body["max_failed_share"]) == (0.00375, 0.0025)
+    assert sum(refused.body["errors"].values()) == 3
+    assert refused.body["model_version"] == "1"
     assert lab.run("score", max_failed_share=0.00375, **arguments)["failed"] == 3
 
 

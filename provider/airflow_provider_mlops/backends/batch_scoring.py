@@ -38,6 +38,18 @@ class Scored:
     milliseconds: float
 
 
+class TooManyFailed(Refused):
+    """Raised when more rows of a batch failed than may.
+
+    :param kinds: how many rows failed, by kind of error.
+    :param last: why the last one failed.
+    """
+
+    def __init__(self, kinds: Mapping[str, int], last: str) -> None:
+        super().__init__(f"More rows could not be scored than may fail. The last one: {last}")
+        self.kinds, self.last = kinds, last
+
+
 class RowScorer:
     """Scores batches with one estimator.
 
@@ -57,7 +69,7 @@ class RowScorer:
         :param frame: rows with the features.
         :param most_failed: stop when more rows than these have failed.
         :return: scores and errors.
-        :raises Refused: when more rows failed.
+        :raises TooManyFailed: when more rows failed.
         """
         numpy = load("numpy", "parquet")
         scores = numpy.full((len(frame), *self._shape), numpy.nan)
@@ -78,10 +90,7 @@ class RowScorer:
                 kinds[kind] += 1
                 errors[low] = NOT_A_NUMBER if kind == NOT_A_NUMBER else str(err)[:_MOST_TEXT]
                 if kinds.total() > most_failed:
-                    raise Refused(
-                        "More rows could not be scored than max_failed_share allows; nothing is logged. "
-                        f"The last one: {str(err)[:_MOST_TEXT]}"
-                    ) from err
+                    raise TooManyFailed(dict(kinds), str(err)[:_MOST_TEXT]) from err
         return Scored(scores, errors, dict(kinds), (time.perf_counter() - started) * 1000)
 
 

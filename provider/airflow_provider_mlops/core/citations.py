@@ -1,7 +1,8 @@
 """What a model's records cite of a dataset's chain: the checkpoint of that chain, since cutting it leaves them bare.
 
-A training and a promotion carry the newest record of the dataset's chain as it stood then, ``dataset_record``. All
-records of a training name the snapshots of their manifest, those of earlier releases too.
+A training, a promotion, a scoring and a drift verdict carry the newest record of the dataset's chain as it stood then,
+``dataset_record``: what happens every day keeps the end of the chain. All records of a training name the snapshots of
+their manifest, those of earlier releases too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,16 +67,18 @@ def citation_problems(chain: str, records: Sequence[Record], citations: Iterable
     return [f"{chain}/{name}: {problem}" for name, problem in problems.items()]
 
 
-def check_citation(training: Record, records: Sequence[Record]) -> None:
-    """Check that a dataset's chain still holds what a training cites, before anything is built on both.
+def check_citations(model: Iterable[Record], chain: str, records: Sequence[Record]) -> None:
+    """Check that a dataset's chain still holds what a model's records cite, before anything is built on both.
 
-    :param training: the record of a training; of an earlier release, or of another registry, it may cite nothing.
-    :param records: records of the dataset's chain.
+    All of them count, not only the training's: a later validation that was cut off would be missed otherwise.
+
+    :param model: records of the model's chain; those of an earlier release may cite nothing.
+    :param chain: name of the dataset's chain.
+    :param records: its records.
     :raises EvidenceBroken: when the dataset's chain was cut or rewritten since.
     """
-    for cited in citations_in([training]):
-        if problems := citation_problems(cited.chain, records, [cited]):
-            raise EvidenceBroken(f"{problems[0]} Restore the ledger of the dataset from a copy.")
+    for problem in citation_problems(chain, records, citations_in(model)):
+        raise EvidenceBroken(f"{problem} Restore the ledger of the dataset from a copy.")
 
 
 def newest_of(records: Sequence[Record]) -> dict[str, Any] | None:
@@ -88,7 +91,7 @@ def newest_of(records: Sequence[Record]) -> dict[str, Any] | None:
 
 
 def _citation(record: Record) -> Citation | None:
-    if record.kind not in ("training", "promotion"):
+    if record.kind != "training" and MEMBER not in record.body:
         return None
     manifest, cited = record.body.get("manifest") or {}, record.body.get(MEMBER)
     by = f"record {record.seq} of {record.chain}"

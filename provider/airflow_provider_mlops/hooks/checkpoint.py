@@ -38,6 +38,21 @@ def keep_checkpoint(hook: MlflowHook, ledger: Ledger) -> None:
         _keep(client, ledger)
 
 
+def keep_where_possible(hook: MlflowHook, ledger: Ledger) -> None:
+    """Keep the checkpoint after a step that only reads the registry: that it may not write there is no reason to fail.
+
+    :param hook: the MLflow connection.
+    :param ledger: the ledger of a model, after a live record was appended.
+    :raises EvidenceBroken: when the ledger was cut or rewritten, or is another one.
+    """
+    try:
+        keep_checkpoint(hook, ledger)
+    except EvidenceBroken:
+        raise
+    except Exception as err:  # noqa: BLE001 - whatever MLflow's client and its stores raise
+        _log.warning("The registry does not keep the newest record of %s: %s", ledger.chain, str(err)[:300])
+
+
 def check_checkpoint(client: MlflowClient, ledger: Ledger) -> Checkpoint | None:
     """Check that a model's ledger holds the record of its checkpoint, before anything is built on it.
 

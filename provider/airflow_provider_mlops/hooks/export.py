@@ -103,7 +103,7 @@ def _add_manifest(
 
 def _add_card(files: dict[str, bytes], missing: list[str], registry: MlflowHook, record: Record) -> None:
     """Add the files of a card from the artifacts of its run, after a look at what the record says of them."""
-    uri = str(record.body.get("uri", ""))
+    uri = str(record.body.get("mlflow_uri") or record.body.get("uri", ""))
     try:
         found = _card_files(registry, uri) if uri.startswith(_RUNS) else {}
     except (FinalError, TransientError):

@@ -28,14 +28,16 @@ def profile_problems(storage: Storage, path: str) -> list[tuple[str, str]]:
     except EvidenceBroken:
         return [(MARKER, _NO_MARKER)]
     with storage.open(path) as folder:
-        return [*_marker(marker, text), *_files(folder, marker)]
+        return [*_marker(marker, text, path), *_files(folder, marker)]
 
 
-def _marker(marker: dict[str, Any], text: str) -> Iterator[tuple[str, str]]:
+def _marker(marker: dict[str, Any], text: str, path: str) -> Iterator[tuple[str, str]]:
     stated = {name: value for name, value in marker.items() if name != OWN_HASH}
     first_release = OWN_HASH not in marker and "file_hash" not in marker
     if text != canonical_json(marker) + "\n" or not (first_release or marker.get(OWN_HASH) == sha256_of(stated)):
         yield MARKER, "it was changed: it does not have the hash that it states itself."
+    elif not first_release and marker.get("path") != path:
+        yield MARKER, f"it was exchanged: it belongs to {marker.get('path')}."
 
 
 def _files(folder: Path, marker: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -52,8 +54,8 @@ def _files(folder: Path, marker: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _holds(raw: bytes, marker: dict[str, Any]) -> bool:
     if "file_hash" in marker:
-        return sha256_bytes(raw) == marker["file_hash"]
+        return bool(sha256_bytes(raw) == marker["file_hash"])
     try:
-        return sha256_bytes(gzip.decompress(raw)) == marker.get("content_hash")
+        return bool(sha256_bytes(gzip.decompress(raw)) == marker.get("content_hash"))
     except (OSError, EOFError):
         return False

@@ -216,7 +216,8 @@ def _write(storage: Storage, path: str, content: Mapping[str, Any], facts: Mappi
     packed = gzip.compress(text, compresslevel=6, mtime=0)
     with storage.staging() as folder:
         (folder / FILE).write_bytes(packed)
-        marker = {"schema": SCHEMA, **facts, "content_hash": sha256_bytes(text), "file_hash": sha256_bytes(packed)}
+        hashes = {"content_hash": sha256_bytes(text), "file_hash": sha256_bytes(packed)}
+        marker = {"schema": SCHEMA, **facts, **hashes, "path": path}
         marker[OWN_HASH] = sha256_of(marker)
         (folder / "manifest.json").write_text(canonical_json(marker) + "\n", encoding="utf-8")
         storage.publish(folder, path)

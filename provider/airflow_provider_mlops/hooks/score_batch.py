@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.errors import EvidenceBroken, Refused, TransientError
+from airflow_provider_mlops.core.errors import EvidenceBroken, TransientError
 from airflow_provider_mlops.core.latency import latency_of
 from airflow_provider_mlops.core.prediction_log import DIGESTED, PREDICTIONS, VALUE, log_path, part_path, prediction_ids
 from airflow_provider_mlops.core.score_plan import ScorePlan
 from airflow_provider_mlops.hooks.gone import snapshot_there_now
+from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused
 from airflow_provider_mlops.hooks.removal import remove
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
@@ -166,7 +167,7 @@ class BatchScoring:
 
     def _logged(self, chunk: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         """Score a batch into rows of the log."""
-        from airflow_provider_mlops.backends.batch_scoring import RowScorer, frame_of, logged_rows, texts
+        from airflow_provider_mlops.backends.batch_scoring import RowScorer, TooManyFailed, frame_of, logged_rows, texts
 
         plan = self.plan
         frame = frame_of(chunk.select(list(plan.inputs)), self._with_nulls)
@@ -174,7 +175,11 @@ class BatchScoring:
             classes = None if plan.classes is None else len(plan.classes)
             self._scorer = RowScorer(self._open_model(frame), plan.inputs, plan.task, classes)
         left = plan.most_failed(self._rows) - self._kinds.total()
-        scored = self._scorer.score(frame, most_failed=left)
+        try:
+            scored = self._scorer.score(frame, most_failed=left)
+        except TooManyFailed as err:
+            self._kinds.update(err.kinds)
+            raise self._refused(f" The last one: {err.last}") from None
         self._count(scored.kinds, [(len(frame), scored.milliseconds)])
         row_ids = texts(chunk.column(plan.row_id))
         ids = prediction_ids(plan.model_name, plan.manifest_hash, plan.dataset, row_ids)
@@ -188,10 +193,10 @@ class BatchScoring:
         self._kinds.update(kinds)
         self._batches += [(int(rows), float(spent)) for rows, spent in batches]
         if self._kinds.total() > self.plan.most_failed(self._rows):
-            raise Refused(
-                f"{self._kinds.total():,} of {self._rows:,} rows could not be scored, more than max_failed_share="
-                f"{self.plan.max_failed_share} allows; nothing is logged."
-            )
+            raise self._refused()
+
+    def _refused(self, last: str = "") -> ScoringRefused:
+        return ScoringRefused(self.plan, self._id, self._rows, self._kinds, last)
 
     def _facts(self) -> dict[str, Any]:
         failed = self._kinds.total()

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -29,8 +29,12 @@ class MLOpsOperator(BaseOperator):
     """Base of the operators: a step whose final failures are not retried and whose result is small JSON.
 
     Subclasses implement `step`. A `FinalError` (the data, the model or the configuration said no) becomes Airflow's
-    ``AirflowFailException``; every other exception is retried as the task's ``retries`` say.
+    ``AirflowFailException``; every other exception is retried as the task's ``retries`` say. Those that set
+    `checkpoint_after` keep the newest record of the model's ledger in the registry afterwards.
     """
+
+    checkpoint_after: ClassVar[bool] = False
+    """Whether the registry keeps the newest record afterwards; those that must do so in the step do it there."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the mode of this run.
@@ -44,6 +48,7 @@ class MLOpsOperator(BaseOperator):
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
             result = bounded(self.step(context, run))
+            self._keep_checkpoint(run)
             self._tell_gauges(run, result.get("record"))
             return result
         except AirflowSkipException as skip:
@@ -68,6 +73,16 @@ class MLOpsOperator(BaseOperator):
         """Tell monitoring systems what the model's ledger says now; a step of a dataset has nothing to tell."""
         if model := getattr(self, "model_name", None):
             tell_after(model, run, record, getattr(self, "ledger_root", None), self.log)
+
+    def _keep_checkpoint(self, run: RunFacts) -> None:
+        if not self.checkpoint_after or run.mode is not Mode.LIVE:
+            return
+        from airflow_provider_mlops.hooks.checkpoint import keep_where_possible
+        from airflow_provider_mlops.hooks.ledger import model_ledger
+        from airflow_provider_mlops.hooks.mlflow import MlflowHook
+
+        asked: Any = self
+        keep_where_possible(MlflowHook(asked.mlflow_conn_id), model_ledger(asked.model_name, asked.ledger_root))
 
     def decision_key(self, run: RunFacts, decision: Mapping[str, Any]) -> str:
         """Return the key under which a decision is found again.

@@ -41,6 +41,7 @@ class ModelCardOperator(MLOpsOperator):
     Returns ``{"model_name", "version", "card_hash", "uri", "mlflow_uri", "limits", "record"}``.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = ("model_name", "version", "mlflow_conn_id", "storage_root", "ledger_root")
     operator_extra_links = (ModelCardLink(), ModelVersionLink())
     ui_color = "#e8daef"

@@ -55,6 +55,7 @@ class DecideRetrainOperator(MLOpsOperator):
     names all.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
         "dataset",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.backends import drift_backends
+from airflow_provider_mlops.core.citations import MEMBER, newest_of
 from airflow_provider_mlops.core.drift_brief import cause_lines
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
@@ -116,6 +117,7 @@ class DetectDriftOperator(MLOpsOperator):
         record = ledger.find(kind="drift", key=key, mode=run.mode)
         if record is None:
             body = self._judge(plan, policy, mutes)
+            body[MEMBER] = newest_of(dataset_ledger(self.dataset, self.ledger_root).records())
             if run.mode is not Mode.AUDIT:  # its report would be the one that it audits
                 body["report"] = self._publish(context, body, records, plan)
             outcome = body["verdict"]["outcome"]

@@ -89,6 +89,7 @@ class EvaluateModelOperator(MLOpsOperator):
     "golden_version", "rows", "positives", "metrics", "record"}``; of more than 20 metrics the first 20.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
         "manifest_hash",

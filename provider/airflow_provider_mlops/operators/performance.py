@@ -54,6 +54,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
     "record"}``.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
         "policy",

@@ -19,7 +19,7 @@ from airflow_provider_mlops.core.alias_moves import (
     withdrawn_versions,
 )
 from airflow_provider_mlops.core.approval import approval_of, judged_since
-from airflow_provider_mlops.core.citations import MEMBER, check_citation, newest_of
+from airflow_provider_mlops.core.citations import MEMBER, check_citations, newest_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
     evaluation_by_id,
@@ -157,7 +157,7 @@ class PromoteModelOperator(MLOpsOperator):
         training = self._training(records, gate, run)
         manifest = training.body["manifest"]
         dataset = dataset_ledger(manifest["dataset"], self.ledger_root).records()
-        check_citation(training, dataset)
+        check_citations(records, f"dataset/{manifest['dataset']}", dataset)
         approval, again = approval_of(records, gate.hash), judged_since(records, gate)
         required = gate.body.get("governance") or ()
         governance = self._governance(version, required)

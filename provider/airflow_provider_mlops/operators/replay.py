@@ -55,6 +55,7 @@ class ReplayModelOperator(MLOpsOperator):
     Returns ``{"model_name", "certificates", "levels", "outcomes"}``: of more than 24 certificates the first 24.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
         "version",

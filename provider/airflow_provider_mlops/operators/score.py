@@ -9,7 +9,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core import reading
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.citations import MEMBER, newest_of
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, Refused
 from airflow_provider_mlops.core.evaluation import Contender
 from airflow_provider_mlops.core.evidence import accepted_snapshots, registration_by_version, training_of
 from airflow_provider_mlops.core.gone import ids_in
@@ -23,6 +24,7 @@ from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.gone import snapshot_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused, record_refused
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
 from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
@@ -69,6 +71,7 @@ class ScoreBatchOperator(MLOpsOperator):
     "failed", "uri", "record"}``; ``uri`` is null where no log is stored.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
         "dataset",
@@ -135,7 +138,12 @@ class ScoreBatchOperator(MLOpsOperator):
         plan, made = self._plan(records, partition, recorded)
         hook = MlflowHook(self.mlflow_conn_id)
         push_links(context, version=hook.version_url(self.model_name, plan.model_version))
-        body = self._score(hook, plan, made, store=run.mode is Mode.LIVE)
+        try:
+            body = self._score(hook, plan, made, store=run.mode is Mode.LIVE)
+        except ScoringRefused as err:
+            record_refused(ledger, err, run, self.decision_key)
+            raise Refused(str(err)) from None
+        body[MEMBER] = newest_of(dataset_ledger(self.dataset, self.ledger_root).records())
         outcome = self._compare(body, recorded) if recorded is not None else None
         record = ledger.append(
             kind="predictions",

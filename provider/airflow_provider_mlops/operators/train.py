@@ -81,6 +81,7 @@ class TrainModelOperator(MLOpsOperator):
     "rows", "record"}``.
     """
 
+    checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
         "dataset",
