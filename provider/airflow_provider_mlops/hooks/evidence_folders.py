@@ -28,11 +28,12 @@ FOLDERS = (
     "certificates",
     "cards",
     "tombstones",
+    "checkpoints",
     PROFILES,
 )
 """What lies below the storage root."""
-NOT_EVIDENCE = re.compile(r"predictions/[^/]+/[^/]+/scoring-[^/]+/")
-"""Parts of a scoring that is not finished: no record cites them, and they are proved before they are used."""
+NOT_EVIDENCE = re.compile(r"(predictions/[^/]+/[^/]+/scoring-[^/]+|checkpoints)/")
+"""What a scoring or a training that is not finished has kept: no record cites it, and it is proved before it is used."""
 _UNKNOWN = "no record cites it: it was added, its record was cut off, or a task was killed before it wrote one."
 
 
