@@ -33,7 +33,7 @@ FOLDERS = (
 )
 """What lies below the storage root."""
 NOT_EVIDENCE = re.compile(r"(predictions/[^/]+/[^/]+/scoring-[^/]+|checkpoints)/")
-"""What a scoring or a training that is not finished has kept: no record cites it, and it is proved before it is used."""
+"""What an unfinished scoring or training has kept: no record cites it, and it is proved before it is used."""
 _UNKNOWN = "no record cites it: it was added, its record was cut off, or a task was killed before it wrote one."
 
 
