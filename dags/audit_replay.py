@@ -25,6 +25,7 @@ with DAG(
         "partition": Param(None, type=["null", "string"], description="A partition such as 2013-04; empty: any."),
         "since": Param(None, type=["null", "string"], description="First partition of a range, included."),
         "until": Param(None, type=["null", "string"], description="Last partition of a range, included."),
+        "from_root": Param(False, type="boolean", description="Train the bases of an incremental model again too."),
         "require": Param("L1", enum=["L0", "L1", "L2", "L3"], description="Level that must be reached."),
     },
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
@@ -38,6 +39,7 @@ with DAG(
         partition_key="{{ params.partition or '' }}",
         since="{{ params.since or '' }}",
         until="{{ params.until or '' }}",
+        from_root="{{ params.from_root }}",
         require="{{ params.require }}",
     )
 # [END howto_replay]

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_mlops.backends import scikit_learn as sk
+from airflow_provider_mlops.core.lineage import uses_of
 from airflow_provider_mlops.core.manifest import manifest_hash
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
@@ -18,6 +19,7 @@ from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.scoring import load_model
 from airflow_provider_mlops.hooks.storage import Storage
 from tests.conftest import MakeLab
+from tests.support.command import run_command
 from tests.support.lab import DATASET, LEARN, Lab
 from tests.support.training_tasks import with_kinds
 
@@ -146,7 +148,7 @@ class TestIncremental:
         other = lab.run("learn_on", partition_key="2020-03", batch_rows=200)
         assert other["model_digest"] != record.body["model_digest"]
 
-    def test_a_chain_and_its_replays(self, lab: Lab) -> None:
+    def test_a_chain_and_its_replays(self, lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
         """Each version cites the one before it; audits fetch the base, a replay from the root trains all again."""
         lab.promote("2020-03", run_id="march", **as_training(lab))
         lab.run("register", manifest_hash=lab.run("learn_on", partition_key="2020-04")["manifest_hash"])
@@ -165,6 +167,20 @@ class TestIncremental:
             ]
             assert (figures["depth"], figures["replayed_from"]) == (3, "root" if from_root else "base")
             assert lab.records("certificate")[-1].body["level"] == "L0"
+        january = lab.facts["snapshots"]["2020-01"]
+        assert [(item["use"], item["version"]) for item in uses_of([january], {lab.model: lab.ledger().records()})] == [
+            ("trained on", "1"),
+            ("base trained on", "2"),
+            ("base trained on", "3"),
+        ]
+        assert run_command("lineage", "version", "3", "--model", lab.model) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "trained on 2020-03, fit incremental parameters of version 2" in told
+        assert "goes on from version 2 (incremental, 2020-03)" in told
+        assert "goes on from version 1 (full, 2020-02)" in told
+        assert run_command("lineage", "version", "3", "--model", lab.model, "--json") == 0
+        assert [base["version"] for base in json.loads(capsys.readouterr().out)["bases"]] == ["2", "1"]
+        assert run_command("lineage", "version", "9", "--model", lab.model) == 2
         assert "## Bases" in (Path(lab.records("certificate")[-1].body["uri"]) / "certificate.md").read_text()
 
     def test_the_first_version(self, make_lab: MakeLab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def read_state(path: Path, sha256: str, trusted_types: Sequence[str]) -> Any:
                 return {name.removeprefix(_MARK): found[name] for name in found.files}
         if path.name == PLAIN:
             return json.loads(path.read_bytes())
-    except (OSError, ValueError, KeyError) as err:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as err:
         raise EvidenceBroken(f"{path.name} cannot be read: {str(err)[:200]}") from err
     raise EvidenceBroken(f"{path.name} is no known form of a state.")
 

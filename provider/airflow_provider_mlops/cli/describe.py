@@ -72,7 +72,14 @@ def training(body: Mapping[str, Any]) -> str:
     if "manifest" not in body:
         return first_reason(body)
     keys = [item["partition_key"] for item in body["manifest"]["train"]["snapshots"]]
-    return f"{count(body['rows'], 'row')} of {_partitions(keys)}"
+    fit = body["manifest"].get("fit")
+    on = f", {fit['kind']} on version {fit['base']['version']}" if fit else ""
+    return f"{count(body['rows'], 'row')} of {_partitions(keys)}{on}"
+
+
+def training_start(body: Mapping[str, Any]) -> str:
+    """Return which version each alias named."""
+    return ", ".join(f"{alias} is version {found or 'none yet'}" for alias, found in body["versions"].items())
 
 
 def registration(body: Mapping[str, Any]) -> str:
@@ -221,6 +228,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         validation,
         data_check,
         training,
+        training_start,
         registration,
         evaluation,
         gate,

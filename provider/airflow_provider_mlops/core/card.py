@@ -11,7 +11,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome
 
 SCHEMA = 1
-_MANIFEST = ("function", "params", "seed", "features", "label", "trusted_types", "code_files")
+_MANIFEST = ("function", "params", "params_from", "fit", "seed", "features", "label", "trusted_types", "code_files")
 _EVALUATION = (
     "evaluation_id",
     "rows",

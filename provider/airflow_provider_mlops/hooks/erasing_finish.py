@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
@@ -16,6 +17,7 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.removal import remove
 from airflow_provider_mlops.hooks.row_holders import holder_of
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.training_checkpoint import forget_states
 
 PAGES = "validation"
 
@@ -86,6 +88,8 @@ class Finisher:
             remove(self.storage, path)
         for run_id in body["pages"]:
             self._remove_page(run_id)
+        # What a training has half learned from these rows; it begins again on those that are left.
+        forget_states(self.storage, self.dataset, datetime.fromisoformat(record.time))
         for item in body["others"]:
             holder_of(item["folder"]).remove(self.storage, item)
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.base import cited_base, fit_of
 from airflow_provider_mlops.core.errors import TransientError
 from airflow_provider_mlops.core.manifest import manifest_hash
 from airflow_provider_mlops.core.record import Record
@@ -137,6 +138,8 @@ def _fill_run(
 
     run_id, chosen = run.info.run_id, trained.operating_threshold
     threshold = {} if chosen is None else {"operating_threshold": chosen["value"]}
+    cited = cited_base(manifest)
+    base = {"fit": fit_of(manifest), "base_version": cited["version"]} if cited else {}
     ml.log_facts(
         client,
         run_id,
@@ -148,6 +151,7 @@ def _fill_run(
             "function": manifest["function"],
             "train_partitions": ", ".join(item["partition_key"] for item in manifest["train"]["snapshots"]),
             "test_partition": manifest["test"]["partition_key"],
+            **base,
         },
     )
     client.log_dict(run_id, dict(manifest), "mlops/manifest.json")

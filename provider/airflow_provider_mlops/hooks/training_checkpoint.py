@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -12,10 +13,11 @@ from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.manifest import manifest_hash
 from airflow_provider_mlops.hooks.gone import snapshot_there_now
-from airflow_provider_mlops.hooks.removal import folders, remove
+from airflow_provider_mlops.hooks.removal import files_below, folders, remove
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 SCHEMA = 1
+STATES = "checkpoints"
 STALE_DAYS = 30
 _LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 
@@ -57,6 +59,7 @@ class TrainingCheckpoint:
 
     :param storage: where the states lie.
     :param model: name of the registered model.
+    :param dataset: name of the dataset that it learns.
     :param of: hash over all that a state belongs to.
     :param key: name of the training below the model's folder.
     :param trusted_types: types beyond skops' own list that a saved estimator may hold.
@@ -67,6 +70,7 @@ class TrainingCheckpoint:
 
     storage: Storage
     model: str
+    dataset: str
     of: str
     key: str
     trusted_types: Sequence[str]
@@ -108,6 +112,7 @@ class TrainingCheckpoint:
             file = write_state(state, folder, self.trusted_types)
             facts = {
                 "schema": SCHEMA,
+                "dataset": self.dataset,
                 "of": self.of,
                 "step": step,
                 "saved": time.time(),
@@ -134,9 +139,7 @@ class TrainingCheckpoint:
 
         :param name: of the fit, e.g. ``threshold``.
         """
-        return TrainingCheckpoint(
-            self.storage, self.model, self.of, f"{self.key}.{name}", self.trusted_types, self.log, None, self.refused
-        )
+        return replace(self, key=f"{self.key}.{name}", resumed=None)
 
     def facts(self) -> dict[str, Any]:
         """Return what the record of the training says of it: nothing where it was trained in one go."""
@@ -146,7 +149,7 @@ class TrainingCheckpoint:
 
     @property
     def _home(self) -> str:
-        return f"checkpoints/{self.model}"
+        return f"{STATES}/{self.model}"
 
     def _path(self, step: int) -> str:
         return f"{self._home}/{self.key}.{step:012d}"
@@ -162,21 +165,45 @@ class TrainingCheckpoint:
         from airflow_provider_mlops.backends.training_state import FORMS, read_state
 
         facts = self.storage.read_marker(path)
-        own = {name: value for name, value in facts.items() if name != "hash"}
-        files = facts.get("files") or [{}]
-        if sha256_of(own) != facts.get("hash") or facts.get("step") != step or files[0]["name"] not in FORMS:
+        try:
+            own = {name: value for name, value in facts.items() if name != "hash"}
+            named, digest = facts["files"][0]["name"], facts["files"][0]["sha256"]
+            whole = sha256_of(own) == facts["hash"] and facts["step"] == step and named in FORMS
+        except (BadInput, KeyError, IndexError, TypeError):
+            whole = False
+        if not whole:
             raise EvidenceBroken(f"its {MARKER} was changed.")
         if facts["of"] != self.of:
             raise EvidenceBroken("it was saved on other rows or with other libraries.")
         with self.storage.open(path) as folder:
-            return Saved(step, read_state(folder / files[0]["name"], files[0]["sha256"], self.trusted_types))
+            return Saved(step, read_state(folder / named, digest, self.trusted_types))
 
     def _age_days(self, path: str) -> float:
-        try:
-            saved = float(self.storage.read_marker(path)["saved"])
-        except (EvidenceBroken, KeyError, TypeError, ValueError):
-            return STALE_DAYS + 1.0  # whatever it is, nobody can go on from it
-        return (time.time() - saved) / 86_400
+        return (time.time() - _saved(self.storage, path)[1]) / 86_400
+
+
+def forget_states(storage: Storage, dataset: str, before: datetime) -> None:
+    """Remove the states that trainings on a dataset saved before some of its rows were erased.
+
+    :param storage: where they lie.
+    :param dataset: name of the dataset.
+    :param before: when the erasure was recorded.
+    """
+    for path in files_below(storage, STATES):
+        folder, _, name = path.rpartition("/")
+        if name == MARKER:
+            of, saved = _saved(storage, folder)
+            if of in (dataset, None) and saved < before.timestamp():
+                remove(storage, folder)
+
+
+def _saved(storage: Storage, path: str) -> tuple[str | None, float]:
+    """Return of which dataset a state is and when it was saved; of what cannot be read, nothing and long ago."""
+    try:
+        facts = storage.read_marker(path)
+        return str(facts["dataset"]), float(facts["saved"])
+    except (EvidenceBroken, KeyError, TypeError, ValueError):
+        return None, 0.0
 
 
 def training_checkpoint(storage: Storage, manifest: Mapping[str, Any], mode: str, log: Any) -> TrainingCheckpoint:
@@ -192,4 +219,4 @@ def training_checkpoint(storage: Storage, manifest: Mapping[str, Any], mode: str
     rows = [snapshot_there_now(storage, dataset, item["snapshot_id"]) for item in manifest["train"]["snapshots"]]
     of = sha256_of({"manifest": key, "rows": rows, "libraries": {name: version(name) for name in _LIBRARIES}})
     name = f"{key.removeprefix(PREFIX)}.{mode}"
-    return TrainingCheckpoint(storage, manifest["model_name"], of, name, manifest["trusted_types"], log)
+    return TrainingCheckpoint(storage, manifest["model_name"], dataset, of, name, manifest["trusted_types"], log)

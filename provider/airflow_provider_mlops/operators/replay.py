@@ -46,7 +46,7 @@ class ReplayModelOperator(MLOpsOperator):
         ``L3`` (same verdict). (templated)
     :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
     :param from_root: train the bases of a warm or incremental model again too, from the first one on; else the base is
-        fetched by its hash.
+        fetched by its hash. (templated)
     :param on_difference: ``fail`` fails the task when a certificate is not PASS, ``record`` leaves it green.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots, scores and certificates lie; default: ``[mlops] storage_root``. (templated)
@@ -63,6 +63,7 @@ class ReplayModelOperator(MLOpsOperator):
         "since",
         "until",
         "require",
+        "from_root",
         "mlflow_conn_id",
         "storage_root",
         "ledger_root",
@@ -80,7 +81,7 @@ class ReplayModelOperator(MLOpsOperator):
         until: str = "",
         require: str = "L1",
         tolerance: float = 1e-6,
-        from_root: bool = False,
+        from_root: bool | str = False,
         on_difference: str = "fail",
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
@@ -131,6 +132,14 @@ class ReplayModelOperator(MLOpsOperator):
             raise Refused(f"{len(short)} of {len(found)} replays fall short of {self.require}: {first.summary()}")
         return self._result(found)
 
+    @property
+    def _from_root(self) -> bool:
+        """What was asked for, which is text where it was rendered."""
+        found = {"true": True, "false": False, "": False}.get(str(self.from_root).lower())
+        if found is None:
+            raise BadInput(f"from_root={self.from_root!r} must be true or false.")
+        return found
+
     def _replay(self) -> Replay:
         from airflow_provider_mlops.hooks.replay import Replay
 
@@ -144,7 +153,7 @@ class ReplayModelOperator(MLOpsOperator):
             self.log,
             require=check_require(self.require),
             tolerance=self.tolerance,
-            from_root=self.from_root,
+            from_root=self._from_root,
         )
 
     def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:
@@ -152,7 +161,7 @@ class ReplayModelOperator(MLOpsOperator):
 
         # Of this run: another replay is made anew, a retry finds what was certified already.
         decision: dict[str, Any] = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
-        decision |= {"from_root": True} if self.from_root else {}
+        decision |= {"from_root": True} if self._from_root else {}
         key = self.decision_key(run, decision)
         if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])

@@ -48,9 +48,16 @@ def take(ledger: Ledger, key: str, snapshot_id: str, **more: Any) -> None:
     )
 
 
-def train(ledger: Ledger, version: str, key: str, train: list[str], test: str, promoted: bool = True) -> None:
+def train(
+    ledger: Ledger, version: str, key: str, train: list[str], test: str, promoted: bool = True, base: str | None = None
+) -> None:
     """Record a version from training to promotion."""
-    manifest = {"train": {"snapshots": [{"snapshot_id": IDS[one]} for one in train]}, "test": {"snapshot_id": test}}
+    manifest: dict[str, Any] = {
+        "train": {"snapshots": [{"snapshot_id": IDS[one]} for one in train]},
+        "test": {"snapshot_id": test},
+    }
+    if base:
+        manifest["fit"] = {"kind": "incremental", "base": {"manifest_hash": base}}
     made = f"m{version}"
     add(ledger, "training", partition_key=key, manifest=manifest, manifest_hash=made)
     add(ledger, "registration", partition_key=key, version=version, manifest_hash=made)
@@ -120,6 +127,20 @@ def test_champion_golden_and_the_champion_before_stay(dataset: Ledger, model: Le
     assert plan.kept[IDS["2013-01"]] == ["golden, champion before of delays (version 1)"]
     assert "champion of delays (version 2)" in plan.kept[IDS["2013-03"]]
     assert set(found.scores) == {SCORES}
+
+
+def test_the_bases_of_a_kept_version_stay(dataset: Ledger, model: Ledger) -> None:
+    """Without the rows that a base has learned, the versions that go on from it cannot be trained again."""
+    train(model, "0", "2013-04", ["2013-04"], OTHER)  # the golden one, and needs nothing of this
+    train(model, "1", "2013-02", ["2013-01"], IDS["2013-02"], promoted=False)
+    for version, base, learned, tested in (("2", "1", "2013-02", "2013-03"), ("3", "2", "2013-03", "2013-04")):
+        train(model, version, tested, [learned], IDS[tested], base=f"m{base}")
+    for version in ("4", "5"):
+        train(model, version, "2013-04", ["2013-04"], OTHER)
+    assert IDS["2013-01"] not in needs(model).snapshots
+    found = needs(model, {"shadow": "3"}).snapshots
+    assert {IDS["2013-01"], IDS["2013-02"], IDS["2013-03"]} <= found.keys()
+    assert plan_pruning(stored(), dataset.records(), found, Rule(keep=1)).remove == ()
 
 
 def test_an_alias_of_the_registry_keeps_its_version(dataset: Ledger, model: Ledger) -> None:

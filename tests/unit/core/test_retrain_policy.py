@@ -35,6 +35,8 @@ def test_everything_is_read() -> None:
         "min_new_rows": 5000,
         "probe": {"days": 28, "test_days": 7, "model": "linear", "on_inconclusive": "wait"},
         "window": {"since": "drift", "partitions": 6},
+        "params_from": "@champion",
+        "fit": "incremental",
         "on_breach": {"rollback": {"within": 7}},
     }
     policy = RetrainPolicy.from_mapping(mapping)
@@ -43,6 +45,8 @@ def test_everything_is_read() -> None:
     assert policy.performance is not None
     assert policy.rollback is not None
     assert (policy.drift.k, policy.drift.n) == (2, 3)
+    assert (policy.params_from, policy.fit) == ("@champion", "incremental")
+    assert RetrainPolicy.from_mapping({**LEAST, "params_from": 7}).params_from == "7"
     assert policy.performance.below == {"roc_auc": 0.92}
     assert policy.since_drift
     assert policy.performance.kinds == ("realised", "concept", "calibration", "fairness", "estimated")
@@ -68,6 +72,9 @@ def test_everything_is_read() -> None:
         ({"probe": {"model": "deep"}}, "gradient_boosting"),
         ({"probe": {"alpha": 0.5}}, "below 0.5"),
         ({"window": {}}, "must have"),
+        ({"params_from": "champion"}, "behind an @"),
+        ({"params_from": True}, "params_from"),
+        ({"fit": "some"}, "full, warm, incremental"),
         ({"window": {"since": "then"}}, "month"),
         ({"on_breach": {"rollback": {}}}, "within"),
     ],

@@ -1,6 +1,7 @@
 """States of unfinished trainings: kept without pickle, checked before they are read, refused where they do not fit."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Told:
 
 def opened(root: Path, of: str = "sha256:a", key: str = "ab.live") -> TrainingCheckpoint:
     """Open the states of a training."""
-    return TrainingCheckpoint(Storage(str(root)), "model", of, key, (), Told())
+    return TrainingCheckpoint(Storage(str(root)), "model", "events", of, key, (), Told())
 
 
 def folders(root: Path) -> list[str]:
@@ -164,3 +165,31 @@ def test_a_forgotten_state(tmp_path: Path) -> None:
     """Where nothing is to be kept, nothing is."""
     Unsaved().save({"epoch": 1}, 1)
     assert Unsaved().load() is None
+
+
+def test_an_erasure_forgets_what_was_saved_before_it(tmp_path: Path) -> None:
+    """Of the dataset's trainings, and of what cannot be read; what was saved afterwards stays."""
+    opened(tmp_path, key="before.live").save({"epoch": 1}, 1)
+    opened(tmp_path, key="broken.live").save({"epoch": 1}, 1)
+    (tmp_path / "checkpoints/model/broken.live.000000000001/manifest.json").write_text("[]")
+    other = opened(tmp_path, key="other.live")
+    other.dataset = "elsewhere"
+    other.save({"epoch": 1}, 1)
+    erased = datetime.now(UTC)
+    opened(tmp_path, key="after.live").save({"epoch": 1}, 1)
+    module.forget_states(Storage(str(tmp_path)), "events", erased)
+
+    assert folders(tmp_path) == ["after.live.000000000001", "other.live.000000000001"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"files": []}', '{"files": [3], "hash": 1}', '{"saved": NaN, "files": [{"name": 1, "sha256": 2}]}']
+)
+def test_a_manifest_of_another_shape_is_a_changed_one(tmp_path: Path, text: str) -> None:
+    """Whatever stands there, the training begins again."""
+    opened(tmp_path).save({"epoch": 1}, 1)
+    (tmp_path / "checkpoints/model/ab.live.000000000001/manifest.json").write_text(text)
+
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    assert checkpoint.refused == ["step 1: its manifest.json was changed."]
