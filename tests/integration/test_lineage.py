@@ -138,3 +138,57 @@ def test_mlflow_resolves_the_source(make_lab: MakeLab) -> None:
     (item, *_) = lab.client.get_run(result["mlflow_run_id"]).inputs.dataset_inputs
 
     assert mlflow.data.get_source(item.dataset).uri.startswith(str(lab.storage))
+
+
+def step_lineage(lab: Lab, step: str, **arguments: Any) -> Any:
+    """Run a step and ask the OpenLineage provider what it sees of the task."""
+    task = lab.task(step, **arguments)
+    DAG("lifecycle", schedule=None).add_task(task)
+    task.execute(fake_context(task, lab.root, run_id="run"))
+    return ExtractorManager().extract_metadata(
+        SimpleNamespace(run_id="run"), task, TaskInstanceState.SUCCESS, SimpleNamespace(task_id=step)
+    )
+
+
+def versions(datasets: Any) -> list[tuple[str, str]]:
+    """Return name and version of datasets."""
+    return [(Path(item.name).name, item.facets["version"].datasetVersion) for item in datasets]
+
+
+def test_a_training_to_openlineage(make_lab: MakeLab) -> None:
+    """Snapshots lead to the model by its manifest; code, parameters, commit and record are facets of the run."""
+    lab = make_lab("accepted")
+    found = step_lineage(lab, "train", partition_key="2020-03")
+    (record,) = lab.records("training")
+    manifest, ids = record.body["manifest"], lab.facts["snapshots"]
+
+    assert versions(found.inputs) == [(DATASET, ids[key]) for key in ("2020-01", "2020-02", "2020-03")]
+    assert found.inputs[0].namespace == "file"
+    assert versions(found.outputs) == [(lab.model, record.body["manifest_hash"])]
+    assert (found.outputs[0].namespace, found.outputs[0].name) == ("mlflow", f"models/{lab.model}")
+    assert found.run_facets["mlops_manifest"].code_files == manifest["code_files"]
+    assert found.run_facets["mlops_manifest"].manifest_hash == record.body["manifest_hash"]
+    assert found.run_facets["mlops_manifest"].git == record.body["git"]
+    assert found.run_facets["mlops_record"].hash == record.hash
+    assert found.run_facets["mlops_record"]._schemaURL == "urn:airflow-provider-mlops:openlineage:record:v1"
+
+
+def test_scores_predictions_and_drift_to_openlineage(make_lab: MakeLab) -> None:
+    """The model that a training made is what evaluations, scorings, drift verdicts and replays read."""
+    lab = make_lab("promoted")
+    lab.facts["snapshots"]["2020-04"] = lab.accept("2020-04", "drifted")
+    model, ids = (lab.model, lab.facts["train"]["manifest_hash"]), lab.facts["snapshots"]
+    evaluated = step_lineage(lab, "evaluate", manifest_hash=model[1])
+    scored = step_lineage(lab, "score", partition_key="2020-03")
+    drifted = step_lineage(lab, "drift", partition_key="2020-04")
+    replayed = step_lineage(lab, "replay", version="1")
+    (log,), (drift,), (certificate,) = (lab.records(kind) for kind in ("predictions", "drift", "certificate"))
+
+    assert model in versions(evaluated.inputs)
+    assert versions(evaluated.outputs) == [(lab.model, lab.records("evaluation")[0].body["scores_id"])]
+    assert versions(scored.inputs) == [model, (DATASET, ids["2020-03"])]
+    assert versions(scored.outputs) == [(lab.model, log.body["log_id"])]
+    assert scored.outputs[0].outputFacets["outputStatistics"].rowCount == 800
+    assert versions(drifted.inputs) == [model, (DATASET, ids["2020-04"]), (DATASET, ids["2020-01"])]
+    assert versions(drifted.outputs) == [(lab.model, drift.body["report"]["hash"])]
+    assert versions(replayed.outputs) == [(lab.model, certificate.body["certificate_hash"])]

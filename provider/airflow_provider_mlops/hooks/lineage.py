@@ -74,6 +74,24 @@ def plain_address(url: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
+def dataset_of(namespace: str, name: str, version: str, *, rows: int | None = None) -> Dataset:
+    """Return a dataset with its version.
+
+    :param namespace: its namespace.
+    :param name: its name there.
+    :param version: what names its content.
+    :param rows: how many rows were written; None for what was read, or where nobody counted.
+    """
+    from openlineage.client.event_v2 import Dataset, OutputDataset
+    from openlineage.client.facet_v2 import dataset_version_dataset, output_statistics_output_dataset
+
+    facets: dict[str, Any] = {"version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version)}
+    if rows is None:
+        return Dataset(namespace=namespace, name=name, facets=facets)
+    counted = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=rows)
+    return OutputDataset(namespace=namespace, name=name, facets=facets, outputFacets={"outputStatistics": counted})
+
+
 def _with_scheme(uri: str) -> str:
     return plain_address(uri) if "://" in uri else f"file://{uri}"
 

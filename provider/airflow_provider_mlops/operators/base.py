@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 MAX_RESULT_BYTES = 48_000
@@ -48,6 +49,7 @@ class MLOpsOperator(BaseOperator):
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
             result = bounded(self.step(context, run))
+            self._recorded = _records_named(result)
             self._keep_checkpoint(run)
             self._tell_gauges(run, result.get("record"))
             return result
@@ -59,6 +61,24 @@ class MLOpsOperator(BaseOperator):
         except FinalError as err:
             self.log.error("%s", err)  # noqa: TRY400 - the headline; the frames follow with the exception
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return what the task's records say was read and made, for the OpenLineage provider.
+
+        :param task_instance: Airflow's task instance.
+        :return: datasets and facets; None where the task wrote no record.
+        """
+        hashes, asked = getattr(self, "_recorded", ()), cast("Any", self)
+        if not hashes:
+            return None
+        from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+        from airflow_provider_mlops.hooks.lineage_records import record_lineage
+        from airflow_provider_mlops.hooks.storage import Storage
+
+        root, model = getattr(self, "ledger_root", None), getattr(self, "model_name", None)
+        ledger = model_ledger(model, root) if model else dataset_ledger(asked.dataset, root)
+        records = [record for record in ledger.records() if record.hash in hashes]
+        return record_lineage(records, Storage(getattr(self, "storage_root", None), root))
 
     @abstractmethod
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
@@ -107,6 +127,12 @@ class MLOpsOperator(BaseOperator):
             facts = {"schema": 1, "partition_key": run.partition_key, "mode": run.mode.value, **extra}
             context["outlet_events"][alias].add(asset, extra=json_safe(facts))
             self.log.info("Emitting an event of asset %s.", asset.name)
+
+
+def _records_named(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the hashes of the records that a result names: one, or one for each certificate."""
+    several = [item.get("record") for item in result.get("certificates") or () if isinstance(item, Mapping)]
+    return tuple(str(found) for found in [result.get("record"), *several] if found)
 
 
 def run_facts(context: Context) -> RunFacts:
