@@ -1,5 +1,6 @@
 """One embedded Airflow for all end-to-end tests, and the chapters of its story as fixtures."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.embedded import EmbeddedAirflow
+from tests.support.bundles import bundles
 
 ROOT = Path(__file__).parents[2]
 LIFECYCLE, MONITOR, RETRAIN = "flight_delays_lifecycle", "flight_delays_monitor", "flight_delays_retrain"
@@ -83,7 +85,14 @@ class World:
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
     """A fresh embedded Airflow, stopped and removed at the end."""
-    with EmbeddedAirflow(project=ROOT, profile="e2e") as airflow:
+    env = {
+        **bundles(checkout=ROOT, small=Path(__file__).parent / "dags"),
+        # The small Dags train with what the tests bring.
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        # What a killed scheduler left behind is looked for every 5 minutes by default.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    }
+    with EmbeddedAirflow(project=ROOT, profile="e2e", extra_env=env) as airflow:
         airflow.api.wait_for_dags(LIFECYCLE, SCORE, MONITOR, RETRAIN, RELEASE_NOTE)
         yield World(airflow)
 

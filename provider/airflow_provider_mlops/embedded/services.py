@@ -67,9 +67,20 @@ def start(processes: Processes, env: Mapping[str, str]) -> datetime:
     :return: the time just before; heartbeats that are older belong to an earlier start.
     """
     before = datetime.now(tz=UTC)
-    for name, arguments in COMMANDS.items():
-        processes.start(name, _command(*arguments), env)
+    for name in COMMANDS:
+        start_one(name, processes, env)
     return before
+
+
+def start_one(name: str, processes: Processes, env: Mapping[str, str]) -> Started:
+    """Start one of the four processes, at first or in place of one that has ended.
+
+    :param name: its name.
+    :param processes: where it is remembered.
+    :param env: environment.
+    :return: the process.
+    """
+    return processes.start(name, _command(*COMMANDS[name]), env)
 
 
 def wait(processes: Processes, api: AirflowApi, since: datetime) -> None:

@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.errors import BadInput, FinalError
 from airflow_provider_mlops.core.modes import Mode, mode_of
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
+from airflow_provider_mlops.operators.in_order import PAUSE, goes_in_order, must_wait
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -38,14 +39,28 @@ class MLOpsOperator(BaseOperator):
     """Whether the registry keeps the newest record afterwards; those that must do so in the step do it there."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step in the mode of this run.
+        """Run the step in the mode of this run; in a live backfill, when it is this partition's turn.
 
         :param context: Airflow's context.
         :return: small JSON: ids, hashes, verdicts.
         :raises AirflowFailException: when trying again cannot change the outcome.
         """
+        return self._execute(context)
+
+    def execute_in_turn(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Look again whether it is this partition's turn.
+
+        :param context: Airflow's context.
+        :param event: the trigger's; it says that the time is over.
+        :return: as `execute` does.
+        :raises AirflowFailException: when trying again cannot change the outcome.
+        """
+        return self._execute(context)
+
+    def _execute(self, context: Context) -> dict[str, Any]:
         try:
             run = run_facts(context)
+            self._wait_for_turn(context, run)
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
             result = bounded(self.step(context, run))
@@ -88,6 +103,14 @@ class MLOpsOperator(BaseOperator):
         :param run: the facts of this run.
         :return: JSON-safe result.
         """
+
+    def _wait_for_turn(self, context: Context, run: RunFacts) -> None:
+        """Defer while an earlier partition of a live backfill is at work: a worker's slot would keep it from going on."""
+        if goes_in_order(run) and (other := must_wait(context["ti"], run)):
+            from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+            self.log.info("A live backfill goes in order: waiting for %s.", other)
+            self.defer(trigger=TimeDeltaTrigger(PAUSE), method_name="execute_in_turn")
 
     def _tell_gauges(self, run: RunFacts, record: str | None) -> None:
         """Tell monitoring systems what the model's ledger says now; a step of a dataset has nothing to tell."""

@@ -1,0 +1,97 @@
+"""The order of a live backfill: a partition acts when all those before it are done."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.run import RunFacts
+
+PAUSE = timedelta(seconds=5)
+"""How long a task waits before it looks again."""
+_AT_ONCE = 50
+_DONE, _FAILED, _QUEUED = "success", "failed", "queued"
+
+
+def goes_in_order(run: RunFacts) -> bool:
+    """Say whether the runs of a backfill must go one after the other: where it moves something, a first fill.
+
+    :param run: the facts of the run.
+    """
+    return run.mode is Mode.LIVE and run.run_type == "backfill"
+
+
+def must_wait(ti: Any, run: RunFacts) -> str | None:
+    """Look whether an earlier partition of a live backfill is still at work.
+
+    Airflow starts as many runs of a backfill as ``--max-active-runs`` says, whatever the Dag's own limit is.
+
+    :param ti: Airflow's task instance, which can ask for the states of other runs.
+    :param run: the facts of this run.
+    :return: the id of the run that must end first; None when it is this one's turn.
+    :raises Refused: when an earlier one has failed, or has not begun and so waits for this one.
+    """
+    known = ti.get_task_states(dag_id=run.dag_id, task_ids=[run.task_id])
+    before = runs_before(run.run_id, known)
+    return first_open(run, before, _states(ti, run.dag_id, [name for names in before.values() for name in names]))
+
+
+def runs_before(run_id: str, known: Iterable[str]) -> dict[str, list[str]]:
+    """Group the scheduled and backfill runs of earlier ticks by tick, those that no backfill made left out.
+
+    No date is read out of an id: ids of one Dag's ticks, all in UTC, sort as their ticks do.
+
+    :param run_id: id of a backfill run, ``backfill__<tick>__<key>__<random>``.
+    :param known: ids of runs of the Dag.
+    :return: the ids by tick, in order.
+    """
+    own = run_id.split("__")[1]
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in known:
+        kind, _, rest = name.partition("__")
+        if kind in ("backfill", "scheduled") and rest.split("__")[0] < own:
+            found[rest.split("__")[0]].append(name)
+    backfilled = {tick for tick, names in found.items() if any(name.startswith("backfill__") for name in names)}
+    return {tick: sorted(found[tick]) for tick in sorted(backfilled)}
+
+
+def first_open(run: RunFacts, before: Mapping[str, Sequence[str]], states: Mapping[str, str]) -> str | None:
+    """Find the first earlier tick that is not done.
+
+    :param run: the facts of this run.
+    :param before: as `runs_before` returns them.
+    :param states: state by run id.
+    :return: the run that is at work on it; None when all are done.
+    :raises Refused: when it has failed, or waits for this run.
+    """
+    for names in before.values():
+        for name in names:
+            if states[name] == _QUEUED:
+                raise Refused(
+                    f"A live backfill goes in order, and {name} has not begun. Let it run first, then clear "
+                    f"{run.run_id}; --run-backwards is for audits."
+                )
+            if states[name] not in (_DONE, _FAILED):
+                return name
+        if all(states[name] == _FAILED for name in names):
+            raise Refused(
+                f"A live backfill goes in order, and {names[-1]} has failed. Clear it and let it succeed, then "
+                f"clear {run.run_id}."
+            )
+    return None
+
+
+def _states(ti: Any, dag_id: str, names: Sequence[str]) -> dict[str, str]:
+    """Ask for the states: many at once where all are done, as is usual, else one by one."""
+    states = {}
+    for start in range(0, len(names), _AT_ONCE):  # they travel in an address
+        some = list(names[start : start + _AT_ONCE])
+        if ti.get_dr_count(dag_id=dag_id, run_ids=some, states=[_DONE]) == len(some):
+            states.update(dict.fromkeys(some, _DONE))
+        else:
+            states.update({name: str(ti.get_dagrun_state(dag_id=dag_id, run_id=name)) for name in some})
+    return states
