@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from tests.conftest import MakeLab
@@ -169,6 +169,25 @@ def test_nobody_is_asked_when_nothing_may_move(undecided: Lab, run_type: str, co
 
     assert (result["decision"], result["record"]) == (None, None)
     assert undecided.records("approval") == []
+
+
+def test_an_audit_goes_by_the_recorded_answer(undecided: Lab) -> None:
+    """Yes or no, it is the answer to the verdict that the audit's own is compared with."""
+    with pytest.raises(DownstreamTasksSkipped):
+        complete(undecided, answer("Reject", "ada", "Not yet."))
+    audit = {"run_type": "backfill", "run_id": "audit"}
+    again = undecided.run("gate", evaluation_id=undecided.facts["evaluate"]["evaluation_id"], **audit)
+    assert again["record"] != undecided.facts["gate"]["record"]
+    undecided.facts["gate"] = again
+    task = asked(undecided)
+
+    told = context(undecided, task, **audit)
+    with pytest.raises(DownstreamTasksSkipped):
+        task.execute(told)
+
+    result = told["ti"].xcoms["return_value"]
+    assert (result["decision"], result["approver"], result["reason"]) == ("rejected", "ada", "Not yet.")
+    assert len(undecided.records("approval")) == 1
 
 
 def test_an_unknown_verdict_is_final(undecided: Lab) -> None:

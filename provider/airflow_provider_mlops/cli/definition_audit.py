@@ -25,7 +25,7 @@ _BUNDLE = _arg(
 
 AUDIT = GroupCommand(
     name="audit",
-    help="Verify the evidence, and report on the life of a model",
+    help="Verify the evidence, replay partitions, and report on the life of a model",
     subcommands=(
         ActionCommand(
             name="verify",
@@ -35,6 +35,21 @@ AUDIT = GroupCommand(
             "is, and the record. Exits with 1 when there is one.",
             func=lazy_load_command("airflow_provider_mlops.cli.audit_verify.verify"),
             args=(_MODEL_OR_ALL, _ALL, _BUNDLE, *END_OPTIONS, _JSON, STORAGE, ROOT),
+        ),
+        ActionCommand(
+            name="backfill",
+            help="Replay partitions of a lifecycle Dag beside their runs",
+            description="Create an audit backfill: the recorded partitions are trained, scored and judged again, and "
+            "nothing moves. Exits with 2 where Airflow's database is SQLite, on which a backfill may lose runs, and "
+            "where the Dag is not partitioned.",
+            func=lazy_load_command("airflow_provider_mlops.cli.backfill.backfill"),
+            args=(
+                _arg(("--dag-id",), metavar="ID", required=True, help="The lifecycle Dag"),
+                _arg(("--from",), dest="since", metavar="KEY", required=True, help="First partition, e.g. 2013-01"),
+                _arg(("--to",), dest="until", metavar="KEY", required=True, help="Last partition, included"),
+                _arg(("--max-active-runs",), type=int, default=2, metavar="N", help="Runs at once (default: 2)"),
+                _arg(("--dry-run",), action="store_true", help="Only list the partitions"),
+            ),
         ),
         ActionCommand(
             name="report",

@@ -25,6 +25,17 @@ def approval_of(records: Iterable[Record], gate_hash: str) -> Record | None:
     return None
 
 
+def recorded_answer(records: Iterable[Record], gate: Record) -> Record | None:
+    """Find the answer to the live verdict that an audit compared its own with.
+
+    :param records: records of the model's ledger.
+    :param gate: the audit's record of the gate.
+    :return: the answer; None when nobody has given one, and for a verdict that no audit gave.
+    """
+    recorded = gate.body.get("recorded")
+    return approval_of(records, recorded["record"]) if recorded else None
+
+
 def newest_undecided(records: Iterable[Record], model: str) -> Record:
     """Find the newest verdict that is INCONCLUSIVE and that nobody has answered.
 

@@ -99,7 +99,7 @@ class Teller:
     def _replay(self, progress: Progress) -> None:
         """Train, score and judge again what some months recorded."""
         story, (since, until) = self._story, self._story.replayed
-        progress.say(f"{story.replay}: the models of {since} to {until} once more, from the records")
+        progress.say(f"{story.replay}: every model of {since} to {until} once more, from the records; nothing moves")
         self._api.unpause(story.replay)
         self._api.trigger(story.replay, conf={"since": since, "until": until})
         self._until(progress, lambda runs: all(run.state in FINISHED for run in runs), (story.replay,))
@@ -178,7 +178,8 @@ class Teller:
         watched = report_watch.watched_rows(records, self._story.monitor, self._story.metric)
         self._console.print(report_watch.watched_table(watched))
         self._console.print(report_watch.retrain_table(report_watch.retrain_rows(records)))
-        self._console.print(report_replay.replay_table(report_replay.replay_rows(records)))
+        folder = str(self._airflow.layout.storage / "certificates")
+        self._console.print(report_replay.replay_table(report_replay.replay_rows(records), folder))
 
     def _check_ledgers(self) -> None:
         root = self._airflow.layout.ledger

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_mlops.core import waiting
 from airflow_provider_mlops.core.alias_moves import CHAMPION
-from airflow_provider_mlops.core.approval import APPROVED, REJECTED, VOID, approval_of
+from airflow_provider_mlops.core.approval import APPROVED, REJECTED, VOID, approval_of, recorded_answer
 from airflow_provider_mlops.core.approval_policy import demand_of
 from airflow_provider_mlops.core.approval_records import (
     answer_result,
@@ -57,7 +57,7 @@ class ModelApprovalOperator(ApprovalOperator):
     comparison and the figures. No answer in time counts as a rejection. Refused is an answer by nobody, by somebody
     outside the groups, and an approval by who started one of the runs or wrote the change. An answer is void when the
     champion has changed, the version was judged again, or a training snapshot lost its PASS. A verdict is answered
-    once: a retry finds the answer. ``audit`` and ``dry_run`` ask nobody. A no skips the steps directly after this one.
+    once: a retry finds the answer, an audit too, which like a dry run asks nobody. A no skips the steps after this.
 
     :param model_name: name of the registered model. (templated)
     :param gate_record: hash of the gate's record, as `GateModelOperator` returns it under ``record``. (templated)
@@ -163,9 +163,9 @@ class ModelApprovalOperator(ApprovalOperator):
         gate = gate_by_hash(records, self.model_name, self.gate_record)
         if run.mode is not Mode.LIVE:
             self.log.info("This run is in %s mode: nobody is asked.", run.mode.value)
-            return answer_result(self.model_name, gate, None)
+            answer = recorded_answer(records, gate)
+            return self._finish(context, gate, answer) if answer else answer_result(self.model_name, gate, None)
         if (answer := approval_of(records, gate.hash)) is not None:
-            self.log.info("This verdict was answered before: %s.", answer.body["decision"])
             return self._finish(context, gate, answer)
         from airflow_provider_mlops.hooks.approval import need_of, question_of, void_now
 
@@ -261,7 +261,6 @@ class ModelApprovalOperator(ApprovalOperator):
         records = ledger.records()
         gate = gate_by_hash(records, self.model_name, self.gate_record)
         if (answered := approval_of(records, gate.hash)) is not None:
-            self.log.info("This verdict was answered before: %s.", answered.body["decision"])
             return self._finish(context, gate, answered)
         check_pinned(gate, policy_hash(context, self.policy))
         request = self._request(context, ledger, gate, run)
@@ -290,7 +289,8 @@ class ModelApprovalOperator(ApprovalOperator):
     def _finish(self, context: Context, gate: Record, answer: Record) -> dict[str, Any]:
         from airflow_provider_mlops.hooks.approval import keep_answer
 
-        keep_answer(MlflowHook(self.mlflow_conn_id), self.model_name, self.ledger_root)
+        if gate.mode == Mode.LIVE:
+            keep_answer(MlflowHook(self.mlflow_conn_id), self.model_name, self.ledger_root)
         result = answer_result(self.model_name, gate, answer)
         self.log.info("The answer: %s.", described(answer.body))
         if answer.outcome != Outcome.PASS and context["task"].downstream_list:

@@ -105,7 +105,7 @@ class MLOpsOperator(BaseOperator):
         """
 
     def _wait_for_turn(self, context: Context, run: RunFacts) -> None:
-        """Defer while an earlier partition of a live backfill is at work: a worker's slot would keep it from going on."""
+        """Defer while an earlier partition of a live backfill is at work, which may need the slot of this task."""
         if goes_in_order(run) and (other := must_wait(context["ti"], run)):
             from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 

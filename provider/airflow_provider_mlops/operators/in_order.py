@@ -41,26 +41,37 @@ def must_wait(ti: Any, run: RunFacts) -> str | None:
 
 
 def runs_before(run_id: str, known: Iterable[str]) -> dict[str, list[str]]:
-    """Group the scheduled and backfill runs of earlier ticks by tick, those that no backfill made left out.
+    """Find the runs of the partitions that backfills ran or are to run before a run of a backfill.
 
-    No date is read out of an id: ids of one Dag's ticks, all in UTC, sort as their ticks do.
+    No date is read out of an id: the ticks of one Dag's backfills, all in UTC, sort as the partitions do.
 
     :param run_id: id of a backfill run, ``backfill__<tick>__<key>__<random>``.
     :param known: ids of runs of the Dag.
-    :return: the ids by tick, in order.
+    :return: by partition, in order, the runs that a backfill or the schedule made.
+    :raises Refused: when the Dag's timetable makes other ids.
     """
-    own = run_id.split("__")[1]
-    found: dict[str, list[str]] = defaultdict(list)
+    own, ticks, found = _parts(run_id), {}, defaultdict(list)
+    if own is None:
+        raise Refused(f"Run {run_id} has an id of an unknown form, which does not tell what goes before it.")
     for name in known:
-        kind, _, rest = name.partition("__")
-        if kind in ("backfill", "scheduled") and rest.split("__")[0] < own:
-            found[rest.split("__")[0]].append(name)
-    backfilled = {tick for tick, names in found.items() if any(name.startswith("backfill__") for name in names)}
-    return {tick: sorted(found[tick]) for tick in sorted(backfilled)}
+        if (parts := _parts(name)) is not None and parts[0] in ("backfill", "scheduled"):
+            found[parts[2]].append(name)
+            if parts[0] == "backfill":
+                ticks[parts[2]] = parts[1]
+    before = [key for key, tick in ticks.items() if tick < own[1]]
+    return {key: sorted(found[key]) for key in sorted(before, key=lambda key: ticks[key])}
+
+
+def _parts(run_id: str) -> tuple[str, str, str] | None:
+    """Take an id apart: kind, tick and partition; without a partition its tick stands for it."""
+    kind, *rest = run_id.split("__")
+    if not rest:
+        return None
+    return kind, rest[0], "__".join(rest[1:-1]) or rest[0]
 
 
 def first_open(run: RunFacts, before: Mapping[str, Sequence[str]], states: Mapping[str, str]) -> str | None:
-    """Find the first earlier tick that is not done.
+    """Find the first earlier partition that is not done.
 
     :param run: the facts of this run.
     :param before: as `runs_before` returns them.

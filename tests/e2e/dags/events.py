@@ -51,21 +51,24 @@ def lifecycle(name: str, policy: str, approval: dict[str, Any] | None) -> None:
     group >> NotifyOperator(task_id="tell", model_name=name, notifiers=[Log()])
 
 
-def months(first: int, last: int) -> dict[str, Any]:
-    """Return the schedule of some months of 2020, each run at its end."""
-    return {
-        "schedule": CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m"),
-        "start_date": pendulum.datetime(2020, first + 1, 1, tz="UTC"),
-        "end_date": pendulum.datetime(2020, last + 1, 1, tz="UTC"),
-        "default_args": DEFAULTS,
-    }
+MONTHLY = CronPartitionTimetable("0 0 1 * *", timezone="UTC", run_offset=-1, key_format="%Y-%m")
+START, END = pendulum.datetime(2020, 2, 1, tz="UTC"), pendulum.datetime(2020, 4, 1, tz="UTC")
 
-
-with DAG(dag_id="events_lifecycle", catchup=True, max_active_runs=1, **months(1, 3)):
+with DAG(
+    dag_id="events_lifecycle",
+    schedule=MONTHLY,
+    start_date=START,
+    end_date=END,
+    catchup=True,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+):
     lifecycle(MODEL, "events/asked.yaml", {})
 
 # Nothing of it runs by schedule: its history is filled by a backfill.
-with DAG(dag_id="events_fill", catchup=False, **months(1, 1)):
+with DAG(
+    dag_id="events_fill", schedule=MONTHLY, start_date=START, end_date=START, catchup=False, default_args=DEFAULTS
+):
     lifecycle(FILL, "events/policy.yaml", None)
 
 with DAG(dag_id="events_consumer", schedule=PartitionedAssetTimetable(assets=assets.snapshot(DATASET))):
@@ -79,7 +82,14 @@ with DAG(dag_id="events_consumer", schedule=PartitionedAssetTimetable(assets=ass
 with DAG(dag_id="events_replay", schedule=None, default_args=DEFAULTS):
     ReplayModelOperator(task_id="replay", model_name=MODEL, since="2020-02", until="2020-03", require="L0")
 
-with DAG(dag_id="events_storm", schedule=None, max_active_runs=1):
+with DAG(
+    dag_id="events_storm",
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d"),
+    start_date=END,
+    end_date=START,  # it runs by hand alone
+    catchup=False,
+    max_active_runs=1,
+):
 
     @task(outlets=[assets.drift_alias(STORM)])
     def drift(*, outlet_events: Any, dag_run: Any) -> None:

@@ -160,15 +160,22 @@ def test_a_refused_retraining_says_why(write: Writer) -> None:
 
 
 def test_certificates_are_told(write: Writer) -> None:
-    """Level, outcome, and what is not as recorded."""
+    """Who trained it, level and outcome, what came out, and what is not as recorded; the rest is in the certificate."""
     changed = [{"cause": "code changed", "detail": "code differs from the record in training"}]
-    write("certificate", "2013-03", "PASS", "x", version="2", level="L0", differences=changed)
-    write("certificate", "2013-02", "FAIL", "x", version=None, level="none", differences=[])
+    write("certificate", "2013-03", "PASS", "The same model (L0).", version="2", level="L0", differences=changed)
+    write("certificate", "2013-02", "FAIL", "Another model.", version=None, level="none", differences=[])
+    rows = report_replay.replay_rows(report.read_records(write.root))
 
-    assert report_replay.replay_rows(report.read_records(write.root)) == [
-        report_replay.ReplayRow("2013-02", "–", "none", "FAIL", "none"),
-        report_replay.ReplayRow("2013-03", "2", "L0", "PASS", "code differs from the record in training"),
+    assert rows == [
+        report_replay.ReplayRow("2013-02", "–", "–", "FAIL", "none", "Another model.", "nothing"),
+        report_replay.ReplayRow(
+            "2013-03", "2", "–", "PASS", "L0", "The same model.", "code differs from the record in training"
+        ),
     ]
+    console = Console(width=160, file=None)
+    with console.capture() as shown:
+        console.print(report_replay.replay_table(rows, "/demo/certificates"))
+    assert "/demo/certificates" in shown.get()
 
 
 def test_audits_do_not_show(story: Writer) -> None:
