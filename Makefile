@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done || echo python3)
 VENV ?= .venv
 OLDEST_VENV ?= .venv-oldest
+OTHER_VENV ?= .venv-other
+OTHER_PYTHON ?= python3.11
 NAME ?=
 export AIRFLOW_HOME := $(CURDIR)/build/airflow
 # Downloads stay in the checkout too, unless the user keeps a cache of their own.
@@ -16,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help install demo up down status test test-unit test-e2e test-oldest lint type format bench docs build lock clean
+.PHONY: help install demo up down status test test-unit test-e2e test-across test-oldest lint type format bench docs build lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +42,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 $(OLDEST_VENV)/.installed: requirements-oldest.lock pyproject.toml
 	$(call make-venv,$(OLDEST_VENV),requirements-oldest.lock)
 
+$(OTHER_VENV)/.installed: PYTHON = $(OTHER_PYTHON)
+$(OTHER_VENV)/.installed: requirements.lock pyproject.toml
+	$(call make-venv,$(OTHER_VENV),requirements.lock)
+
 demo: install ## run the lifecycle on real flights through a real Airflow, and tell its story
 	$(RUN) airflow_provider_mlops.embedded demo
 
@@ -60,6 +66,9 @@ test-unit: install ## the quick tests
 
 test-e2e: install ## the tests through the real scheduler
 	$(RUN) pytest tests/e2e
+
+test-across: install $(OTHER_VENV)/.installed ## what one Python trains, another replays: set OTHER_PYTHON
+	MLOPS_OTHER_PYTHON=$(abspath $(OTHER_VENV))/bin/python $(RUN) pytest tests/integration/test_flights_year.py
 
 test-oldest: $(OLDEST_VENV)/.installed ## unit and contract tests on the oldest supported Airflow
 	$(OLDEST_VENV)/bin/python -m pytest tests/unit tests/dags tests/packaging tests/integration

@@ -55,6 +55,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [_modules("triggers", "approval", "drift", "labels", "mlflow")],
         "connection-types": [_MLFLOW_CONNECTION, _LEDGER_CONNECTION],
         "extra-links": [
+            f"{_PACKAGE}.links.certificate.AuditSummaryLink",
             f"{_PACKAGE}.links.certificate.CertificateLink",
             f"{_PACKAGE}.links.data_docs.DataDocsLink",
             f"{_PACKAGE}.links.drift.DriftReportLink",

@@ -68,6 +68,24 @@ AUDIT = GroupCommand(
             func=lazy_load_command("airflow_provider_mlops.cli.audit.events"),
             args=(_MODEL, _SINCE, _UNTIL, ROOT),
         ),
+        ActionCommand(
+            name="summary",
+            help="Say what an audit replayed, month by month beside the originals, and the worst of it",
+            description="Summarise an audit from the ledger: levels, outcomes, causes, original and replaying runs. "
+            "With --backfill the runs are those that Airflow's database knows, and one that recorded nothing is named. "
+            "Exits with 2 when there is no such audit.",
+            func=lazy_load_command("airflow_provider_mlops.cli.audit_summary.summary"),
+            args=(
+                _MODEL,
+                _arg(("--backfill",), metavar="ID", help="Id of the backfill; default: each partition's newest audit"),
+                _arg(("--audit",), metavar="NAME", help="Name that the conf of the runs gives the audit"),
+                _arg(("--from",), dest="since", metavar="KEY", help="First partition, included, e.g. 2013-01"),
+                _arg(("--to",), dest="until", metavar="KEY", help="Last partition, included"),
+                _arg(("--output",), metavar="DIR", help="Folder for the page, Markdown and JSON; default: none"),
+                _JSON,
+                ROOT,
+            ),
+        ),
     ),
 )
 LINEAGE = GroupCommand(

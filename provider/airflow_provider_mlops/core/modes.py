@@ -1,10 +1,13 @@
 """The one mode switch: what a run may change."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_mlops.core.errors import BadInput
+
+_AUDIT_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 
 class Mode(StrEnum):
@@ -41,3 +44,18 @@ def mode_of(run_type: str, conf: Mapping[str, Any] | None = None) -> Mode:
     except ValueError:
         known = ", ".join(mode.value for mode in Mode)
         raise BadInput(f"The run's conf has mode {asked!r}; it must be one of: {known}.") from None
+
+
+def audit_name(conf: Mapping[str, Any] | None) -> str | None:
+    """Return the name that a run's conf gives its audit: the runs of one name have one summary.
+
+    :param conf: the run's conf; its key ``audit`` is the name.
+    :return: the name; None where it has none.
+    :raises BadInput: when it is no plain name.
+    """
+    name = (conf or {}).get("audit")
+    if name is None:
+        return None
+    if not isinstance(name, str) or not _AUDIT_NAME.fullmatch(name):
+        raise BadInput(f"The run's conf has audit {name!r}; it must be a name of letters, digits, '.', '_' and '-'.")
+    return name

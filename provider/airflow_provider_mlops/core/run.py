@@ -19,6 +19,7 @@ class RunFacts:
     :param run_type: Airflow's run type.
     :param mode: what the run may change.
     :param triggered_by: name of who started the run by hand; None when nobody did.
+    :param audit: name of the audit that the run is of, as its conf gives it; None for none.
     :param url: address of the task's log in Airflow's UI, empty when unknown.
     """
 
@@ -32,6 +33,7 @@ class RunFacts:
     mode: Mode
     url: str = ""
     triggered_by: str | None = None
+    audit: str | None = None
 
     @property
     def request(self) -> str:
@@ -42,8 +44,9 @@ class RunFacts:
         """Return the JSON-safe form for a record's ``run``."""
         facts = asdict(self)
         del facts["mode"], facts["url"]
-        if self.triggered_by is None:
-            del facts["triggered_by"]
+        for name in ("triggered_by", "audit"):
+            if facts[name] is None:
+                del facts[name]
         return facts
 
     def to_tags(self) -> dict[str, str]:

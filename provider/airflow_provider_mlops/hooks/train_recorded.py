@@ -118,6 +118,7 @@ class RecordedTraining:
         :raises Refused: when the replay gives another model.
         :raises EvidenceBroken: when a snapshot is missing or was changed.
         """
+        from airflow_provider_mlops.hooks.audit_summary import summarise_audit
         from airflow_provider_mlops.hooks.audit_training import record_replay, replay_recorded
         from airflow_provider_mlops.hooks.certificate import certify_audit
 
@@ -127,7 +128,9 @@ class RecordedTraining:
         outcome = record_replay(self.ledger, self.run, key, partition_key, record.hash, found, self.log)
         if outcome is Outcome.FAIL:
             # The steps after this one, which would end with the certificate, do not run.
-            certify_audit(self.storage, self.ledger, record.body["manifest"]["model_name"], self.run)
+            model = record.body["manifest"]["model_name"]
+            certify_audit(self.storage, self.ledger, model, self.run)
+            summarise_audit(self.storage, self.ledger, model, self.run)
             raise Refused(f"The replay of {partition_key} does not give the recorded model: {'; '.join(differences)}.")
         return found.level, differences
 
@@ -138,10 +141,12 @@ class RecordedTraining:
         :param key: names the decision.
         :param partition_key: the partition that is audited.
         """
+        from airflow_provider_mlops.hooks.audit_summary import summarise_audit
         from airflow_provider_mlops.hooks.audit_training import ReplayFound, record_replay
 
         found = ReplayFound(Level.NO_RECORD, [f"{partition_key}: {reason}"])
         record_replay(self.ledger, self.run, key, partition_key, None, found, self.log)
+        summarise_audit(self.storage, self.ledger, self.ledger.chain.removeprefix("model/"), self.run)
 
     def _found(self, key: str) -> Record | None:
         """Find the training of a manifest: the live one, else that of this run's mode."""

@@ -19,7 +19,7 @@ def push_links(context: Context, **links: str) -> None:
 
     :param context: Airflow's context.
     :param links: address by name: ``run``, ``experiment``, ``version``, ``data_docs``, ``snapshot``, ``certificate``,
-        ``drift_report``, ``evidently``; empty ones are left out.
+        ``summary``, ``drift_report``, ``evidently``; empty ones are left out.
     """
     context["ti"].xcom_push(key=LINKS_KEY, value={name: url for name, url in links.items() if url})
 

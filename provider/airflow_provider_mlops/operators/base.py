@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_mlops.core.canonical import json_safe, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, FinalError
-from airflow_provider_mlops.core.modes import Mode, mode_of
+from airflow_provider_mlops.core.modes import Mode, audit_name, mode_of
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
 from airflow_provider_mlops.operators.in_order import PAUSE, goes_in_order, must_wait
@@ -178,6 +178,7 @@ def run_facts(context: Context) -> RunFacts:
         mode=mode_of(run_type, dag_run.conf),
         url=str(getattr(ti, "log_url", "") or ""),
         triggered_by=getattr(dag_run, "triggering_user_name", None) or None,
+        audit=audit_name(dag_run.conf),
     )
 
 

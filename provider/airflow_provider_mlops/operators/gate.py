@@ -26,6 +26,7 @@ from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
 from airflow_provider_mlops.links.mlflow import MlflowRunLink, ModelVersionLink, push_links
 from airflow_provider_mlops.operators.base import MLOpsOperator, bounded, bundle_file
 
@@ -70,7 +71,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         "ledger_root",
     )
     template_ext: Sequence[str] = ()
-    operator_extra_links = (MlflowRunLink(), ModelVersionLink())
+    operator_extra_links = (MlflowRunLink(), ModelVersionLink(), CertificateLink(), AuditSummaryLink())
     ui_color = "#fadbd8"
 
     def __init__(
@@ -131,7 +132,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         self._log_rules(verdict)
         self._show(context, ledger, record, evaluation, verdict, run)
         if run.mode is Mode.AUDIT:
-            self._certify(ledger, run)
+            self._certify(context, ledger, run)
         if (recorded := record.body.get("recorded")) and not recorded["agrees"]:
             raise Refused(
                 f"The audit of {record.body['partition_key']} gives {record.outcome} where the same policy on the same "
@@ -259,15 +260,19 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         policy = "the same" if comparable else "another"
         self.log.info("Audit: the record said %s by %s policy, today says %s.", recorded.outcome, policy, today)
 
-    def _certify(self, ledger: Ledger, run: RunFacts) -> None:
+    def _certify(self, context: Context, ledger: Ledger, run: RunFacts) -> None:
         """Issue the audit's certificate: the gate is the last step that judges."""
+        from airflow_provider_mlops.hooks.audit_summary import summarise_audit
         from airflow_provider_mlops.hooks.certificate import certify_audit
 
-        issued = certify_audit(Storage(self.storage_root, self.ledger_root), ledger, self.model_name, run)
-        if issued is not None:
-            self.log.info(
-                "Certificate of the audit: %s, %s: %s", issued.outcome, issued.body["level"], issued.body["uri"]
-            )
+        storage = Storage(self.storage_root, self.ledger_root)
+        issued = certify_audit(storage, ledger, self.model_name, run)
+        if issued is None:
+            return
+        self.log.info("Certificate of the audit: %s, %s: %s", issued.outcome, issued.body["level"], issued.body["uri"])
+        summary = summarise_audit(storage, ledger, self.model_name, run)
+        push_certificate(context, self.model_name, certificate=issued, summary=summary)
+        self.log.info("Summary of the audit: %s, %s: %s", summary.outcome, summary.body["levels"], summary.body["uri"])
 
     def _log_rules(self, verdict: Verdict) -> None:
         for rule in verdict.rules:

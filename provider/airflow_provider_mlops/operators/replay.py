@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops import config
 from airflow_provider_mlops.core.certificate import check_require, summary_rows
 from airflow_provider_mlops.core.code_identity import import_callable
 from airflow_provider_mlops.core.errors import BadInput, Refused
@@ -16,8 +15,7 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.links.certificate import CertificateLink
-from airflow_provider_mlops.links.mlflow import push_links
+from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
 from airflow_provider_mlops.operators.base import MLOpsOperator
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ class ReplayModelOperator(MLOpsOperator):
         "storage_root",
         "ledger_root",
     )
-    operator_extra_links = (CertificateLink(),)
+    operator_extra_links = (CertificateLink(), AuditSummaryLink())
     ui_color = "#d6eaf8"
 
     def __init__(
@@ -104,6 +102,8 @@ class ReplayModelOperator(MLOpsOperator):
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Replay one training after the other; a retry finds the certificates of this run."""
+        from airflow_provider_mlops.hooks.audit_summary import summarise_audit
+
         if self.on_difference not in ("fail", "record"):
             raise BadInput(f"on_difference={self.on_difference!r} must be fail or record.")
         replay = self._replay()
@@ -122,10 +122,13 @@ class ReplayModelOperator(MLOpsOperator):
         for number, training in enumerate(chosen, start=1):
             self.log.info("Training %d of %d.", number, len(chosen))
             record = self._certify(replay, ledger, training, run)
-            self._link(context, record)
+            push_certificate(context, self.model_name, certificate=record)
             found.append(record)
         for line in summary_rows(found):
             self.log.info("%s", line)
+        summary = summarise_audit(replay.storage, ledger, self.model_name, run)
+        push_certificate(context, self.model_name, certificate=found[-1], summary=summary)
+        self.log.info("Summary: %s, %s: %s", summary.outcome, summary.body["levels"], summary.body["uri"])
         short = [record for record in found if record.outcome != Outcome.PASS]
         if short and self.on_difference == "fail":
             first = Verdict.from_dict(short[0].body["verdict"])
@@ -170,11 +173,6 @@ class ReplayModelOperator(MLOpsOperator):
         record = issue_certificate(replay.storage, ledger, certificate, training, key, run)
         self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
         return record
-
-    def _link(self, context: Context, record: Record) -> None:
-        if base := config.reports_url():
-            folder = record.body["certificate_hash"].removeprefix("sha256:")
-            push_links(context, certificate=f"{base}/certificates/{self.model_name}/{folder}/certificate.html")
 
     def _result(self, found: Sequence[Record]) -> dict[str, Any]:
         shown = [
