@@ -4,10 +4,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_mlops.backends import scikit_learn as sk
@@ -18,6 +20,7 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.scoring import load_model
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.task_groups.lifecycle import model_retraining
 from tests.conftest import MakeLab
 from tests.support.command import run_command
 from tests.support.lab import DATASET, LEARN, Lab
@@ -345,6 +348,50 @@ class TestLostBases:
         record = lab.records("certificate")[-1]
         assert record.outcome == "INCONCLUSIVE"
         assert {item["cause"] for item in record.body["differences"]} >= {"data erased"}
+
+
+class TestRetraining:
+    """The retrain policy and the task group hand the start on to the training."""
+
+    @staticmethod
+    def rendered(lab: Lab, decided: dict[str, Any], **group: Any) -> tuple[Any, Any]:
+        """Render the start of the training of a group."""
+        with DAG("retraining", schedule=None) as dag:
+            model_retraining(
+                model_name=lab.model,
+                dataset=DATASET,
+                train_function=LEARN,
+                policy="policy.yaml",
+                features=["signal", "noise"],
+                label_column="late",
+                time_column="time",
+                holdout_days=5,
+                retrain_policy="retrain.yaml",
+                **group,
+            )
+        task = dag.get_task("retraining.train")
+        context = {"ti": SimpleNamespace(xcom_pull=lambda task_ids: decided)}
+        return task.render_template(task.params_from, context), task.render_template(task.fit, context)
+
+    def test_the_policy_says_how_it_starts(self, make_lab: MakeLab) -> None:
+        """What the policy names is recorded with the decision; what the Dag says comes first."""
+        lab = make_lab("alarmed")
+        rules = (lab.root / "retrain.yaml").read_text()
+        (lab.root / "retrain.yaml").write_text(rules + 'params_from: "@champion"\nfit: incremental\n')
+        decided = lab.run("decide", partition_key="2020-04")
+
+        assert (decided["params_from"], decided["fit"]) == ("@champion", "incremental")
+        assert lab.records("retrain")[0].body["fit"] == "incremental"
+        assert self.rendered(lab, decided) == ("@champion", "incremental")
+        assert self.rendered(lab, decided, params_from="3", fit="full") == ("3", "full")
+        silent = {**decided, "params_from": None, "fit": None}
+        assert self.rendered(lab, silent) == ("", "")
+
+    def test_an_empty_start_is_a_full_fit(self, lab: Lab) -> None:
+        """A policy that says nothing leaves all as it was."""
+        lab.run("train", partition_key="2020-03", train_function=LEARN, params_from="", fit="")
+        assert {"params_from", "fit"}.isdisjoint(manifest_of(lab))
+        assert manifest_of(lab)["params"] == {}
 
 
 def as_training(lab: Lab) -> dict[str, Any]:

@@ -103,6 +103,31 @@ def chain_of(records: Sequence[Record], manifest: Mapping[str, Any]) -> list[Rec
     return chain
 
 
+def learned_manifests(records: Sequence[Record], training: Record) -> list[Mapping[str, Any]]:
+    """Return the manifests of all that a model has learned: its own, and those of its bases.
+
+    :param records: records of the model's ledger.
+    :param training: record of its training; of a model that came from elsewhere the chain is there, not here.
+    :return: its own manifest first.
+    :raises EvidenceBroken: when a base is not on record.
+    """
+    own = training.body["manifest"]
+    chain = chain_of(records, own) if training.kind == "training" else []
+    return [own, *(record.body["manifest"] for record in chain)]
+
+
+def learned_snapshots(records: Sequence[Record], training: Record) -> list[str]:
+    """Name the snapshots that a model and its bases were trained on.
+
+    :param records: records of the model's ledger.
+    :param training: record of its training.
+    :return: their ids, each once.
+    :raises EvidenceBroken: when a base is not on record.
+    """
+    manifests = learned_manifests(records, training)
+    return list(dict.fromkeys(item["snapshot_id"] for one in manifests for item in one["train"]["snapshots"]))
+
+
 def chain_facts(records: Sequence[Record], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Name the bases of a training as its manifests cite them, the nearest first; what is not recorded ends the list.
 

@@ -25,10 +25,12 @@ class Contender:
 
     :param training: its training record.
     :param version: its version in the registry, None when it was never registered.
+    :param bases: manifests of what it goes on from: their rows it has learned too.
     """
 
     training: Record
     version: str | None
+    bases: Sequence[Mapping[str, Any]] = ()
 
     @property
     def manifest(self) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from airflow_provider_mlops.core.approval import judged_since, void_reason
 from airflow_provider_mlops.core.approval_policy import Need, approval_need, demand_of
 from airflow_provider_mlops.core.approval_question import Question, approval_question
 from airflow_provider_mlops.core.approval_records import approvers_of, end_of
+from airflow_provider_mlops.core.base import learned_snapshots
 from airflow_provider_mlops.core.errors import Refused, TransientError
 from airflow_provider_mlops.core.evidence import (
     evaluation_by_id,
@@ -109,9 +110,9 @@ def void_now(
     except TransientError as err:
         _log.warning("The registry does not answer, the ledger says where alias %s is: %s", alias, err)
         champion = moved.body["version"] if moved else gate.body["champion_version"]
-    manifest = training_behind(records, model, gate.body["candidate_version"]).body["manifest"]
-    snapshots = [item["snapshot_id"] for item in manifest["train"]["snapshots"]]
-    outcomes = validation_outcomes(dataset_ledger(manifest["dataset"], ledger_root).records(), snapshots)
+    training = training_behind(records, model, gate.body["candidate_version"])
+    data = dataset_ledger(training.body["manifest"]["dataset"], ledger_root).records()
+    outcomes = validation_outcomes(data, learned_snapshots(records, training))
     return void_reason(gate, alias=alias, champion=champion, since=judged_since(records, gate), validations=outcomes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.alias_moves import baseline_of, golden_of
+from airflow_provider_mlops.core.base import learned_manifests
 from airflow_provider_mlops.core.evaluation import CANDIDATE, CHAMPION, GOLDEN, Contender, Contenders
 from airflow_provider_mlops.core.evidence import registration_by_version, training_of
 from airflow_provider_mlops.core.record import Record
@@ -62,7 +63,7 @@ def contenders_of(
     :return: the models by role.
     :raises Refused: when the ledger does not know a version.
     """
-    found = {CANDIDATE: Contender(training, candidate)}
+    found = {CANDIDATE: Contender(training, candidate, learned_manifests(records, training)[1:])}
     for role, other in versions.items():
         if other is None:
             log.info("Model %s has no %s.", model, f"{role} version" if role == GOLDEN else role)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def leakage_facts(
     storage: Storage, candidate: Contender, test: pd.DataFrame, labels: npt.NDArray[Any], entity: str | None
 ) -> dict[str, Any]:
-    """Compare the test rows with the rows that the candidate was trained on, one training snapshot at a time.
+    """Compare the test rows with the rows that the candidate and its bases learned, one training snapshot at a time.
 
     :param storage: where the snapshots lie.
     :param candidate: the candidate.
@@ -44,7 +45,8 @@ def leakage_facts(
     seen, known = numpy.zeros(len(rows), bool), numpy.zeros(len(entities), bool)
     rates = _Rates(test, candidate)
     train_rows, newest = 0, None
-    for frame in _training_rows(storage, manifest, entity):
+    learned = (_training_rows(storage, one, entity) for one in (manifest, *candidate.bases))
+    for frame in chain.from_iterable(learned):
         train_rows += len(frame)
         seen |= numpy.isin(rows, _hashes(frame[compared]))
         known |= numpy.isin(entities, _entities(frame, entity))

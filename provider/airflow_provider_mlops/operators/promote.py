@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.alias_moves import (
     withdrawn_versions,
 )
 from airflow_provider_mlops.core.approval import approval_of, judged_since
+from airflow_provider_mlops.core.base import learned_snapshots
 from airflow_provider_mlops.core.citations import MEMBER, check_citations, newest_of
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import (
@@ -167,7 +168,7 @@ class PromoteModelOperator(MLOpsOperator):
             candidate_digest=training.body["model_digest"],
             partition_key=gate.body["partition_key"],
             gate=_with_version(gate, version) if gate.mode == run.mode else None,
-            validations=validation_outcomes(dataset, [item["snapshot_id"] for item in manifest["train"]["snapshots"]]),
+            validations=validation_outcomes(dataset, learned_snapshots(records, training)),
             current_champion=now.champion,
             evaluated_champion=gate.body["champion_version"],
             champion_partition_key=partition_of(deciding_move(records, self.alias)),

@@ -293,7 +293,7 @@ def _judge_and_promote(
 
 def _given(task: Any, name: str) -> str:
     """Template of one member of another task's result, empty where that is null."""
-    return f"{{{{ ti.xcom_pull(task_ids={task.task_id!r})[{name!r}] or '' }}}}"
+    return f"{{{{ ti.xcom_pull(task_ids={task.task_id!r}).get({name!r}) or '' }}}}"
 
 
 def _of(task: Any, name: str, within: str | None = None) -> str:

@@ -15,6 +15,8 @@ from airflow_provider_mlops.core.base import (
     check_no_new_class,
     check_params,
     is_start,
+    learned_manifests,
+    learned_snapshots,
     only_new,
     seen_by,
     with_bases,
@@ -66,6 +68,8 @@ def test_the_chain_to_its_root(ledger: Ledger) -> None:
         ("b", "incremental"),
         ("a", "full"),
     ]
+    assert learned_manifests(ledger.records(), newest)[1:] == [middle.body["manifest"], root.body["manifest"]]
+    assert learned_snapshots(ledger.records(), newest) == ["id of 2020-01"]
     assert with_bases(ledger.records(), ["c", "unknown"]) == {"a", "b", "c", "unknown"}
 
 

@@ -49,6 +49,20 @@ def test_task_and_threshold_are_handed_through() -> None:
     assert operator_of(depth=6).task == "binary"
 
 
+def test_base_and_checkpoint_need_not_be_given() -> None:
+    """The step brings them; as keywords with a default the call in the Dag leaves them out."""
+
+    @task.mlops_train(**FACTS, fit="warm", params_from="@champion")
+    def going_on(features: Any, labels: Any, *, seed: int, depth: int, base: Any = None, checkpoint: Any = None) -> Any:
+        """Return what was given."""
+        return base, checkpoint
+
+    with DAG("d", schedule=None):
+        operator = going_on(depth=3).operator
+    assert (operator.op_kwargs, operator.fit, operator.params_from) == ({"depth": 3}, "warm", "@champion")
+    assert operator.training_function()(1, 2, seed=3, depth=3, base="b", checkpoint="c") == ("b", "c")
+
+
 def test_decorator_is_registered() -> None:
     """`@task.mlops_train` is the decorator of this provider."""
     assert train.operator_class is TrainDecoratedOperator

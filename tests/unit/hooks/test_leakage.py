@@ -62,6 +62,7 @@ def find(
     classes: list[Any] | None = None,
     time_column: str | None = "time",
     features: list[str] = FEATURES,
+    bases: list[pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
     """Compare test rows with training rows."""
     manifest = {
@@ -87,7 +88,18 @@ def find(
     )
     labelled = test[test["late"].notna()]
     labels = encode_labels(labelled["late"], "late", task, classes).to_numpy()
-    return leakage_facts(storage, Contender(record, "1"), labelled, labels, entity)
+    before = [{**manifest, "train": {"snapshots": [keep(storage, frame)], "until": None}} for frame in bases or ()]
+    return leakage_facts(storage, Contender(record, "1", before), labelled, labels, entity)
+
+
+def test_rows_that_a_base_has_learned_count(storage: Storage) -> None:
+    """A model that goes on from another has learned its rows, too."""
+    test = rows(3, "2020-03-01")
+    found = find(storage, [rows(2, "2020-02-01")], test, bases=[test.head(10), rows(1, "2020-01-01")])
+
+    assert found["row_overlap"] == 10
+    assert found["train_rows"] == 2 * ROWS + 10
+    assert found["time_ordered"] is False
 
 
 def test_clean_rows_have_no_leak(storage: Storage) -> None:
