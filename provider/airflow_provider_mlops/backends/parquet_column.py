@@ -10,11 +10,13 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.side_by_side import both
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -169,11 +171,15 @@ class ParquetPairs:
         for name in self.features:
             # A column that is null in every row may have no type: it is what the other side is.
             kind = self.reference.kind(name) or self.current.kind(name)
-            was, now = self.reference.summary(name, kind), self.current.summary(name, kind)
+            was, now = both(partial(_summary, name=name, kind=kind), self.reference, self.current)
             if was is not None or now is not None:
                 yield name, was, now
             # Large columns: none may be alive while the next one is read.
             del was, now
+
+
+def _summary(columns: Columns, name: str, kind: Kind | None) -> Summary | None:
+    return columns.summary(name, kind)
 
 
 class TextCounts:
@@ -197,10 +203,8 @@ class TextCounts:
         pa, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
         if pa.types.is_null(array.type):
             return len(array)
-        found = pc.value_counts(array)
-        values = found.field("values")
-        values = _texts(values.dictionary_decode() if pa.types.is_dictionary(values.type) else values)
-        table = pa.table({"text": values, "rows": found.field("counts")})
+        values, rows = _coded(array) if pa.types.is_dictionary(array.type) else pc.value_counts(array).flatten()
+        table = pa.table({"text": _texts(values), "rows": rows})
         present = table.filter(pc.is_valid(table["text"]))
         self._tables.append(present)
         self._waiting += present.num_rows
@@ -224,6 +228,15 @@ class TextCounts:
         self._tables = [summed.select(["text", "rows_sum"]).rename_columns(["text", "rows"])]
         # Doubling, so that many different texts are not summed up again with every batch.
         self._waiting = -summed.num_rows
+
+
+def _coded(array: pa.DictionaryArray) -> tuple[pa.Array, pa.Array]:
+    """Count the values of a dictionary by their codes: each different one and its rows, nulls apart."""
+    np, pa = load("numpy", "parquet"), load("pyarrow", "parquet")
+    codes = array.indices.drop_null() if array.indices.null_count else array.indices
+    rows = np.bincount(codes.to_numpy(), minlength=len(array.dictionary))
+    there = pa.array(np.flatnonzero(rows))
+    return array.dictionary.take(there), pa.array(rows).take(there)
 
 
 def floats_of(array: pa.Array) -> Any:

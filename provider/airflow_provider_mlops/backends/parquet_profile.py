@@ -135,8 +135,7 @@ class _Counter:
 
     def add(self, array: pa.Array) -> None:
         if self._numeric:
-            values = floats_of(array)
-            self.tally.add(values if values.flags.writeable else values.copy())
+            self.tally.add(floats_of(array))
             return
         self._nulls += self._texts.add(array)
         if self._texts.texts > _FLUSHED_TEXTS:

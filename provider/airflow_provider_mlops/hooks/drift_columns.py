@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -78,10 +78,11 @@ def thinned(side: Summary) -> Summary:
     """
     from airflow_provider_mlops.statistics.columns import Numbers
 
-    if not isinstance(side, Numbers) or len(side.ordered) <= MOST_ROWS:
+    if not isinstance(side, Numbers) or side.present <= MOST_ROWS:
         return side
-    every = -(-len(side.ordered) // MOST_ROWS)
-    return Numbers(side.ordered[every // 2 :: every].copy(), side.nulls // every, -(-side.infinite // every))
+    every = -(-side.present // MOST_ROWS)
+    kept = Numbers.owning(side.ordered[every // 2 :: every].copy(), side.nulls // every)
+    return replace(kept, infinite=-(-side.infinite // every))
 
 
 def types_of(storage: Storage, dataset: str, snapshot_id: str) -> dict[str, str]:

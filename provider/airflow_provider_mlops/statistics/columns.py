@@ -1,8 +1,9 @@
 """A column as the drift check sees it: numbers or categories, with nulls that are counted and never dropped."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from airflow_provider_mlops.statistics.moments import Moments
 from airflow_provider_mlops.statistics.sorting import sort_numbers
 
 Kind = Literal["numeric", "categorical"]
+
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,25 +43,43 @@ class ColumnSample:
         return len(self.values)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Numbers:
     """A numeric column, summed up.
 
-    :param ordered: the values, sorted, nulls apart, infinities included.
+    :param values: the values in any order, nulls apart, infinities included; they belong to the summary.
     :param nulls: number of nulls.
     :param infinite: number of infinities.
+    :param smallest: smallest value, NaN without one.
+    :param largest: largest value, NaN without one.
     """
 
     kind: ClassVar[Kind] = "numeric"
 
-    ordered: FloatArray
+    values: FloatArray
     nulls: int
     infinite: int
+    smallest: float
+    largest: float
+    _is_sorted: bool = field(default=False, init=False)
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the values have been sorted."""
+        return self._is_sorted
+
+    @property
+    def ordered(self) -> FloatArray:
+        """The values, sorted: in place, when they are asked for first."""
+        if not self._is_sorted:
+            sort_numbers(self.values)
+            self._is_sorted = True
+        return self.values
 
     @property
     def present(self) -> int:
         """Number of values, infinities included and nulls apart."""
-        return len(self.ordered)
+        return len(self.values)
 
     @property
     def rows(self) -> int:
@@ -78,16 +99,19 @@ class Numbers:
     def owning(cls, values: FloatArray, nulls: int = 0) -> "Numbers":
         """Sum values up in the memory that they take.
 
-        :param values: the values, NaN for null; they are sorted in place and belong to the summary from now on.
+        :param values: the values, NaN for null; they belong to the summary from now on.
         :param nulls: nulls that are not among the values.
         :return: their summary.
         """
-        sort_numbers(values)
-        # NaN sorts behind everything else.
-        ordered = values[: int(np.searchsorted(values, np.nan))]
-        below = int(np.searchsorted(ordered, -np.inf, side="right"))
-        above = len(ordered) - int(np.searchsorted(ordered, np.inf, side="left"))
-        return cls(ordered, nulls + len(values) - len(ordered), below + above)
+        rows, smallest = len(values), float(np.min(values)) if len(values) else math.nan
+        if math.isnan(smallest):
+            values = _without_nan(values)
+            smallest = float(np.min(values)) if len(values) else math.nan
+        largest = float(np.max(values)) if len(values) else math.nan
+        infinite = 0
+        if math.isinf(smallest) or math.isinf(largest):
+            infinite = int(np.count_nonzero(np.isinf(values)))
+        return cls(values, nulls + rows - len(values), infinite, smallest, largest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +227,17 @@ def summary_of(column: ColumnSample) -> Summary:
     :return: its summary, of its kind.
     """
     return Numbers.of(column) if column.kind == "numeric" else Categories.of(column)
+
+
+def _without_nan(values: FloatArray) -> FloatArray:
+    """Move the numbers to the front, in place."""
+    filled = 0
+    for start in range(0, len(values), _BLOCK):
+        block = values[start : start + _BLOCK]
+        present = block[~np.isnan(block)]
+        values[filled : filled + len(present)] = present
+        filled += len(present)
+    return values[:filled]
 
 
 def _is_null(value: Any) -> bool:

@@ -5,9 +5,8 @@ import math
 import numpy as np
 from scipy import special
 
-from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.kolmogorov import kolmogorov_sf
-from airflow_provider_mlops.statistics.moments import spread_of
 from airflow_provider_mlops.statistics.sorted_samples import Knots
 
 PSI_BINS = 10
@@ -62,7 +61,7 @@ def wasserstein(reference: FloatArray, current: FloatArray) -> float | None:
     :param current: sorted values, not empty, no NaN.
     :return: the first Wasserstein distance; None when the reference is constant or a value is infinite.
     """
-    return in_spreads(Knots.of(reference, current))
+    return Knots.of(reference, current).area_in_spreads()
 
 
 def ks_and_wasserstein(reference: FloatArray, current: FloatArray) -> tuple[float, float | None]:
@@ -73,20 +72,17 @@ def ks_and_wasserstein(reference: FloatArray, current: FloatArray) -> tuple[floa
     :return: what `ks_statistic` and `wasserstein` return.
     """
     knots = Knots.of(reference, current)
-    return knots.largest_gap(), in_spreads(knots)
+    return knots.largest_gap(), knots.area_in_spreads()
 
 
-def in_spreads(knots: Knots) -> float | None:
-    """Compute the Wasserstein distance in standard deviations of the first sample.
+def quantile_ranks(values: int, bins: int = PSI_BINS) -> IntArray:
+    """Rank the values at which equally filled bins end.
 
-    :param knots: both samples, cut.
-    :return: the distance; None when the first sample is constant or a value is infinite.
+    :param values: number of values, at least 1.
+    :param bins: number of bins.
+    :return: ranks from 0 of the inner edges, rising.
     """
-    if not np.all(np.isfinite(knots.at[[0, -1]])) or knots.first[0] == knots.first[-1]:
-        return None
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        moved = knots.area() / spread_of(knots.first)
-    return moved if math.isfinite(moved) else None
+    return np.asarray(np.ceil(np.arange(1, bins) / bins * values).astype(np.int64) - 1)
 
 
 def quantile_edges(reference: FloatArray, bins: int = PSI_BINS) -> FloatArray:
@@ -96,19 +92,17 @@ def quantile_edges(reference: FloatArray, bins: int = PSI_BINS) -> FloatArray:
     :param bins: wished number of bins; ties make fewer.
     :return: the inner edges, rising; a bin holds its upper edge, the outer bins are open.
     """
-    ranks = np.ceil(np.arange(1, bins) / bins * len(reference)).astype(np.int64) - 1
-    return np.asarray(np.unique(reference[ranks]))
+    return np.asarray(np.unique(reference[quantile_ranks(len(reference), bins)]))
 
 
-def bin_counts(values: FloatArray, edges: FloatArray) -> FloatArray:
-    """Count sorted values per bin.
+def bin_counts(at_most: IntArray, values: int) -> FloatArray:
+    """Count values per bin.
 
-    :param values: sorted values, no NaN.
-    :param edges: inner edges, rising.
+    :param at_most: how many of them are at most as large as each inner edge.
+    :param values: how many there are.
     :return: one count per bin, one more than edges.
     """
-    inside = np.searchsorted(values, edges, side="right")
-    return np.diff(np.concatenate([[0], inside, [len(values)]])).astype(np.float64)
+    return np.diff(at_most, prepend=0, append=values).astype(np.float64)
 
 
 def psi(reference: FloatArray, current: FloatArray) -> float:

@@ -6,9 +6,15 @@ import numpy as np
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.statistics import distances
-from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.columns import BinnedNumbers, Numbers
+from airflow_provider_mlops.statistics.counted_samples import Counted
 from airflow_provider_mlops.statistics.profile_distances import binned_ks, binned_wasserstein
+from airflow_provider_mlops.statistics.sample_blocks import Blocks
+from airflow_provider_mlops.core.side_by_side import both
+from airflow_provider_mlops.statistics.sorted_samples import Knots
+
+_MANY = 1 << 17
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +65,23 @@ def compare_numbers(was: Numbers | BinnedNumbers, now: Numbers | BinnedNumbers) 
 
 
 def _compare_values(was: Numbers, now: Numbers) -> NumberComparison:
-    ks, moved = distances.ks_and_wasserstein(was.ordered, now.ordered)
-    edges = distances.quantile_edges(was.ordered)
-    old, new = distances.bin_counts(was.ordered, edges), distances.bin_counts(now.ordered, edges)
-    ends = _ends(was.ordered), _ends(now.ordered)
-    return NumberComparison(ks, ks, moved, old, new, _constant(*ends), "ks_two_sample")
+    ranks = distances.quantile_ranks(was.present)
+    found = _blocks(was, now, ranks)
+    ks, moved = found.largest_gap(), found.area_in_spreads()
+    edges = np.unique(found.first_at(ranks))
+    old, new = (distances.bin_counts(found.at_most(side, edges), found.sizes[side]) for side in (0, 1))
+    return NumberComparison(ks, ks, moved, old, new, _constant(*found.ends), "ks_two_sample")
+
+
+def _blocks(was: Numbers, now: Numbers, ranks: IntArray) -> Blocks:
+    """Cut both columns: large ones are counted, small ones and those with many values of a kind are sorted."""
+    if was.present + now.present >= _MANY and not (was.is_sorted and now.is_sorted):
+        ends = (was.smallest, was.largest), (now.smallest, now.largest)
+        counted = Counted.of((was.values, now.values), ends, ranks)
+        if counted is not None:
+            return counted
+        both(lambda column: column.ordered, was, now)
+    return Knots.of(was.ordered, now.ordered)
 
 
 def _compare_bins(was: BinnedNumbers, now: BinnedNumbers) -> NumberComparison:
@@ -73,10 +91,6 @@ def _compare_bins(was: BinnedNumbers, now: BinnedNumbers) -> NumberComparison:
     return NumberComparison(
         lower, upper, moved, was.coarse_counts(), now.coarse_counts(), _constant(*ends), "ks_binned"
     )
-
-
-def _ends(ordered: FloatArray) -> tuple[float, float]:
-    return float(ordered[0]), float(ordered[-1])
 
 
 def _constant(was: tuple[float, float], now: tuple[float, float]) -> str:

@@ -14,6 +14,7 @@ anything else as ``new``.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -80,7 +81,7 @@ class CategorySpec:
 ColumnSpec = NumberSpec | CategorySpec
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ProfileSpec:
     """What every profile that is compared with one reference has in common.
 
@@ -91,7 +92,7 @@ class ProfileSpec:
     columns: Mapping[str, ColumnSpec]
     slices: Mapping[str, tuple[str, ...]]
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Hash of the specification; profiles of another one cannot be merged or compared."""
         return sha256_of(self.to_dict())

@@ -1,12 +1,14 @@
 """Counting values into a profile, a batch after the other: memory for a batch, whatever the rows."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.cells import Ends
+from airflow_provider_mlops.statistics.edge_counts import EdgeCounter
 from airflow_provider_mlops.statistics.moments import Moments
 from airflow_provider_mlops.statistics.profile import (
     NEW_NAMES,
@@ -44,45 +46,51 @@ class NumberTally:
     """
 
     def __init__(self, spec: NumberSpec) -> None:
-        self._edges = spec.edges
-        bins, at_edges = np.zeros(len(spec.edges) + 1, dtype=np.int64), np.zeros(len(spec.edges), dtype=np.int64)
-        self._nothing = NumberProfile(bins, at_edges)
-        self._found = self._nothing
+        middle = (float(spec.edges[spec.coarse[0]]), float(spec.edges[spec.coarse[-1]])) if spec.coarse else None
+        self._edges, self._moments = EdgeCounter(spec.edges, middle), Moments()
+        self._nulls = self._below = self._above = self._absent = 0
+        self._ends = (math.inf, -math.inf)
 
     def add(self, values: FloatArray) -> None:
         """Count values.
 
-        :param values: NaN for null; they are sorted in place.
+        :param values: NaN for null.
         """
-        # Sorting a batch is cheaper than searching the edges for each value.
-        values.sort()
-        present = values[: int(np.searchsorted(values, np.nan))]
-        below = int(np.searchsorted(present, -np.inf, side="right"))
-        upto = int(np.searchsorted(present, np.inf, side="left"))
-        finite = present[below:upto]
-        inside = np.searchsorted(finite, self._edges, side="right")
-        found = NumberProfile(
-            bins=np.diff(inside, prepend=0, append=len(finite)).astype(np.int64),
-            at_edges=(inside - np.searchsorted(finite, self._edges, side="left")).astype(np.int64),
-            nulls=len(values) - len(present),
-            below=below,
-            above=len(present) - upto,
-            moments=Moments.of(finite),
-            smallest=float(finite[0]) + 0.0 if len(finite) else None,
-            largest=float(finite[-1]) + 0.0 if len(finite) else None,
-        )
-        self._found = self._found.merge(found)
+        present, ends = _present(values)
+        self._nulls += len(values) - len(present)
+        if not len(present):
+            return
+        if not np.all(np.isfinite(ends)):
+            self._below += int(np.count_nonzero(present == -np.inf))
+            self._above += int(np.count_nonzero(present == np.inf))
+            present, ends = _present(present[np.isfinite(present)])
+        self._edges.add(present, ends)
+        self._moments = self._moments.merge(Moments.of(present))
+        self._ends = min(self._ends[0], ends[0]), max(self._ends[1], ends[1])
 
     def missing(self, rows: int) -> None:
         """Count rows that do not have the column.
 
         :param rows: how many.
         """
-        self._found = self._found.merge(replace(self._nothing, absent=rows))
+        self._absent += rows
 
     def result(self) -> NumberProfile:
         """Return what was counted."""
-        return self._found
+        at_most, below = self._edges.counts()
+        some, (smallest, largest) = bool(self._moments.n), self._ends
+        return NumberProfile(
+            bins=np.diff(at_most, prepend=0, append=self._moments.n),
+            at_edges=at_most - below,
+            nulls=self._nulls,
+            below=self._below,
+            above=self._above,
+            moments=self._moments,
+            # A negative zero is the same number, and would be another text.
+            smallest=smallest + 0.0 if some else None,
+            largest=largest + 0.0 if some else None,
+            absent=self._absent,
+        )
 
 
 class CategoryTally:
@@ -128,6 +136,15 @@ class CategoryTally:
         """Return what was counted."""
         names = tuple(sorted(self._names))
         return CategoryProfile(self._counts.copy(), self._other, self._new, names, self._nulls, self._absent)
+
+
+def _present(values: FloatArray) -> tuple[FloatArray, Ends]:
+    """Return the values that are numbers, and their smallest and largest."""
+    present, smallest = values, float(np.min(values, initial=np.inf))
+    if math.isnan(smallest):
+        present = values[~np.isnan(values)]
+        smallest = float(np.min(present, initial=np.inf))
+    return present, (smallest, float(np.max(present, initial=-np.inf)))
 
 
 def tally_of(spec: ColumnSpec) -> Tally:

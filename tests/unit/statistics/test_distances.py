@@ -10,6 +10,7 @@ from scipy import special, stats
 from scipy.spatial.distance import jensenshannon
 
 from airflow_provider_mlops.statistics import distances
+from airflow_provider_mlops.statistics.sorted_samples import Knots
 
 SAMPLES = st.lists(st.integers(-20, 20), min_size=1, max_size=60)
 COUNTS = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), min_size=2, max_size=12)
@@ -160,8 +161,9 @@ def test_bins_are_frozen_by_the_reference() -> None:
     edges = distances.quantile_edges(reference)
 
     assert edges.tolist() == [10, 20, 30, 40, 50, 60, 70, 80, 90]
-    assert distances.bin_counts(reference, edges).tolist() == [10] * 10
-    assert distances.bin_counts(np.array([-1e9, 10.0, 1e9, np.inf]), edges).tolist() == [2, *[0] * 8, 2]
+    knots = Knots.of(reference, np.array([-1e9, 10.0, 1e9, np.inf]))
+    assert distances.bin_counts(knots.at_most(0, edges), 100).tolist() == [10] * 10
+    assert distances.bin_counts(knots.at_most(1, edges), 4).tolist() == [2, *[0] * 8, 2]
 
 
 def test_two_shares_equals_the_chi_squared_test() -> None:
