@@ -171,7 +171,8 @@ class ParquetPairs:
         for name in self.features:
             # A column that is null in every row may have no type: it is what the other side is.
             kind = self.reference.kind(name) or self.current.kind(name)
-            was, now = both(partial(_summary, name=name, kind=kind), self.reference, self.current)
+            read = partial(_summary, name=name, kind=kind)
+            was, now = both(read, self.reference, self.current, rows=min(self.reference.rows, self.current.rows))
             if was is not None or now is not None:
                 yield name, was, now
             # Large columns: none may be alive while the next one is read.

@@ -1,4 +1,4 @@
-"""Equal cells over the numbers of a column: finding a number's cell takes a multiplication, sorting it twenty times that.
+"""Equal cells over the numbers of a column: finding a number's cell is a multiplication, far less than sorting it.
 
 Of two numbers the larger one is never in the lower cell, and equal numbers share theirs: rounding keeps order. So only
 what shares a cell needs a closer look. Numbers beyond the ends count to the outer cells.
@@ -12,7 +12,7 @@ import numpy as np
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 
 CELLS = 1 << 16
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 _NARROWEST = 1e-290
 
 Ends = tuple[float, float]

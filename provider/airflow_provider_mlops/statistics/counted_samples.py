@@ -1,14 +1,15 @@
-"""Two samples compared exactly without sorting them: counted in cells, of which those that can matter are looked into."""
+"""Two samples compared exactly without sorting them: counted in cells, a few of which are then looked into."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
+from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
 from airflow_provider_mlops.statistics.cells import BLOCK, CELLS, Cells, Ends
 from airflow_provider_mlops.statistics.sample_blocks import Blocks
-from airflow_provider_mlops.core.side_by_side import both
 
 _LOOKED_AT = 2_048
 _RARE = 0.005
@@ -63,7 +64,7 @@ class _Tally:
         """Return the sorted values of cells that were looked into."""
         counts = self.counts[cells]
         shift = self._starts[cells] - (np.cumsum(counts) - counts)
-        return self._sorted[np.repeat(shift, counts) + np.arange(int(counts.sum()))]
+        return np.asarray(self._sorted[np.repeat(shift, counts) + np.arange(int(counts.sum()))])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +74,8 @@ class Counted(Blocks):
     :param cells: the cells.
     :param tallies: both samples in cells.
     """
+
+    open_ended: ClassVar[bool] = True
 
     cells: Cells
     tallies: tuple[_Tally, _Tally]
@@ -89,7 +92,7 @@ class Counted(Blocks):
         cells = _cells(samples, ends)
         if cells is None:
             return None
-        tallies = both(lambda side: _Tally(samples[side], ends[side], cells), 0, 1)
+        tallies = both(lambda side: _Tally(samples[side], ends[side], cells), 0, 1, rows=min(map(len, samples)))
         upto = tuple(np.concatenate([[0], np.cumsum(tally.counts)]) for tally in tallies)
         starts = cells.starts()
         lowest, highest = min(starts[0], ends[0][0], ends[1][0]), max(starts[-1], ends[0][1], ends[1][1])
@@ -107,7 +110,7 @@ class Counted(Blocks):
         wanted[self._cells_of(ranks)] = True
         if sum(int(tally.counts[wanted].sum()) for tally in self.tallies) > _TOO_MANY * sum(self.sizes):
             return False
-        both(lambda tally: tally.look_into(wanted), *self.tallies)
+        both(lambda tally: tally.look_into(wanted), *self.tallies, rows=min(self.sizes))
         return True
 
     @property
@@ -137,12 +140,6 @@ class Counted(Blocks):
     def _cells_of(self, ranks: IntArray) -> IntArray:
         return np.searchsorted(self.upto[0], ranks, side="right") - 1
 
-    def _may_cross(self) -> BoolArray:
-        found = Blocks._may_cross(self)
-        # The values of the outer cells may lie far beyond them, which their sums do not tell.
-        found[[0, -1]] = True
-        return found
-
     def _within(self, side: int, blocks: IntArray) -> FloatArray:
         return self.tallies[side].within(blocks)
 
@@ -161,4 +158,6 @@ def _cells(samples: tuple[FloatArray, FloatArray], ends: tuple[Ends, Ends]) -> C
     low = min(float(found[int(len(found) * _RARE)]) for found in looked_at)
     high = max(float(found[-1 - int(len(found) * _RARE)]) for found in looked_at)
     margin = (high - low) / 2
-    return Cells.between(max(low - margin, min(ends[0][0], ends[1][0])), min(high + margin, max(ends[0][1], ends[1][1])))
+    return Cells.between(
+        max(low - margin, min(ends[0][0], ends[1][0])), min(high + margin, max(ends[0][1], ends[1][1]))
+    )

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics import distances
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.columns import BinnedNumbers, Numbers
 from airflow_provider_mlops.statistics.counted_samples import Counted
 from airflow_provider_mlops.statistics.profile_distances import binned_ks, binned_wasserstein
 from airflow_provider_mlops.statistics.sample_blocks import Blocks
-from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics.sorted_samples import Knots
 
 _MANY = 1 << 17
@@ -80,7 +80,7 @@ def _blocks(was: Numbers, now: Numbers, ranks: IntArray) -> Blocks:
         counted = Counted.of((was.values, now.values), ends, ranks)
         if counted is not None:
             return counted
-        both(lambda column: column.ordered, was, now)
+        both(lambda column: column.ordered, was, now, rows=min(was.present, now.present))
     return Knots.of(was.ordered, now.ordered)
 
 

@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,9 @@ class Blocks(ABC):
     :param before: how many of each are below it.
     :param ends: smallest and largest value of each sample.
     """
+
+    open_ended: ClassVar[bool] = False
+    """Whether values of the outer blocks may lie far beyond them, which sums of theirs do not tell."""
 
     at: FloatArray
     upto: tuple[IntArray, IntArray]
@@ -120,10 +124,13 @@ class Blocks(ABC):
 
     def _may_cross(self) -> BoolArray:
         lowest, highest = self._bounds()
-        return np.asarray((lowest < 0) & (highest > 0))
+        found = np.asarray((lowest < 0) & (highest > 0))
+        if self.open_ended:
+            found[[0, -1]] = True
+        return np.asarray(found)
 
     def _gap(self, of_first: IntArray, of_second: IntArray) -> IntArray:
-        return of_first * self.sizes[1] - of_second * self.sizes[0]
+        return np.asarray(of_first * self.sizes[1] - of_second * self.sizes[0])
 
     def _bounds(self) -> tuple[IntArray, IntArray]:
         """Return the lowest and the highest gap that each block can have, its upper end apart."""
@@ -132,7 +139,7 @@ class Blocks(ABC):
         return lowest, highest
 
     def _lengths(self, side: int, blocks: IntArray) -> IntArray:
-        return self.before[side][blocks + 1] - self.upto[side][blocks]
+        return np.asarray(self.before[side][blocks + 1] - self.upto[side][blocks])
 
     def _pieces(self, wanted: BoolArray) -> Iterator[IntArray]:
         """Yield the wanted blocks in groups of bounded size."""
@@ -159,7 +166,7 @@ class Blocks(ABC):
         points[starts], points[is_value] = self.at[blocks], joined[order]
         is_first = np.zeros(len(owner), dtype=np.bool_)
         is_first[is_value] = order < len(values[0])
-        upto = [np.cumsum(is_first), np.cumsum(is_value & ~is_first)]
+        upto = [np.cumsum(which, dtype=np.int64) for which in (is_first, is_value & ~is_first)]
         for side in (0, 1):
             # What lies between the blocks is none of their values, but counts.
             skipped = self.upto[side][blocks] - (np.cumsum(lengths[side]) - lengths[side])

@@ -47,7 +47,7 @@ class Knots(Blocks):
 
         :param ranks: ranks from 0.
         """
-        return self.samples[0][ranks]
+        return np.asarray(self.samples[0][ranks])
 
     def at_most(self, side: int, edges: FloatArray) -> IntArray:
         """Count the values of a sample that are at most as large as others.
@@ -61,7 +61,7 @@ class Knots(Blocks):
         lengths = self._lengths(side, blocks)
         begins = np.cumsum(lengths) - lengths
         places = np.repeat(self.upto[side][blocks] - begins, lengths) + np.arange(int(lengths.sum()))
-        return self.samples[side][places]
+        return np.asarray(self.samples[side][places])
 
     def _areas(self) -> FloatArray:
         base = self._gap(*self.upto)[:-1] / self.pairs * np.diff(self.at)

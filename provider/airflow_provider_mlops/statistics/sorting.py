@@ -36,7 +36,7 @@ def _by_buckets(block: FloatArray) -> bool:
     if not math.isfinite(width) or width < 1e-290:
         return False
     common = np.quantile(block[:: max(1, len(block) // _LOOKED_AT)], [0.01, 0.99])
-    if (common[1] - common[0]) * 8 < width:
+    if common[1] - common[0] < width / 8:
         return False
     buckets = ((block - lowest) * (_BUCKETS / width)).astype(np.uint16)
     block[:] = block[np.argsort(buckets, kind="stable")]
