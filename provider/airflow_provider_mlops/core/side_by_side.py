@@ -8,7 +8,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _LARGE = 1 << 21
-"""From so many rows a side; below, a second thread costs memory and processor time, and saves a fraction of a second."""
+"""From so many rows a side; below, a second thread costs memory and time of processors, and saves next to nothing."""
 
 
 def both(work: Callable[[S], T], first: S, second: S, *, rows: int) -> tuple[T, T]:
