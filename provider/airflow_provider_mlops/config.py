@@ -1,11 +1,13 @@
 """Where this provider keeps its files: the options of the configuration section ``mlops``."""
 
 import os
+import re
 from pathlib import Path
 
 from airflow_provider_mlops.core.errors import BadInput
 
 SECTION = "mlops"
+_IMAGE = re.compile(r"([\w.:/-]+@)?sha256:[0-9a-f]{64}")
 
 
 def storage_root() -> str:
@@ -73,6 +75,22 @@ def reports_url() -> str:
     value = _option("reports_url").rstrip("/")
     if value and not value.startswith(("http://", "https://")):
         raise BadInput(f"[{SECTION}] reports_url is {value!r}; write a web address that starts with https://.")
+    return value
+
+
+def image_digest() -> str:
+    """Return the digest of the container image that this process runs in, empty where nobody said so.
+
+    Option ``[mlops] image_digest``; whoever starts the container knows it, the process inside does not.
+
+    :return: ``sha256:`` and 64 hexadecimal digits, also behind ``name@``; or an empty text.
+    :raises BadInput: when the option is anything else.
+    """
+    value = _option("image_digest")
+    if value and not _IMAGE.fullmatch(value):
+        raise BadInput(
+            f"[{SECTION}] image_digest is {value!r}; write the digest, sha256: and 64 digits, a tag may move."
+        )
     return value
 
 

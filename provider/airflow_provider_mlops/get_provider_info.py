@@ -216,6 +216,15 @@ _CONFIG = {
                 "example": "pushgateway_default",
                 "default": "",
             },
+            "image_digest": {
+                "description": "Digest of the container image that tasks run in; it stands in the environment of each "
+                "training, and replays compare it. "
+                "Default: none.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "registry.example.com/airflow@sha256:" + 64 * "0",
+                "default": "",
+            },
             "reports_url": {
                 "description": "Web address under which the storage root can be read; links to Data Docs and drift "
                 "reports lead there. "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.labels import check_enough, classes_of, encode_labels
 from airflow_provider_mlops.backends.optional import load, quiet
 from airflow_provider_mlops.backends.skops_digest import canonical_digest
+from airflow_provider_mlops.backends.threads import one_thread
 from airflow_provider_mlops.core.canonical import sha256_bytes
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, REGRESSION
@@ -119,7 +120,7 @@ def fit(
     except TypeError as err:
         raise BadInput(f"The training function cannot be called with these train_params: {err}.") from err
     try:
-        with load("threadpoolctl", "scikit-learn").threadpool_limits(1):
+        with one_thread():
             estimator = function(features, labels, seed=seed, **keywords)
     except (ValueError, TypeError) as err:
         # Same rows, same seed: it would say the same again.

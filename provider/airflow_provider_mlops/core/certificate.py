@@ -148,6 +148,25 @@ def build_certificate(
     }
 
 
+def recorded_facts(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a certificate shows of the training beside what it compares.
+
+    :param body: body of the training record.
+    :return: ``image``, ``python``, ``determinism`` and ``search``, each in a text, where there is one.
+    """
+    image, repeated, found = body["environment"].get("image"), body.get("determinism"), body.get("search")
+    facts = {
+        "image": image,
+        "python": body["manifest"].get("python"),
+        "determinism": repeated
+        and f"trained twice when it was recorded ({repeated['process']} process): {repeated['says']}",
+        "search": found
+        and f"trial {found['winner']['number']} of {found['tried']} by {found['method']}, "
+        f"{found['metric']} {found['winner']['score']:.6g} within the training rows",
+    }
+    return {"training": shown} if (shown := {name: text for name, text in facts.items() if text}) else {}
+
+
 def certificate_hash(certificate: Mapping[str, Any]) -> str:
     """Return the identity of a certificate.
 

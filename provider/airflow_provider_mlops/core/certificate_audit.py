@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.base import chain_facts
-from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate
+from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, recorded_facts
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.replay_choice import cited_records
@@ -36,7 +36,7 @@ def audit_certificate(model: str, records: Sequence[Record], run: RunFacts) -> t
         require=REQUIRED,
         checks=[*_scores(own), *_verdict(own)],
         differences=differences,
-        figures=_bases(records, training),
+        figures={**_bases(records, training), **recorded_facts(training.body)},
     )
     return training, certificate
 

@@ -7,6 +7,12 @@ from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS
 from airflow_provider_mlops.core.markdown import code, escaped, table
 
 BASES = ("Version", "Fit", "Trained again", "Manifest")
+_FACTS = {
+    "image": "Container image",
+    "python": "Other interpreter",
+    "determinism": "Determinism",
+    "search": "Search",
+}
 PROVES_NOT = (
     "that the recorded data were right, complete or lawfully collected",
     "that the model is good: it proves what was decided, not that the decision was wise",
@@ -40,6 +46,15 @@ def check_rows(certificate: Mapping[str, Any]) -> list[Sequence[str]]:
     :param certificate: as `core.certificate.build_certificate` makes it.
     """
     return [(rule["outcome"], rule["rule"], rule["reason"]) for rule in certificate["verdict"]["rules"]]
+
+
+def fact_rows(certificate: Mapping[str, Any]) -> list[Sequence[str]]:
+    """Return a row of what and text for what is known of the training beside what was compared.
+
+    :param certificate: as `core.certificate.build_certificate` makes it.
+    """
+    shown = certificate["figures"].get("training") or {}
+    return [(_FACTS[name], text) for name, text in shown.items() if name in _FACTS]
 
 
 def record_rows(certificate: Mapping[str, Any]) -> list[Sequence[str]]:
@@ -85,6 +100,8 @@ def _lines(certificate: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("Not as recorded", table(["Cause", "What"], differences) if differences else ["Nothing."])
     if bases := [[*map(escaped, plain), code(digest)] for *plain, digest in base_rows(certificate)]:
         yield from _section("Bases", table(BASES, bases))
+    if facts := [[escaped(what), escaped(text)] for what, text in fact_rows(certificate)]:
+        yield from _section("The training", table(["", "As recorded"], facts))
     records = [
         [escaped(what), escaped(outcome), seq, code(digest)] for what, outcome, seq, digest in record_rows(certificate)
     ]

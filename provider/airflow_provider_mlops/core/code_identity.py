@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
 
-_DAG_FILE_PREFIX = re.compile(r"^unusual_prefix_[0-9a-f]+_")
+DAG_FILE_PREFIX = re.compile(r"^unusual_prefix_[0-9a-f]+_")
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -60,10 +60,12 @@ def code_files(function: Callable[..., Any]) -> dict[str, str]:
     """
     function = inspect.unwrap(function)
     home = sys.modules.get(function.__module__)
-    if home is None or home.__spec__ is None or not getattr(home, "__file__", None):
+    # What runs in another interpreter need not be importable here: its sources are read all the same.
+    spec = _spec_of(function.__module__) if home is None else home.__spec__ if getattr(home, "__file__", "") else None
+    if spec is None:
         return {module_name(function): _sha256_text(inspect.getsource(function))}
     found: dict[str, str] = {}
-    waiting = [home.__spec__]
+    waiting = [spec]
     while waiting:
         spec = waiting.pop()
         name = _plain_name(spec.name)
@@ -73,6 +75,15 @@ def code_files(function: Callable[..., Any]) -> dict[str, str]:
         found[name] = _sha256_text(source)
         waiting.extend(_neighbours(spec, source))
     return dict(sorted(found.items()))
+
+
+def source_hash(spec: ModuleSpec) -> str:
+    """Hash the source of one module, as `code_files` does.
+
+    :param spec: of the module.
+    :return: 64 hexadecimal digits.
+    """
+    return _sha256_text(_source(spec))
 
 
 def code_hash(function: Callable[..., Any]) -> str:
@@ -95,7 +106,7 @@ def module_name(function: Callable[..., Any]) -> str:
 
 
 def _plain_name(name: str) -> str:
-    return _DAG_FILE_PREFIX.sub("", name)
+    return DAG_FILE_PREFIX.sub("", name)
 
 
 def _neighbours(spec: ModuleSpec, source: str) -> list[ModuleSpec]:

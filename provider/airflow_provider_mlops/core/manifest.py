@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
+from airflow_provider_mlops.core.determinism import TRUST, VERIFY
 from airflow_provider_mlops.core.errors import BadInput
 
 SCHEMA = 1
@@ -36,6 +37,9 @@ def training_manifest(
     operating_threshold: Mapping[str, Any] | None = None,
     params_from: Mapping[str, Any] | None = None,
     fit: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
+    python: str | None = None,
+    determinism: str = TRUST,
 ) -> dict[str, Any]:
     """Build the manifest of a training; its seed derives from model and rows, so that every replay has the same.
 
@@ -61,6 +65,9 @@ def training_manifest(
         null where there was none yet; None where none was asked for.
     :param fit: how the model goes on from another: ``kind`` (``warm`` or ``incremental``), ``base`` as
         `core.base.base_facts` says it and, of an incremental fit, ``batch_rows``; None where it is fitted in full.
+    :param search: the plan of a search, as `core.search.search_plan` checked it; None for none.
+    :param python: path of the interpreter that trains, where it is another one; None or empty for none.
+    :param determinism: ``trust``, or ``verify`` or ``require`` where it is trained twice.
     :return: the manifest; `manifest_hash` gives its identity.
     :raises BadInput: when the test snapshot is trained on as a whole, a feature gives the label away, or the task or
         the operating threshold is not what it must be.
@@ -72,7 +79,8 @@ def training_manifest(
         raise BadInput(f"The features must hold neither the label {label!r} nor the row id {row_id!r}.")
     since = {} if train_since is None else {"since": train_since}
     # What a full training has none of is left out: its hash is the one it had before there was such a thing.
-    start = {"params_from": params_from, "fit": fit}
+    start = {"params_from": params_from, "fit": fit, "search": search}
+    other = {"python": python or None, "determinism": None if determinism == TRUST else VERIFY}
     return {
         "schema": SCHEMA,
         "model_name": model_name,
@@ -91,6 +99,7 @@ def training_manifest(
         "task": reading.one_of(*TASKS)(task, "task"),
         "operating_threshold": _threshold_plan(operating_threshold, task),
         **{name: dict(value) for name, value in start.items() if value is not None},
+        **{name: value for name, value in other.items() if value is not None},
     }
 
 

@@ -49,6 +49,10 @@ class TrainDecoratedOperator(DecoratedOperator, TrainModelOperator):
         """Return the decorated function itself."""
         if self.op_args:
             raise BadInput("A function under @task.mlops_train takes keyword arguments only.")
+        if self.python:
+            raise BadInput(
+                "A function of a Dag file cannot run under python=: give TrainModelOperator its import path."
+            )
         function: Callable[..., Any] = inspect.unwrap(self.python_callable)
         return function
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.certificate import Cause, Difference
 from airflow_provider_mlops.core.code_identity import code_files
+from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
+from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.gone import erasures_since
 
@@ -54,21 +56,24 @@ def replay_recorded(
     :return: the level and what differs.
     :raises EvidenceBroken: when a snapshot is missing or was changed.
     """
-    from airflow_provider_mlops.backends.environment import environment_now
     from airflow_provider_mlops.hooks.base_model import open_base
     from airflow_provider_mlops.hooks.replay_causes import known_differences
+    from airflow_provider_mlops.hooks.train_function import environment_before
     from airflow_provider_mlops.hooks.training import train_from_manifest
 
-    body, manifest = training.body, training.body["manifest"]
+    body, manifest = training.body, manifest_to_replay(training.body)
     known = known_differences(storage, training, function, records)
     try:
         base = open_base(hook, records, manifest)
     except EvidenceBroken as err:
         return ReplayFound(Level.NONE, [str(err)], [Difference(Cause.BASE, str(err)), *known])
     trained = train_from_manifest(manifest, function, storage, log, base=base)
-    now = {"environment": environment_now(body["environment"]), "code_files": code_files(function)}
+    now = {"environment": environment_before(function, body["environment"]), "code_files": code_files(function)}
     compared = compare_training(body, {**trained.facts(), **now})
     level, differences = excused(*compared, erasures_since(storage, manifest))
+    if level is Level.NONE and (measured := measured_difference(body)) is not None:
+        known = [*known, Difference(Cause.NONDETERMINISM, measured)]
+        differences = [f"{Cause.NONDETERMINISM}: {measured}", *differences]
     return ReplayFound(level, differences, known)
 
 

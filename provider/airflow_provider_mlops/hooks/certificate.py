@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.certificate_page import (
     base_rows,
     certificate_markdown,
     check_rows,
+    fact_rows,
     record_rows,
     summary_of,
     title_of,
@@ -115,6 +116,9 @@ def _write_page(path: Path, certificate: Mapping[str, Any], digest: str) -> None
     if bases := base_rows(certificate):
         page.heading("Bases")
         page.table(Table(BASES, bases))
+    if facts := fact_rows(certificate):
+        page.heading("The training")
+        page.table(Table(("", "As recorded"), facts))
     page.heading("Records")
     page.table(Table(("Record", "Outcome", "Number", "Hash"), record_rows(certificate)))
     page.heading("Levels")

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, level_reached
+from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, level_reached, recorded_facts
 from airflow_provider_mlops.core.code_identity import code_files
+from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.replay import Level, compare_training
 from airflow_provider_mlops.core.replay_choice import cited_records
+from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.hooks.replay_causes import known_differences
 from airflow_provider_mlops.hooks.replay_chain import replayed_base
@@ -60,7 +62,7 @@ class Replay:
         :raises TransientError: when MLflow or the storage cannot be reached.
         """
         started, records = time.monotonic(), self.ledger.records()
-        cited, manifest = cited_records(records, training), training.body["manifest"]
+        cited, manifest = cited_records(records, training), manifest_to_replay(training.body)
         self.log.info("Replaying the training of %s (record %d).", manifest["test"]["partition_key"], training.seq)
         checks = [*self._check_chains(manifest["dataset"]), *check_data(self.storage, manifest)]
         checks.append(check_artifact(self.hook, training))
@@ -78,6 +80,7 @@ class Replay:
             figures |= {"environment": trained.environment, "rows": trained.rows}
             compared = list(self._compare(cited, trained, records, figures))
             self.log.info("The models agree at %s; %d things are not as recorded.", level, len(differences))
+        figures |= recorded_facts(training.body)
         metrics, verdict = (_holds(compared, rule) for rule in ("metrics", "verdict"))
         reached = level_reached(level, metrics, verdict)
         # Whoever asks for the verdict alone allows other metrics.
@@ -85,7 +88,7 @@ class Replay:
         if any(item.cause is Cause.DATA_ERASED for item in differences):
             must_hold = [_excused(result) for result in must_hold]
         if trained is not None and level is Level.NONE:
-            self._explain(trained, manifest, function, start.base, differences)
+            self._explain(training, trained, manifest, function, start.base, differences)
         self.log.info("Replayed in %.1f s: %s.", time.monotonic() - started, reached)
         return build_certificate(
             self.model,
@@ -115,7 +118,10 @@ class Replay:
             return train_from_manifest(manifest, function, self.storage, self.log, base=base)
         except (BadInput, EvidenceBroken) as err:
             self.log.warning("It cannot be trained again: %s", err)
-            if not any(item.cause in (Cause.DATA_MISSING, Cause.DATA_ERASED) for item in differences):
+            known = {item.detail for item in differences}  # an interpreter that is gone says so twice
+            if str(err) not in known and not any(
+                item.cause in (Cause.DATA_MISSING, Cause.DATA_ERASED) for item in differences
+            ):
                 cause = Cause.DATA_MISSING if isinstance(err, EvidenceBroken) else Cause.UNKNOWN
                 differences.append(Difference(cause, f"it cannot be trained again: {err}"))
             return None
@@ -140,6 +146,7 @@ class Replay:
 
     def _explain(
         self,
+        training: Record,
         trained: Training,
         manifest: Mapping[str, Any],
         function: Callable[..., Any],
@@ -147,6 +154,8 @@ class Replay:
         differences: list[Difference],
     ) -> None:
         """Where nothing else explains another model, train once more: does the training repeat itself at all?"""
+        if (measured := measured_difference(training.body)) is not None:
+            differences.append(Difference(Cause.NONDETERMINISM, measured))
         if differences:
             return
         again = train_from_manifest(manifest, function, self.storage, self.log, base=base)

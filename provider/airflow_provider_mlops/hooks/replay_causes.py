@@ -36,7 +36,8 @@ def known_differences(
         base that is fetched by its hash they explain nothing, and are named all the same.
     :return: the differences, causes first.
     """
-    from airflow_provider_mlops.backends.environment import environment_now
+    from airflow_provider_mlops.backends.interpreter import MissingInterpreter
+    from airflow_provider_mlops.hooks.train_function import environment_before
 
     manifest, recorded = training.body["manifest"], training.body["environment"]
     erased = [
@@ -44,7 +45,10 @@ def known_differences(
         for item in erasures_since(storage, manifest)
     ]
     code = code_differences(manifest["code_files"], code_files(function))
-    environment = environment_differences(recorded, environment_now(recorded))
+    try:
+        environment = environment_differences(recorded, environment_before(function, recorded))
+    except MissingInterpreter as err:
+        environment = [str(err)]
     return [
         *erased,
         *base_erasures(storage, records, manifest, Cause.DATA_ERASED if bases_too else Cause.BASE_ERASED),

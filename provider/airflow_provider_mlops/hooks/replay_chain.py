@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import chain_of, cited_base, fit_of
 from airflow_provider_mlops.core.certificate import Cause, Difference
-from airflow_provider_mlops.core.code_identity import code_files, import_callable
+from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, compare_training
+from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.fitting import Base
+from airflow_provider_mlops.hooks.train_function import recorded_function
 from airflow_provider_mlops.hooks.training import train_from_manifest
 
 if TYPE_CHECKING:
@@ -85,8 +87,8 @@ def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage,
         who = f"the base, version {named['version']}" if named["version"] else f"the base {named['manifest_hash']}"
         log.info("Training %s again.", who)
         manifest = base.body["manifest"]
-        function = import_callable(manifest["function"])
-        trained = train_from_manifest(manifest, function, storage, log, base=found.base)
+        function = recorded_function(manifest, log)
+        trained = train_from_manifest(manifest_to_replay(base.body), function, storage, log, base=found.base)
         code = code_files(function)
         level, _ = compare_training(base.body, {**trained.facts(), "code_files": code})
         named["level"] = level.value

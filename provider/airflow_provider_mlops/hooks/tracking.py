@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.training import Training
 
 _MOST = 100
+_DIFFERENCE = "determinism_largest_difference"
 
 
 def track_training(
@@ -35,6 +36,7 @@ def track_training(
     *,
     experiment: str | None,
     storage: Storage,
+    repeated: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Store a trained model with its MLflow run; of repeated and concurrent calls one run and one model stay.
 
@@ -47,6 +49,7 @@ def track_training(
     :param run: the Airflow run, which the MLflow run points back at.
     :param experiment: name of the experiment; default: that of the connection, else the model's name.
     :param storage: where the snapshots lie, which the run names as its dataset inputs.
+    :param repeated: what a second training showed; None where there was none.
     :return: ``mlflow_run_id``, ``mlflow_experiment_id``, ``logged_model_id``, ``archive_sha256`` and ``files``.
     :raises BadInput: when the model holds types that are not trusted.
     :raises TransientError: when MLflow cannot be reached.
@@ -70,6 +73,11 @@ def track_training(
             mlflow_run = ml.find_or_create_run(client, experiment_id, manifest_hash(manifest), name, run.to_tags())
             run_id = mlflow_run.info.run_id
             log_snapshots(client, run_id, _inputs(manifest, storage))
+            if repeated is not None:
+                client.set_tag(run_id, "mlops.determinism", repeated["agrees"])
+                ml.log_facts(client, run_id, metrics={_DIFFERENCE: repeated["largest_difference"]}, params={})
+            if (found := trained.search) is not None:
+                _log_search(client, run_id, found, f"{manifest['model_name']}, {name}")
             logged = _fill_run(client, mlflow_run, archive.parent, trained, manifest)
     except TransientError:
         raise
@@ -128,6 +136,18 @@ def _inputs(manifest: Mapping[str, Any], storage: Storage) -> list[dict[str, str
         }
         for context, item in named
     ]
+
+
+def _log_search(client: MlflowClient, run_id: str, found: Mapping[str, Any], footer: str) -> None:
+    """Store every trial as a table and as a figure; repeating it changes nothing."""
+    from airflow_provider_mlops.backends import mlflow as ml
+    from airflow_provider_mlops.hooks.search import write_search
+
+    with tempfile.TemporaryDirectory(prefix="mlops-search-") as folder:
+        write_search(Path(folder), found, footer)
+        client.log_artifacts(run_id, folder, "mlops/search")
+    ml.log_facts(client, run_id, metrics={"search_trials": found["tried"]}, params=found["winner"]["params"])
+    client.set_tag(run_id, "mlops.search", f"{found['method']}, trial {found['winner']['number']}")
 
 
 def _fill_run(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from airflow_provider_mlops.core.code_identity import code_files
-from airflow_provider_mlops.core.errors import Refused
+from airflow_provider_mlops.core.determinism import check_asked
+from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.manifest import BINARY, FULL, training_manifest
+from airflow_provider_mlops.core.search import search_plan
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.rows import holdout_start
@@ -44,6 +46,9 @@ class TrainingPlan:
     :param trusted_types: types that the saved model may hold beyond skops' own list.
     :param task: ``binary``, ``multiclass`` or ``regression``.
     :param operating_threshold: how the operating threshold is chosen, None to choose none.
+    :param search: how parameters are searched, None for no search.
+    :param python: path of another interpreter that trains; None or empty for none.
+    :param determinism: ``trust``, ``verify`` or ``require``; None for ``trust``.
     """
 
     model_name: str
@@ -66,6 +71,9 @@ class TrainingPlan:
     trusted_types: Sequence[str] = ()
     task: str = BINARY
     operating_threshold: Mapping[str, Any] | None = None
+    search: Mapping[str, Any] | None = None
+    python: str | None = None
+    determinism: str | None = None
 
     @classmethod
     def of(cls, operator: Any, **checked: Any) -> TrainingPlan:
@@ -93,6 +101,7 @@ def build_manifest(
     :raises Refused: when the partition that is held out, or the window, was not accepted, or the base has learned rows
         that are held out.
     """
+    search = _search(plan, start)
     records = dataset_ledger(plan.dataset, storage.ledger_root).records()
     accepted = accepted_snapshots(records)
     test_id = plan.test_snapshot_id or accepted.get(plan.partition_key)
@@ -128,13 +137,24 @@ def build_manifest(
         time_column=plan.time_column,
         function=plan.train_function,
         code_files=code_files(function),
-        params=start.params,
+        params={name: value for name, value in start.params.items() if name not in (search or {}).get("space", ())},
         trusted_types=plan.trusted_types,
         task=plan.task,
         operating_threshold=plan.operating_threshold,
         params_from=start.params_from,
         fit=start.fit,
+        search=search,
+        python=plan.python,
+        determinism=check_asked(plan.determinism),
     )
+
+
+def _search(plan: TrainingPlan, start: Start) -> dict[str, Any] | None:
+    """Check the search, and what cannot go together."""
+    if start.fit is not None and (plan.search is not None or plan.python):
+        what = "search" if plan.search is not None else "python"
+        raise BadInput(f"fit={start.fit['kind']!r} goes on from a fitted model and takes no {what}: leave one out.")
+    return search_plan(plan.search, time_column=plan.time_column, params=plan.train_params or {})
 
 
 def _cutoff(plan: TrainingPlan, test_id: str, storage: Storage) -> str | None:

@@ -13,8 +13,10 @@ from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.change import git_state, last_change
+from airflow_provider_mlops.hooks.determinism import verify_training
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
+from airflow_provider_mlops.hooks.train_function import program_facts
 from airflow_provider_mlops.hooks.training_checkpoint import TrainingCheckpoint, training_checkpoint
 from airflow_provider_mlops.hooks.training_start import Start, find_start
 
@@ -165,9 +167,18 @@ class RecordedTraining:
         key = manifest_hash(manifest)
         base = open_base(self.hook, self.ledger.records(), manifest)
         trained = train_from_manifest(manifest, function, self.storage, self.log, base=base, checkpoint=checkpoint)
+        repeated = None
+        if "determinism" in manifest:
+            repeated = verify_training(manifest, function, trained, self.storage, self.log, base=base)
         try:
             tracked = track_training(
-                self.hook, trained, manifest, self.run, experiment=self.experiment, storage=self.storage
+                self.hook,
+                trained,
+                manifest,
+                self.run,
+                experiment=self.experiment,
+                storage=self.storage,
+                repeated=repeated,
             )
         except Exception as err:
             # Another task that recorded this training meanwhile has deleted what this one was about to store.
@@ -186,6 +197,8 @@ class RecordedTraining:
                 **tracked,
                 "change": last_change(manifest["code_files"]),
                 "git": git_state(manifest["code_files"]),
+                **({"determinism": repeated} if repeated else {}),
+                **program_facts(manifest),
                 **more,
                 **checkpoint.facts(),
                 MEMBER: newest_of(dataset_ledger(manifest["dataset"], self.storage.ledger_root).records()),

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.base import check_no_new_class
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, task_of
+from airflow_provider_mlops.core.search import shown_trials, with_params
 from airflow_provider_mlops.hooks.fitting import Base, Fitting
 from airflow_provider_mlops.hooks.rows import read_rows
+from airflow_provider_mlops.hooks.search import search_columns, search_params
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.train_function import environment_after
 from airflow_provider_mlops.hooks.training_checkpoint import TrainingCheckpoint
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Training:
     :param task: ``binary``, ``multiclass`` or ``regression``.
     :param classes: the classes of a multiclass label, in the order of the scores; else None.
     :param operating_threshold: the frozen threshold, None where none is chosen.
+    :param search: what a search over parameters found, with all its trials; None where none was asked for.
     """
 
     estimator: Any
@@ -51,6 +55,7 @@ class Training:
     task: str = BINARY
     classes: list[str] | list[int] | None = None
     operating_threshold: dict[str, Any] | None = None
+    search: dict[str, Any] | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what the training record holds of it."""
@@ -65,6 +70,7 @@ class Training:
             "task": self.task,
             "classes": self.classes,
             "operating_threshold": self.operating_threshold,
+            **({"search": shown_trials(self.search)} if self.search and "trials" in self.search else {}),
         }
 
 
@@ -90,12 +96,10 @@ def train_from_manifest(
     :raises EvidenceBroken: when a snapshot is missing or was changed.
     """
     from airflow_provider_mlops.backends import scikit_learn as sk
-    from airflow_provider_mlops.backends.environment import environment_facts
 
     task = task_of(manifest)
     frame = _training_rows(storage, manifest)
     label = manifest["label"]
-    fitting = Fitting(manifest, function, base, checkpoint)
     classes = sk.class_list(frame, label) if task == MULTICLASS else None
     if base is not None:
         check_no_new_class(base.classes, classes or [])
@@ -104,6 +108,8 @@ def train_from_manifest(
         frame, features=manifest["features"], label=label, task=task, classes=classes
     )
     log.info("Training on %s labelled rows with seed %s.", f"{len(features):,}", manifest["seed"])
+    searched = search_params(manifest, function, frame, features, labels, log)
+    fitting = Fitting(with_params(manifest, searched), function, base, checkpoint)
     threshold = _choose_threshold(fitting, frame, features, labels, log)
     started, cpu = time.monotonic(), time.process_time()
     estimator = fitting(features, labels)
@@ -117,12 +123,13 @@ def train_from_manifest(
         unlabelled=unlabelled,
         model_digest=sk.model_digest(estimator),
         prediction_digest=sk.prediction_digest(sk.score(estimator, sample, task)),
-        environment=environment_facts(),
+        environment=environment_after(function),
         seconds=seconds,
         cpu_seconds=cpu,
         task=task,
         classes=classes,
         operating_threshold=threshold,
+        search=searched,
     )
 
 
@@ -144,11 +151,12 @@ def probe_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFrame:
 
 def _training_rows(storage: Storage, manifest: Mapping[str, Any]) -> pd.DataFrame:
     train = manifest["train"]
+    names = (*manifest["features"], manifest["label"], manifest["time_column"], *search_columns(manifest))
     return read_rows(
         storage,
         manifest["dataset"],
         train["snapshots"],
-        columns=[name for name in (*manifest["features"], manifest["label"], manifest["time_column"]) if name],
+        columns=list(dict.fromkeys(name for name in names if name)),
         time_column=manifest["time_column"],
         since=train.get("since"),
         until=train["until"],

@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.base import (
 )
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.manifest import FITS, FULL, INCREMENTAL
+from airflow_provider_mlops.core.search import with_params
 from airflow_provider_mlops.hooks.base_model import made_by, start_versions
 from airflow_provider_mlops.hooks.training_rows import Chosen
 
@@ -153,7 +154,7 @@ def _with_params(
         log.info("Model %s has no %s yet: the explicit train_params alone are used.", model, wanted)
         return replace(start, params_from={"version": None, "manifest_hash": None})
     made = made_by(records, model, version).body
-    params = {**made["manifest"]["params"], **start.params}
+    params = {**with_params(made["manifest"], made.get("search"))["params"], **start.params}
     log.info("Parameters of version %s, with %d explicit ones over them: %s.", version, len(start.params), params)
     return replace(start, params=params, params_from={"version": version, "manifest_hash": made["manifest_hash"]})
 
@@ -164,8 +165,9 @@ def _on_base(start: Start, fit: str, plan: TrainingPlan, version: str, records: 
     said: dict[str, Any] = {"kind": fit, "base": base_facts(base, version)}
     params = start.params
     if fit == INCREMENTAL:
-        check_params(params, manifest["params"], version)
-        params, said = dict(manifest["params"]), {**said, "batch_rows": plan.batch_rows}
+        made = with_params(manifest, base.body.get("search"))["params"]
+        check_params(params, made, version)
+        params, said = made, {**said, "batch_rows": plan.batch_rows}
     chain = [manifest, *(record.body["manifest"] for record in chain_of(records, manifest))]
     log.info("Going on from version %s (%s), training %d of its chain.", version, fit, len(chain) + 1)
     return replace(start, params=params, fit=said, chain=chain)

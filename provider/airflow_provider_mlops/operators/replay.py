@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.certificate import check_require, summary_rows
-from airflow_provider_mlops.core.code_identity import import_callable
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay_choice import chosen_trainings
@@ -15,6 +14,7 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.train_function import recorded_function
 from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
 from airflow_provider_mlops.operators.base import MLOpsOperator
 
@@ -169,7 +169,7 @@ class ReplayModelOperator(MLOpsOperator):
         if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])
             return record
-        certificate = replay.certify(training, import_callable(training.body["manifest"]["function"]))
+        certificate = replay.certify(training, recorded_function(training.body["manifest"], self.log))
         record = issue_certificate(replay.storage, ledger, certificate, training, key, run)
         self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
         return record

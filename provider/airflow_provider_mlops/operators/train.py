@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_provider_mlops.core.code_identity import import_callable
+from airflow_provider_mlops.core.determinism import check_asked, check_required
 from airflow_provider_mlops.core.evidence import latest_of_run
 from airflow_provider_mlops.core.manifest import BINARY, FULL
 from airflow_provider_mlops.core.modes import Mode
@@ -18,6 +18,7 @@ from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
+from airflow_provider_mlops.hooks.train_function import find_function
 from airflow_provider_mlops.hooks.train_manifest import BASE, BATCH_ROWS, FAIL, TrainingPlan, build_manifest
 from airflow_provider_mlops.hooks.train_recorded import RecordedTraining
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
@@ -72,6 +73,13 @@ class TrainModelOperator(MLOpsOperator):
         ``{"metric": "f1"}``, with ``params`` where the metric has some (``recall_at_precision``,
         ``precision_at_recall``, ``expected_cost``) and ``validation_share``, the share of the newest training rows
         that it is chosen on (default 0.2); None to choose none.
+    :param search: parameters to search within the training rows: ``method`` (``grid``, ``random``, ``halving``,
+        ``optuna``), ``space``, ``metric``, and where they are not the usual ones ``folds``, ``budget``, ``seed``,
+        ``replay``; see the how-to. None for none. (templated)
+    :param python: absolute path of another interpreter that the training function runs in, given by import path; for
+        libraries that conflict with Airflow's. None or empty for this one. (templated)
+    :param determinism: ``trust``; ``verify`` trains a second time, in a fresh process, and records how far both agree;
+        ``require`` also fails the task where they do not, after it was recorded. None for ``trust``. (templated)
     :param experiment: MLflow experiment; default: that of the connection, else the model's name. (templated)
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
@@ -93,6 +101,9 @@ class TrainModelOperator(MLOpsOperator):
         "params_from",
         "fit",
         "base",
+        "search",
+        "python",
+        "determinism",
         "experiment",
         "mlflow_conn_id",
         "storage_root",
@@ -124,6 +135,9 @@ class TrainModelOperator(MLOpsOperator):
         trusted_types: Sequence[str] = (),
         task: str = BINARY,
         operating_threshold: Mapping[str, Any] | None = None,
+        search: Mapping[str, Any] | None = None,
+        python: str | None = None,
+        determinism: str | None = None,
         experiment: str | None = None,
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
@@ -151,6 +165,9 @@ class TrainModelOperator(MLOpsOperator):
         self.trusted_types = trusted_types
         self.task = task
         self.operating_threshold = operating_threshold
+        self.search = search
+        self.python = python
+        self.determinism = determinism
         self.experiment = experiment
         self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
@@ -171,11 +188,12 @@ class TrainModelOperator(MLOpsOperator):
             raise AirflowSkipException(training.record_nothing(partition, self.decision_key(run, decision), why))
         record = training.find_or_train(manifest, function, bundle_facts(context), start.facts())
         self._push_links(context, record)
+        check_required(check_asked(self.determinism), record.body)
         return self._result(record)
 
     def training_function(self) -> Callable[..., Any]:
         """Return the function that trains."""
-        return import_callable(self.train_function)
+        return find_function(self.train_function, self.python, self.trusted_types, self.log)
 
     def _training(self, run: RunFacts) -> RecordedTraining:
         return RecordedTraining(

@@ -1,0 +1,195 @@
+"""A training function in another interpreter, or in a fresh process of this one: called like the function itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.scikit_learn import read_model
+from airflow_provider_mlops.backends.threads import ONE_THREAD
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHILD = Path(__file__).with_name("interpreter_child.py")
+_HIDDEN = ("AIRFLOW", "MLFLOW", "PYTHON", "VIRTUAL_ENV", "_AIRFLOW")
+_LONGEST = 2_000
+
+
+class MissingInterpreter(BadInput):
+    """The interpreter is not there, or does not run."""
+
+
+class InterpreterFunction:
+    """A training function that runs in a process of its own; the process ends with this one.
+
+    :param python: path of the interpreter.
+    :param module: module of the function, as it is imported there.
+    :param function: name of the function.
+    :param trusted_types: types that the model may hold beyond skops' own list, when it comes back.
+    :param path: folders for the end of its module search path.
+    :param source: SHA-256 of the module's source here, which must be the same there; None to ask for nothing.
+    :param private: whether the environment of the process leaves out what is Airflow's and MLflow's, secrets too.
+    :param log: where its output is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        python: str,
+        module: str,
+        function: str,
+        trusted_types: Sequence[str],
+        path: Sequence[str],
+        source: str | None,
+        private: bool,
+        log: Any,
+    ) -> None:
+        self.python = python
+        self.trusted_types = trusted_types
+        self.path = path
+        self.source = source
+        self.private = private
+        self.log = log
+        self.environment: dict[str, Any] | None = None
+        # What `core.code_identity` looks at, as at any function.
+        self.__module__, self.__qualname__, self.__name__ = module, function, function
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> InterpreterFunction:
+        """Return itself: whoever copies an estimator with it shall call the same."""
+        return self
+
+    def __call__(self, features: pd.DataFrame, labels: pd.Series[Any], *, seed: int, **params: Any) -> Any:
+        """Train there, and load the model that comes back.
+
+        :param features: feature rows.
+        :param labels: their labels.
+        :param seed: seed of the training.
+        :param params: further keyword arguments of the function.
+        :return: the fitted estimator.
+        :raises BadInput: when the interpreter, a library, the function or a type of the model is not there or not
+            trusted, or the function refuses the rows.
+        :raises TransientError: when the process was killed.
+        """
+        parquet, arrow = load("pyarrow.parquet", "parquet"), load("pyarrow", "parquet")
+        with tempfile.TemporaryDirectory(prefix="mlops-interpreter-") as name:
+            folder = Path(name)
+            parquet.write_table(arrow.Table.from_pandas(features), folder / "features.parquet")
+            parquet.write_table(arrow.Table.from_pandas(labels.to_frame("label")), folder / "labels.parquet")
+            named = {"module": self.__module__, "function": self.__name__, "label": labels.name}
+            answer = self._ask(folder, {**named, "seed": seed, "params": params})
+            if self.source is not None and answer["source"] != self.source:
+                raise BadInput(f"{self.python} imports another {self.__module__!r} than the one in the Dag bundle.")
+            self.environment = answer["environment"]
+            return self._model(folder / "model.skops", answer["sha256"])
+
+    def facts(self, also: Iterable[str] = ()) -> dict[str, Any]:
+        """Return what of that interpreter can change a model.
+
+        :param also: distributions to state the version of, imported or not.
+        :return: as `interpreter_facts.interpreter_facts` says.
+        :raises BadInput: when the interpreter or a library is not there.
+        """
+        with tempfile.TemporaryDirectory(prefix="mlops-interpreter-") as folder:
+            return dict(self._ask(Path(folder), {}, also)["environment"])
+
+    def _model(self, path: Path, sha256: str) -> Any:
+        try:
+            return read_model(path, sha256=sha256, trusted_types=self.trusted_types)
+        except EvidenceBroken as err:
+            raise BadInput(f"The model of {self.python} cannot be loaded here: {err} See trusted_types.") from err
+        except ImportError as err:
+            raise BadInput(f"The model of {self.python} needs {err.name!r} here too: install it.") from err
+
+    def _ask(self, folder: Path, job: Mapping[str, Any], also: Iterable[str] = ()) -> dict[str, Any]:
+        asked = {"path": list(self.path), "also": sorted(also), **job}
+        (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
+        with self._process(folder) as process:
+            for line in process.stderr or ():
+                self.log.info("[%s] %s", Path(self.python).name, line.rstrip()[:_LONGEST])
+            code = process.wait()
+        answer = folder / "answer.json"
+        if not answer.is_file():
+            if code < 0:
+                raise TransientError(f"{self.python} was ended by signal {-code}; did it run out of memory?")
+            raise MissingInterpreter(f"{self.python} ended with {code} and no answer; is it a Python of 3.9 or newer?")
+        found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+        if "error" in found:
+            self._refuse(found)
+        return found
+
+    def _refuse(self, found: Mapping[str, str]) -> None:
+        message = found["message"]
+        if found["error"] == "missing":
+            needed = "it needs pandas, pyarrow, scikit-learn and skops, and what the training function imports"
+            raise BadInput(f"{self.python}: {message}; {needed}.")
+        if found["error"] == "refused":
+            raise BadInput(message)
+        raise RuntimeError(f"The training function failed in {self.python}: {message[:_LONGEST]}")
+
+    @contextmanager
+    def _process(self, folder: Path) -> Iterator[subprocess.Popen[str]]:
+        """Start it; whatever happens here, a timeout too, it does not go on alone."""
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the interpreter that the Dag names
+                [self.python, "-I", str(CHILD), str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env=self._variables(),
+                start_new_session=True,
+            )
+        except OSError as err:
+            raise MissingInterpreter(f"The interpreter {self.python} does not run: {err.strerror or err}.") from err
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def _variables(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not (self.private and name.startswith(_HIDDEN))}
+        return {**kept, **ONE_THREAD}
+
+
+def fresh_process(function: Any, name: str, trusted_types: Sequence[str], log: Any) -> InterpreterFunction:
+    """Return a function as a fresh process of this interpreter runs it.
+
+    :param function: the function; it can be imported by its module and name.
+    :param name: its name there.
+    :param trusted_types: types that its model may hold beyond skops' own list.
+    :param log: where its output is told.
+    """
+    return InterpreterFunction(
+        python=sys.executable,
+        module=function.__module__,
+        function=name,
+        trusted_types=trusted_types,
+        path=sys.path,
+        source=None,
+        private=False,
+        log=log,
+    )
+
+
+def child_hash() -> str:
+    """Return the hash of the programs that run in another interpreter.
+
+    :return: ``sha256:`` and 64 hexadecimal digits.
+    """
+    files = (CHILD, CHILD.with_name("interpreter_facts.py"))
+    return f"sha256:{hashlib.sha256(b''.join(path.read_bytes() for path in files)).hexdigest()}"

@@ -1,0 +1,115 @@
+"""The training function of a Dag or of a record, here or in another interpreter, and its environment."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_mlops import config
+from airflow_provider_mlops.core.code_identity import import_callable, is_import_path, source_hash
+from airflow_provider_mlops.core.errors import BadInput
+
+
+def find_function(path: str, python: str | None, trusted_types: Any, log: Any) -> Callable[..., Any]:
+    """Return a training function by its import path.
+
+    :param path: ``package.module:function``.
+    :param python: absolute path of the interpreter that it runs in; None or empty for this one.
+    :param trusted_types: types that the model may hold beyond skops' own list, when it comes from there.
+    :param log: where the output of the other interpreter is told.
+    :return: the function, or what calls it there.
+    :raises BadInput: when one of the paths is not what it must be.
+    """
+    if not python:
+        return import_callable(path)
+    from airflow_provider_mlops.backends.interpreter import InterpreterFunction
+
+    if not is_import_path(path):
+        raise BadInput(f"With python= the training function is an import path package.module:function, not {path!r}.")
+    if not Path(python).is_absolute():
+        raise BadInput(f"python={python!r} must be the absolute path of an interpreter.")
+    module, _, name = path.partition(":")
+    home, source = _home(module, path)
+    return InterpreterFunction(
+        python=python,
+        module=module,
+        function=name,
+        trusted_types=sorted(trusted_types),
+        path=[home] if home else [],
+        source=source,
+        private=True,
+        log=log,
+    )
+
+
+def recorded_function(manifest: Mapping[str, Any], log: Any) -> Callable[..., Any]:
+    """Return the training function of a record, as it is now, in the interpreter that it ran in.
+
+    :param manifest: the training's manifest.
+    :param log: where the output of another interpreter is told.
+    :return: the function.
+    :raises BadInput: when it cannot be found.
+    """
+    return find_function(manifest["function"], manifest.get("python"), manifest["trusted_types"], log)
+
+
+def program_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record says of the other interpreter: its path, and the hash of the programs that ran there.
+
+    :param manifest: the training's manifest.
+    :return: ``interpreter``; empty where it was trained in this one.
+    """
+    if (python := manifest.get("python")) is None:
+        return {}
+    from airflow_provider_mlops.backends.interpreter import child_hash
+
+    return {"interpreter": {"path": python, "program": child_hash()}}
+
+
+def environment_after(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the environment that a function has just trained in.
+
+    :param function: the training function, after it was called.
+    :return: the facts, with the digest of the container image where that is known.
+    """
+    from airflow_provider_mlops.backends.environment import environment_facts
+
+    return _with_image(getattr(function, "environment", None) or environment_facts())
+
+
+def environment_before(function: Callable[..., Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the environment that a function would train in now, to compare with a recorded one.
+
+    :param function: the training function.
+    :param recorded: facts of a record: what was imported then may be only installed now.
+    :return: the facts.
+    :raises MissingInterpreter: when the function runs in an interpreter that is gone.
+    """
+    from airflow_provider_mlops.backends.environment import environment_now
+
+    if (facts := getattr(function, "facts", None)) is None:
+        return _with_image(environment_now(recorded))
+    return _with_image(facts(recorded.get("distributions") or ()))
+
+
+def _with_image(facts: dict[str, Any]) -> dict[str, Any]:
+    image = config.image_digest()
+    return {**facts, "image": image} if image else facts
+
+
+def _home(module: str, path: str) -> tuple[str | None, str]:
+    """Return the folder that a module is imported from, None where that is this interpreter's own, and its source."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.has_location or not spec.origin:
+        raise BadInput(f"Module {module!r} of {path!r} cannot be found; is it in the Dag bundle?")
+    place = Path(spec.origin).resolve()
+    up = module.count(".") + (1 if place.name == "__init__.py" else 0)
+    home = place.parents[up]
+    own = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")}
+    return None if home in own else str(home), source_hash(spec)

@@ -1,0 +1,77 @@
+"""Training functions that need nothing of this project: another interpreter, or a fresh process, runs them too."""
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+
+def fit_strength(features: Any, labels: Any, *, seed: int, strength: float, solver: str = "lbfgs") -> Any:
+    """Fit a logistic regression of some strength; a strength of 0.5 is refused."""
+    if strength == 0.5:
+        raise ValueError("a strength of one half is bad luck")
+    return LogisticRegression(C=strength, solver=solver, random_state=seed).fit(features, labels)
+
+
+def fit_plain(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit a logistic regression, and say something."""
+    print("fitting", len(features), "rows")
+    return LogisticRegression(random_state=seed).fit(features, labels)
+
+
+def fit_linear(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit a regression."""
+    return LinearRegression().fit(features, labels)
+
+
+def fit_by_process(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit what depends on the process: every other one gives another model."""
+    return LogisticRegression(C=1 + os.getpid() / 1e6, random_state=seed).fit(features, labels)
+
+
+def fit_noted(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit a model that carries a random number it does not use."""
+    model = LogisticRegression(random_state=seed).fit(features, labels)
+    model.noted_ = random.SystemRandom().random()
+    return model
+
+
+def fit_where(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit, and leave word of the interpreter, the modules and the variables that it saw."""
+    word = {"prefix": sys.prefix, "airflow": "airflow" in sys.modules, "secret": "AIRFLOW_CONN_X" in os.environ}
+    model = LogisticRegression(random_state=seed).fit(features, labels)
+    model.where_ = word
+    return model
+
+
+def fit_forever(features: Any, labels: Any, *, seed: int, mark: str) -> Any:
+    """Say that it has begun, and never end."""
+    Path(mark).write_text(str(os.getpid()), encoding="utf-8")
+    time.sleep(600)
+    return None
+
+
+def end_at_once(features: Any, labels: Any, *, seed: int) -> Any:
+    """Be killed, as for want of memory."""
+    os.kill(os.getpid(), 9)
+    return None
+
+
+def break_down(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fail with what is no answer about the rows."""
+    raise KeyError("nobody knows")
+
+
+def threads_of_late_libraries(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit, and note the threads of what was loaded while training."""
+    import scipy.linalg  # noqa: F401
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_info
+
+    model = HistGradientBoostingClassifier(max_iter=3, random_state=seed).fit(features, labels)
+    model.threads_ = sorted({item["num_threads"] for item in threadpool_info()})
+    return model
