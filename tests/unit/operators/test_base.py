@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MissingBackend, Refused, TransientError
 from airflow_provider_mlops.core.modes import Mode
@@ -178,3 +178,22 @@ def test_the_bundle_is_named_with_its_version(tmp_path: Path) -> None:
     assert bundle_facts(local) == {"name": "dags", "version": None}
     assert bundle_root(found) == tmp_path
     assert bundle_root({"ti": SimpleNamespace()}) == Path.cwd()
+
+
+def test_a_live_backfill_waits_without_a_slot_and_then_acts(tmp_path: Path) -> None:
+    """The task defers while an earlier partition is at work; the trigger's event lets it look again."""
+    states = {"backfill__2013-01-01__2013-01__x": "running", "backfill__2013-02-01__2013-02__x": "running"}
+    told = context(tmp_path, run_type="backfill", conf={"mode": "live"}, run_id="backfill__2013-02-01__2013-02__x")
+    told["ti"].get_task_states = lambda dag_id, task_ids: states
+    told["ti"].get_dr_count = lambda dag_id, run_ids, states: 0
+    told["ti"].get_dagrun_state = lambda dag_id, run_id: states[run_id]
+    task = Step(act=lambda: {"done": True})
+
+    with pytest.raises(TaskDeferred) as wait:
+        task.execute(told)
+    assert (wait.value.method_name, wait.value.timeout) == ("execute_in_turn", None)
+    states["backfill__2013-01-01__2013-01__x"] = "failed"
+    with pytest.raises(AirflowFailException, match="2013-01__x has failed"):
+        task.execute_in_turn(told, {})
+    states["backfill__2013-01-01__2013-01__x"] = "success"
+    assert task.execute_in_turn(told, {}) == {"done": True}
