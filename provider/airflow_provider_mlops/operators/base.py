@@ -6,6 +6,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -17,7 +18,7 @@ from airflow_provider_mlops.core.errors import BadInput, FinalError
 from airflow_provider_mlops.core.modes import Mode, audit_name, mode_of
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
-from airflow_provider_mlops.operators.in_order import PAUSE, goes_in_order, must_wait
+from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -110,7 +111,9 @@ class MLOpsOperator(BaseOperator):
             from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
             self.log.info("A live backfill goes in order: waiting for %s.", other)
-            self.defer(trigger=TimeDeltaTrigger(PAUSE), method_name="execute_in_turn")
+            now = datetime.now(UTC)
+            pause = pause_after(now - (getattr(context["dag_run"], "start_date", None) or now))
+            self.defer(trigger=TimeDeltaTrigger(pause), method_name="execute_in_turn")
 
     def _tell_gauges(self, run: RunFacts, record: str | None) -> None:
         """Tell monitoring systems what the model's ledger says now; a step of a dataset has nothing to tell."""

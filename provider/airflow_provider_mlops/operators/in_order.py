@@ -11,8 +11,7 @@ from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
 
-PAUSE = timedelta(seconds=5)
-"""How long a task waits before it looks again."""
+_SHORTEST, _LONGEST = timedelta(seconds=5), timedelta(minutes=5)
 _AT_ONCE = 50
 _DONE, _FAILED, _QUEUED = "success", "failed", "queued"
 
@@ -38,6 +37,14 @@ def must_wait(ti: Any, run: RunFacts) -> str | None:
     known = ti.get_task_states(dag_id=run.dag_id, task_ids=[run.task_id])
     before = runs_before(run.run_id, known)
     return first_open(run, before, _states(ti, run.dag_id, [name for names in before.values() for name in names]))
+
+
+def pause_after(waited: timedelta) -> timedelta:
+    """Say how long a task waits before it looks again: long where it waits for days, for a human's answer say.
+
+    :param waited: how long its run has been at work.
+    """
+    return min(max(waited / 4, _SHORTEST), _LONGEST)
 
 
 def runs_before(run_id: str, known: Iterable[str]) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """The order of a live backfill."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, runs_before
+from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, pause_after, runs_before
 
 
 def run_id(month: str, kind: str = "backfill", end: str = "x") -> str:
@@ -108,6 +109,12 @@ def test_runs_that_no_backfill_made_are_left_alone() -> None:
     assert runs_before("backfill__2013-04-01T00:00:00+00:00", ["backfill__2013-03-01T00:00:00+00:00"])
     with pytest.raises(Refused, match="unknown form"):
         runs_before("mine", known)
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0, 5), (60, 15), (86400, 300)])
+def test_a_long_wait_is_looked_at_seldom(waited: int, pause: int) -> None:
+    """A month that waits for a human may hold the others for days."""
+    assert pause_after(timedelta(seconds=waited)) == timedelta(seconds=pause)
 
 
 def test_many_months_are_asked_for_at_once() -> None:
