@@ -97,7 +97,7 @@ def test_backfill_ratio(keep: Callable[..., None]) -> None:
         storage = airflow.layout.state / "bare-storage"
         shutil.copytree(airflow.layout.storage, storage)
         empty, audited = [], []
-        for _ in range(1):
+        for _ in range(3):
             empty.append(backfill_seconds(airflow, EMPTY, max_active_runs=AT_ONCE))
             audited.append(backfill_seconds(airflow, LIFECYCLE, max_active_runs=AT_ONCE))
         bare = sum(bare_runs(airflow, storage, "backfill", YEAR)) / (os.cpu_count() or 1)
