@@ -26,6 +26,7 @@ with DAG(
         "since": Param(None, type=["null", "string"], description="First partition of a range, included."),
         "until": Param(None, type=["null", "string"], description="Last partition of a range, included."),
         "from_root": Param(False, type="boolean", description="Train the bases of an incremental model again too."),
+        "code": Param("today", enum=["today", "recorded"], description="Code of today, or of the recorded commit."),
         "require": Param("L1", enum=["L0", "L1", "L2", "L3"], description="Level that must be reached."),
     },
     default_args={"retries": 2, "retry_delay": pendulum.duration(seconds=10)},
@@ -40,6 +41,7 @@ with DAG(
         since="{{ params.since or '' }}",
         until="{{ params.until or '' }}",
         from_root="{{ params.from_root }}",
+        code="{{ params.code }}",
         require="{{ params.require }}",
     )
 # [END howto_replay]

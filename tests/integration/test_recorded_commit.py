@@ -1,4 +1,4 @@
-"""Replaying by the code of the recorded commit: what Git kept is run, proved by its hashes; what it did not, is refused."""
+"""Replaying by the code of the recorded commit: what Git kept is run, proved by its hashes; the rest is refused."""
 
 import json
 import os

@@ -62,7 +62,7 @@ def replay_recorded(
     from airflow_provider_mlops.hooks.training import train_from_manifest
 
     body, manifest = training.body, manifest_to_replay(training.body)
-    known = known_differences(storage, training, function, records)
+    known = known_differences(storage, training, function, records, code_files(function))
     try:
         base = open_base(hook, records, manifest)
     except EvidenceBroken as err:

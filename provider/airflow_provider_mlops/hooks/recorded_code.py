@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +12,10 @@ from importlib.util import decode_source, find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.base import cited_base
 from airflow_provider_mlops.core.code_identity import is_import_path
 from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
@@ -37,6 +38,11 @@ class RecordedCode:
     commit: str
     files: Mapping[str, str]
 
+    def result(self) -> RuleResult:
+        """Say in the certificate whose code ran."""
+        reason = f"The code of commit {self.commit} ran: its {len(self.files)} modules have the recorded hashes."
+        return RuleResult(rule="code", outcome=Outcome.PASS, reason=reason)
+
 
 @contextmanager
 def recorded_code(training: Record, log: Any) -> Iterator[RecordedCode]:
@@ -52,6 +58,8 @@ def recorded_code(training: Record, log: Any) -> Iterator[RecordedCode]:
     from airflow_provider_mlops.backends.interpreter import InterpreterFunction
 
     manifest = training.body["manifest"]
+    if cited_base(manifest) is not None:
+        raise Refused(f"The training goes on from a base, which a function of another process is not given. {_HINT}")
     commit = _commit(training)
     module, _, name = manifest["function"].partition(":")
     repository, inside, today = _place(manifest["function"])
@@ -59,10 +67,12 @@ def recorded_code(training: Record, log: Any) -> Iterator[RecordedCode]:
         export_commit(repository, commit, Path(folder))
         root = Path(folder) / inside
         _prove(root, manifest["code_files"], commit)
-        log.info("The code of commit %s is exported; %d modules have their recorded hashes.", commit[:12], 1)
-        others = [path for path in sys.path if Path(path or ".").resolve() != today]
+        log.info("The code of commit %s is exported, its modules have their recorded hashes.", commit)
+        python = manifest.get("python")
+        # Another interpreter has its own libraries; this one's may lie on a path that only this process was given.
+        others = [] if python else [path for path in sys.path if Path(path or ".").resolve() != today]
         function = InterpreterFunction(
-            python=manifest.get("python") or sys.executable,
+            python=python or sys.executable,
             module=module,
             function=name,
             trusted_types=manifest["trusted_types"],

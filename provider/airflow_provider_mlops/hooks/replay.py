@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.hooks.fitting import Base
     from airflow_provider_mlops.hooks.mlflow import MlflowHook
+    from airflow_provider_mlops.hooks.recorded_code import RecordedCode
     from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -53,11 +54,14 @@ class Replay:
     from_root: bool = False
     _chains: list[RuleResult] = field(default_factory=list)
 
-    def certify(self, training: Record, function: Callable[..., Any]) -> dict[str, Any]:
+    def certify(
+        self, training: Record, function: Callable[..., Any], code: RecordedCode | None = None
+    ) -> dict[str, Any]:
         """Replay one training and say how far it agrees with its record.
 
         :param training: the record.
         :param function: the training function as it is now; where its code differs, the certificate says so.
+        :param code: the commit that the function is of, where it is not that of today.
         :return: the certificate.
         :raises TransientError: when MLflow or the storage cannot be reached.
         """
@@ -66,17 +70,19 @@ class Replay:
         self.log.info("Replaying the training of %s (record %d).", manifest["test"]["partition_key"], training.seq)
         checks = [*self._check_chains(manifest["dataset"]), *check_data(self.storage, manifest)]
         checks.append(check_artifact(self.hook, training))
+        checks.extend([] if code is None else [code.result()])
+        files = code_files(function) if code is None else dict(code.files)
         start = replayed_base(training, records, self.storage, self.hook, self.log, from_root=self.from_root)
         differences = [
             *(Difference(Cause.DATA_MISSING, check.reason) for check in checks if _is_missing(check)),
-            *known_differences(self.storage, training, function, records, bases_too=self.from_root),
+            *known_differences(self.storage, training, function, records, files, bases_too=self.from_root),
             *start.differences,
         ]
         trained = None if start.missing else self._train(manifest, function, start.base, differences)
         level, compared = Level.NONE, []
         figures: dict[str, Any] = start.figures(from_root=self.from_root)
         if trained is not None:
-            level, _ = compare_training(training.body, {**trained.facts(), "code_files": code_files(function)})
+            level, _ = compare_training(training.body, {**trained.facts(), "code_files": files})
             figures |= {"environment": trained.environment, "rows": trained.rows}
             compared = list(self._compare(cited, trained, records, figures))
             self.log.info("The models agree at %s; %d things are not as recorded.", level, len(differences))

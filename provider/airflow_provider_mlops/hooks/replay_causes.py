@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import chain_of
 from airflow_provider_mlops.core.certificate import Cause, Difference
-from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, environment_differences
@@ -23,6 +22,7 @@ def known_differences(
     training: Record,
     function: Callable[..., Any],
     records: Sequence[Record],
+    files: Mapping[str, str],
     *,
     bases_too: bool = False,
 ) -> list[Difference]:
@@ -30,8 +30,9 @@ def known_differences(
 
     :param storage: it knows the ledger that says what was erased.
     :param training: the record.
-    :param function: the training function as it is now.
+    :param function: the training function that is replayed.
     :param records: records of the model's ledger, which hold the bases of the training.
+    :param files: module name to SHA-256 of its source, of the code that is replayed.
     :param bases_too: whether the bases are trained again: then rows erased from them are a cause like any others. Of a
         base that is fetched by its hash they explain nothing, and are named all the same.
     :return: the differences, causes first.
@@ -44,7 +45,7 @@ def known_differences(
         Difference(Cause.DATA_ERASED, f"{item.rows:,} rows were lawfully erased (record {item.record})")
         for item in erasures_since(storage, manifest)
     ]
-    code = code_differences(manifest["code_files"], code_files(function))
+    code = code_differences(manifest["code_files"], files)
     try:
         environment = environment_differences(recorded, environment_before(function, recorded))
     except MissingInterpreter as err:

@@ -13,6 +13,7 @@ from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.recorded_code import CHOICES, RECORDED, TODAY, recorded_code
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.train_function import recorded_function
 from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
@@ -45,6 +46,8 @@ class ReplayModelOperator(MLOpsOperator):
     :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
     :param from_root: train the bases of a warm or incremental model again too, from the first one on; else the base is
         fetched by its hash. (templated)
+    :param code: ``today`` runs the training function as it is now; ``recorded`` that of the recorded commit, which must
+        be in the Git repository of the function on this machine and hold what ran, hash by hash. (templated)
     :param on_difference: ``fail`` fails the task when a certificate is not PASS, ``record`` leaves it green.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots, scores and certificates lie; default: ``[mlops] storage_root``. (templated)
@@ -62,6 +65,7 @@ class ReplayModelOperator(MLOpsOperator):
         "until",
         "require",
         "from_root",
+        "code",
         "mlflow_conn_id",
         "storage_root",
         "ledger_root",
@@ -80,6 +84,7 @@ class ReplayModelOperator(MLOpsOperator):
         require: str = "L1",
         tolerance: float = 1e-6,
         from_root: bool | str = False,
+        code: str = TODAY,
         on_difference: str = "fail",
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         storage_root: str | None = None,
@@ -95,6 +100,7 @@ class ReplayModelOperator(MLOpsOperator):
         self.require = require
         self.tolerance = tolerance
         self.from_root = from_root
+        self.code = code
         self.on_difference = on_difference
         self.mlflow_conn_id = mlflow_conn_id
         self.storage_root = storage_root
@@ -104,6 +110,8 @@ class ReplayModelOperator(MLOpsOperator):
         """Replay one training after the other; a retry finds the certificates of this run."""
         from airflow_provider_mlops.hooks.audit_summary import summarise_audit
 
+        if self.code not in CHOICES:
+            raise BadInput(f"code={self.code!r} must be one of: {', '.join(CHOICES)}.")
         if self.on_difference not in ("fail", "record"):
             raise BadInput(f"on_difference={self.on_difference!r} must be fail or record.")
         replay = self._replay()
@@ -165,11 +173,16 @@ class ReplayModelOperator(MLOpsOperator):
         # Of this run: another replay is made anew, a retry finds what was certified already.
         decision: dict[str, Any] = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
         decision |= {"from_root": True} if self._from_root else {}
+        decision |= {"code": RECORDED} if self.code == RECORDED else {}
         key = self.decision_key(run, decision)
         if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])
             return record
-        certificate = replay.certify(training, recorded_function(training.body["manifest"], self.log))
+        if self.code == RECORDED:
+            with recorded_code(training, self.log) as code:
+                certificate = replay.certify(training, code.function, code)
+        else:
+            certificate = replay.certify(training, recorded_function(training.body["manifest"], self.log))
         record = issue_certificate(replay.storage, ledger, certificate, training, key, run)
         self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
         return record
