@@ -59,7 +59,7 @@ def test_every_month_of_a_year_is_reproduced_on_the_same_machine(lab: Lab) -> No
 def test_another_python_reproduces_the_year_or_the_certificate_says_why(lab: Lab) -> None:
     """Trained by this interpreter, replayed by another: L1 or better, and what differs is named."""
     before = still(lab)
-    in_another(OTHER, "replay", lab, "elsewhere")
+    in_another(OTHER, "replay", lab, "run_id=elsewhere")
 
     assert set(levels(lab, "elsewhere")) == set(MONTHS[1:])
     named(lab, "elsewhere")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def train(lab: Lab, key: str, snapshot_id: str, **run: Any) -> dict[str, Any]:
     )
 
 
-def in_another(python: str, what: str, lab: Lab, words: Sequence[str] = ()) -> dict[str, Any]:
+def in_another(python: str, what: str, lab: Lab, *words: str) -> dict[str, Any]:
     """Do a step of this module with another interpreter, on the lab's folder.
 
     :param python: path of an interpreter that has the locked libraries.
@@ -127,7 +127,7 @@ def main(what: str, root: str, *words: str) -> None:
         live(lab, words)
         result: dict[str, Any] = {"records": len(lab.ledger().records())}
     else:
-        result = lab.run("replay", run_type="manual", run_id="elsewhere", on_difference="record", **pairs(words))
+        result = lab.run("replay", run_type="manual", on_difference="record", **pairs(words))
     sys.stdout.write("\n" + json.dumps(result) + "\n")
 
 
