@@ -100,6 +100,8 @@ class TestParameters:
         ("arguments", "words"),
         [
             ({"params_from": "champion"}, "neither a version"),
+            ({"params_from": True}, "True is neither a version"),
+            ({"params_from": 9}, "Version 9 of model"),
             ({"params_from": "9"}, "Version 9 of model"),
             ({"fit": "some"}, "must be one of: full, warm, incremental"),
             ({"fit": "incremental", "batch_rows": 0}, "batch_rows=0 must be a whole number"),

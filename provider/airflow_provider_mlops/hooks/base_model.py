@@ -35,11 +35,11 @@ def start_versions(
     :raises BadInput: when it is neither.
     """
     for name in wanted:
-        if not is_start(name):
+        if not is_start(str(name)):
             raise BadInput(f"{name!r} is neither a version (7) nor an alias behind an @ (@champion).")
-    aliases = sorted({name[1:] for name in wanted if name.startswith("@")})
+    aliases = sorted({name[1:] for name in map(str, wanted) if name.startswith("@")})
     found = _aliases_of_run(hook, ledger, run, model, aliases) if aliases else {}
-    return {name: found[name[1:]] if name.startswith("@") else name for name in wanted}
+    return {name: found[name[1:]] if str(name).startswith("@") else str(name) for name in wanted}
 
 
 def made_by(records: Sequence[Record], model: str, version: str) -> Record:

@@ -66,6 +66,7 @@ class TrainingCheckpoint:
     :param log: where it is told what is gone on from.
     :param resumed: the step that was gone on from; None where none was.
     :param refused: what was found and not used, one sentence each.
+    :param last: the step that was saved or gone on from last.
     """
 
     storage: Storage
@@ -77,6 +78,7 @@ class TrainingCheckpoint:
     log: Any
     resumed: int | None = None
     refused: list[str] = field(default_factory=list)
+    last: int = -1
 
     def load(self) -> Saved | None:
         """Return what was saved last; what is not as it was saved is named in the log and removed.
@@ -91,7 +93,7 @@ class TrainingCheckpoint:
                 self.log.warning("The saved state %s is not used: %s", self.storage.uri(path), err)
                 remove(self.storage, path)
                 continue
-            self.resumed = step
+            self.resumed = self.last = step
             self.log.info("Going on from step %d, which an earlier try has saved.", step)
             return found
         return None
@@ -108,6 +110,8 @@ class TrainingCheckpoint:
 
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 10**12:
             raise BadInput(f"checkpoint.save: step={step!r} must be a whole number from 0 on.")
+        if step <= self.last:
+            raise BadInput(f"checkpoint.save: step={step} must be greater than {self.last}, which was saved before.")
         with self.storage.staging() as folder:
             file = write_state(state, folder, self.trusted_types)
             facts = {
@@ -120,6 +124,7 @@ class TrainingCheckpoint:
             }
             (folder / MARKER).write_text(canonical_json({**facts, "hash": sha256_of(facts)}))
             self.storage.publish(folder, self._path(step))
+        self.last = step
         for earlier, path in self._there():
             if earlier < step:
                 remove(self.storage, path)
@@ -139,7 +144,7 @@ class TrainingCheckpoint:
 
         :param name: of the fit, e.g. ``threshold``.
         """
-        return replace(self, key=f"{self.key}.{name}", resumed=None)
+        return replace(self, key=f"{self.key}.{name}", resumed=None, last=-1)
 
     def facts(self) -> dict[str, Any]:
         """Return what the record of the training says of it: nothing where it was trained in one go."""
@@ -216,7 +221,15 @@ def training_checkpoint(storage: Storage, manifest: Mapping[str, Any], mode: str
     :return: the checkpoint.
     """
     key, dataset = manifest_hash(manifest), manifest["dataset"]
-    rows = [snapshot_there_now(storage, dataset, item["snapshot_id"]) for item in manifest["train"]["snapshots"]]
+    rows = [_there_now(storage, dataset, item["snapshot_id"]) for item in manifest["train"]["snapshots"]]
     of = sha256_of({"manifest": key, "rows": rows, "libraries": {name: version(name) for name in _LIBRARIES}})
     name = f"{key.removeprefix(PREFIX)}.{mode}"
     return TrainingCheckpoint(storage, manifest["model_name"], dataset, of, name, manifest["trusted_types"], log)
+
+
+def _there_now(storage: Storage, dataset: str, snapshot_id: str) -> str | None:
+    """Return the snapshot that is read in place of one; None where there is none: whoever reads it says why."""
+    try:
+        return snapshot_there_now(storage, dataset, snapshot_id)
+    except EvidenceBroken:
+        return None

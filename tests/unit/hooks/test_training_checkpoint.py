@@ -96,6 +96,18 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path, state: Any, step: Any, 
     assert not list((tmp_path / ".staging").glob("*"))
 
 
+def test_steps_grow(tmp_path: Path) -> None:
+    """A step that was saved before is refused: what it stands for would be another state."""
+    opened(tmp_path).save({"epoch": 1}, 3)
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is not None
+    for step in (2, 3):
+        with pytest.raises(BadInput, match=f"step={step} must be greater than 3"):
+            checkpoint.save({"epoch": 1}, step)
+    checkpoint.part("threshold").save({"epoch": 1}, 1)
+    checkpoint.save({"epoch": 2}, 4)
+
+
 def test_untrusted_types_are_refused_when_saved(tmp_path: Path) -> None:
     """A state that could not be loaded again is not kept."""
     model = fitted()
