@@ -1,11 +1,15 @@
 """One changed byte of the evidence: the task that reads it fails for good and names the file."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_mlops.backends.snapshot_files import file_facts
+from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.snapshot_manifest import manifest_text
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
 from tests.support.steps import arguments_of
@@ -76,6 +80,20 @@ def test_snapshot_under_another_name_is_found_out(make_lab: MakeLab) -> None:
 
     with pytest.raises(AirflowFailException, match=rf"EvidenceBroken: The rows at {second} have the id"):
         lab.run("validate", **arguments_of("validate", lab))
+
+
+def test_drift_goes_by_the_manifest_of_the_record(make_lab: MakeLab) -> None:
+    """Other rows with a manifest that was sealed anew over them: the ledger's hash of the manifest finds them."""
+    lab = make_lab("drifted")
+    first, second = (snapshot_of(key)(lab) for key in ("2020-04", "2020-03"))
+    manifest = json.loads((first.parent / "manifest.json").read_text())
+    first.write_bytes(second.read_bytes())
+    kept = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    kept["files"] = [{**kept["files"][0], **file_facts(first)}]
+    (first.parent / "manifest.json").write_text(manifest_text({**kept, "manifest_sha256": sha256_of(kept)}))
+
+    with pytest.raises(AirflowFailException, match=r"EvidenceBroken: The manifest at .* is not the recorded one"):
+        lab.run("drift", **arguments_of("drift", lab))
 
 
 @pytest.mark.parametrize("step", ["train", "register", "evaluate", "gate", "promote", "drift", "claim"])

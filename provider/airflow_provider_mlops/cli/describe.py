@@ -12,6 +12,14 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 _METRICS_FIRST = ("roc_auc", "average_precision", "multiclass_accuracy", "rmse")
 _MOST_PARTITIONS = 3
 _NOT_REGISTERED = "not registered"
+_DRIFT_WORDS = {
+    "feature": "drift of features",
+    "recent_change": "recent change of features",
+    "prediction": "drift of predictions",
+    "confidence": "drift of confidence",
+    "label": "shift of labels",
+    "skew": "skew between training and serving",
+}
 
 
 def describe(record: Record) -> str:
@@ -146,12 +154,13 @@ def promotion(body: Mapping[str, Any]) -> str:
 
 def drift(body: Mapping[str, Any]) -> str:
     """Return what drifted, or in how many checks nothing did, or why nobody can say."""
-    verdict = _verdict(body)
+    verdict, kind = _verdict(body), _DRIFT_WORDS[body.get("kind", "feature")]
+    muted = [str(rule.numbers["muted"]) for rule in verdict.rules if "muted" in rule.numbers]
+    told = f"; muted: {'; '.join(muted)}" if muted else ""
     if verdict.passed:
-        return f"no drift in {count(len(verdict.rules), 'check')}"
-    if drifted := [rule.rule for rule in verdict.rules if rule.outcome is Outcome.FAIL]:
-        return f"drift: {', '.join(drifted)}"
-    return first_reason(body)
+        return f"no {kind} in {count(len(verdict.rules) - len(muted), 'check')}{told}"
+    failed = [r.rule for r in verdict.rules if r.outcome is Outcome.FAIL and "muted" not in r.numbers]
+    return f"{kind}: {', '.join(failed)}{told}" if failed else f"{kind}: {first_reason(body)}"
 
 
 def retrain_claim(body: Mapping[str, Any]) -> str:

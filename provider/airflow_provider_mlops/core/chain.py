@@ -1,13 +1,13 @@
 """The objects of one chain: their names, and the search for what is wrong with them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.record import Record, hash_holds, read_form
 from airflow_provider_mlops.core.store import Store
-from airflow_provider_mlops.core.trust import ChainTrust, Keys
+from airflow_provider_mlops.core.trust import ChainTrust, Keys, UnknownKey
 
 _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _FILE = re.compile(r"[0-9]{8,}\.json")
@@ -106,6 +106,8 @@ def _broken_links(
     known = True  # whether `before` can be relied on: not after a gap or an unreadable file
     followed: dict[str | None, int] = {}
     last = 0
+    unknown: dict[str, list[int]] = {}
+    vouched = 0  # the newest record that a trusted key has signed
     for seq, raw in zip(numbers, _contents(store, chain, numbers), strict=True):
         name = record_name(seq)
         if seq > last + 1:
@@ -132,10 +134,14 @@ def _broken_links(
             yield _wrong_link(name, seq, followed.get(link))
         try:
             trust.take(Record(**data))
+            vouched = seq if data.get("signed_by") and trust.checked else vouched
+        except UnknownKey as err:
+            unknown.setdefault(err.key_id, []).append(seq)
         except EvidenceBroken as err:
             yield f"{name}: {err}"
         followed.setdefault(link, seq)
         before, known = data["hash"], True
+    yield from (_unknown_key(key_id, seqs, vouched) for key_id, seqs in unknown.items())
 
 
 def _contents(store: Store, chain: str, numbers: list[int]) -> Iterator[bytes | BadInput]:
@@ -162,6 +168,15 @@ def _gap(first: int, last: int) -> str:
     if first == last:
         return f"{record_name(first)}: missing: later records exist."
     return f"{record_name(first)}: missing, with all up to {record_name(last)}: later records exist."
+
+
+def _unknown_key(key_id: str, seqs: Sequence[int], vouched: int) -> str:
+    """Say which key is needed; a trusted signature further on covers what stands before it, by the hashes."""
+    more = f" and {len(seqs) - 1} more, up to {record_name(seqs[-1])}, are" if len(seqs) > 1 else " is"
+    text = f"{record_name(seqs[0])}: unknown key: it{more} signed by key {key_id}. If you trust that key, give it too."
+    if vouched > seqs[-1]:
+        text += f" Record {vouched}, which a trusted key signed, covers what they say; who signed them stays open."
+    return text
 
 
 def _wrong_link(name: str, seq: int, rival: int | None) -> str:

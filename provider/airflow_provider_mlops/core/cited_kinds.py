@@ -88,7 +88,8 @@ def _snapshot(record: Record) -> Iterator[CitedFolder]:
 def _validation(record: Record) -> Iterator[CitedFolder]:
     body, aside = record.body, record.body.get("quarantine")
     if body.get("accepted_snapshot_id"):
-        yield _rows(record, "snapshots", body["accepted_snapshot_id"], "snapshot")
+        sha256 = body.get("accepted_manifest_sha256")
+        yield _rows(record, "snapshots", body["accepted_snapshot_id"], "snapshot", sha256)
     if aside:
         yield _rows(record, "quarantine", aside["snapshot_id"], "rows set aside")
     if body.get("report_uri"):

@@ -27,6 +27,19 @@ class Keys:
     read: Callable[[str], PublicKey] | None = None
 
 
+class UnknownKey(EvidenceBroken):
+    """Raised when nobody at hand trusts the key that signed a record.
+
+    :param key_id: the key.
+    """
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"unknown key: it is signed by key {key_id}. If you trust that key, add it to the public keys."
+        )
+        self.key_id = key_id
+
+
 class ChainTrust:
     """What a chain's records say of keys, read from its first record on.
 
@@ -59,13 +72,13 @@ class ChainTrust:
             replaced = f"which record {self._retired[key_id]} replaced"
             raise EvidenceBroken(f"retired key: it is signed by key {short(key_id)}, {replaced}.")
         key = self._known.get(key_id)
-        if key is None and self.checked:
-            raise EvidenceBroken(
-                f"unknown key: it is signed by key {key_id}. If you trust that key, add it to the public keys."
-            )
+        # Without the key at least what was signed is compared with the record.
         check_signature({name: getattr(record, name) for name in CHECKED}, key)
+        unknown = key is None and self.checked
         if record.kind == ROTATION and record.mode == Mode.LIVE:
-            self._rotate(record)
+            self._rotate(record, learn=not unknown)
+        if unknown:
+            raise UnknownKey(key_id)
 
     def may_append(self, signer: Signer | None, kind: str, body: Mapping[str, Any]) -> None:
         """Check that the next record may be signed by a key, or go without; nothing that breaks the chain is written.
@@ -90,9 +103,10 @@ class ChainTrust:
             except EvidenceBroken as err:
                 raise BadInput(f"This is no record of a rotation: {err}") from None
 
-    def _rotate(self, record: Record) -> None:
+    def _rotate(self, record: Record, *, learn: bool) -> None:
+        """Retire the old key; the new one counts only if one that counts has named it."""
         new = self._new_key(record.body, str(record.signed_by))
-        if new is not None:
+        if new is not None and learn:
             self._known[new.id] = new
         self._retired[str(record.signed_by)] = record.seq
 

@@ -90,8 +90,12 @@ class Verdict:
         return blocking or tuple(rule.reason for rule in self.rules)
 
     def summary(self) -> str:
-        """Return one line for the log: the outcome, and the reasons of what did not pass."""
-        if self.passed and len(self.rules) > 1:
+        """Return one line for the log: the outcome, and the reasons of what did not pass, or until when it is muted."""
+        muted = [str(rule.numbers["muted"]) for rule in self.rules if "muted" in rule.numbers]
+        if self.passed and muted:
+            told = "; ".join(muted[:MAX_REASONS])
+            text = f"{len(self.rules) - len(muted)} of {len(self.rules)} rules hold, the others do not decide: {told}"
+        elif self.passed and len(self.rules) > 1:
             text = f"all {len(self.rules)} rules hold"
         else:
             text = "; ".join(self.reasons[:MAX_REASONS]) or "no rule was judged"

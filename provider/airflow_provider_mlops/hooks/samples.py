@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.snapshot_set import Cut, Leaf, SnapshotSet, snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -29,6 +30,8 @@ def open_columns(
 ) -> Iterator[ParquetColumns]:
     """Open snapshots for reading column by column; their bytes are proved once, before the first one.
 
+    What proves them is the manifest; what proves that is its hash in the dataset's ledger, where a record states it.
+
     :param storage: where the snapshots lie.
     :param dataset: name of the dataset.
     :param snapshots: ``{"snapshot_id"}`` of each, in order; a window stands for its members.
@@ -45,19 +48,30 @@ def open_columns(
     found = list(SnapshotSet(storage, dataset, snapshots, Cut(time_column, since, until, tuple(weekdays))).leaves())
     if snapshots and not found:
         raise EvidenceBroken(f"All rows of these snapshots of dataset {dataset!r} were lawfully erased.")
+    stated = {name: _stated(storage, name) for name in {leaf.dataset for leaf in found}}
     with ExitStack() as stack:
         parts: list[Part] = []
         for leaf in found:
             folder = stack.enter_context(storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)))
-            parts.extend(_parts(folder, leaf))
+            parts.extend(_parts(folder, leaf, stated[leaf.dataset].get(leaf.snapshot_id)))
         yield ParquetColumns(parts)
 
 
-def _parts(folder: Path, leaf: Leaf) -> Iterator[Part]:
+def _stated(storage: Storage, dataset: str) -> dict[str, str]:
+    """Look up the hash of each manifest: with it the bytes alone prove the rows, whose values nobody hashes here."""
+    found = {}
+    for record in dataset_ledger(dataset, storage.ledger_root).records():
+        for name, digest in (("snapshot_id", "manifest_sha256"), ("accepted_snapshot_id", "accepted_manifest_sha256")):
+            if record.body.get(name) and record.body.get(digest):
+                found[str(record.body[name])] = str(record.body[digest])
+    return found
+
+
+def _parts(folder: Path, leaf: Leaf, manifest_sha256: str | None) -> Iterator[Part]:
     from airflow_provider_mlops.backends.parquet import SnapshotReader
     from airflow_provider_mlops.backends.parquet_column import Part
 
-    reader = SnapshotReader(folder, leaf.snapshot_id)
+    reader = SnapshotReader(folder, leaf.snapshot_id, manifest_sha256)
     leaf.check_columns(reader.columns)
     for path in reader.verified_paths():
         yield Part(path, _mask(path, leaf.cuts))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, json_safe, sha256_of
 from airflow_provider_mlops.core.contract_diff import contract_rule
 from airflow_provider_mlops.core.expectation import Judged
-from airflow_provider_mlops.core.snapshot_manifest import is_window
+from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, is_window
 from airflow_provider_mlops.core.suite_report import gx_shaped
 from airflow_provider_mlops.core.suite_verdict import judge_suite, must_split
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.file_hashes import stored_hashes
 from airflow_provider_mlops.hooks.quarantine import Split, quarantine_path, split_snapshot
 from airflow_provider_mlops.hooks.row_files import row_files
 from airflow_provider_mlops.hooks.rows import snapshot_path
@@ -135,7 +136,7 @@ def store_report(
     suite: Mapping[str, Any],
     facts: Sequence[tuple[str, Any]],
     key: Mapping[str, Any],
-) -> str:
+) -> dict[str, Any]:
     """Keep the full result and its page under ``reports/<dataset>/``.
 
     :param storage: where it is kept.
@@ -144,7 +145,8 @@ def store_report(
     :param suite: as `core.suite.read_suite` returns it.
     :param facts: names and values for the page.
     :param key: what the result depends on; it names the folder, so that a retry finds it.
-    :return: the full address of the folder.
+    :return: ``report_uri`` (address of the folder), ``report_files`` (SHA-256 by name) and
+        ``accepted_manifest_sha256`` (None where nothing is accepted).
     """
     from airflow_provider_mlops.backends.data_docs import write_data_docs
 
@@ -156,7 +158,17 @@ def store_report(
         (folder / RESULT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         write_data_docs(folder / PAGE, report, found.verdict, facts, f"{dataset} by suite {suite['name']}")
         (folder / MARKER).write_text(canonical_json({"schema": 1, "files": [RESULT, PAGE]}) + "\n")
-        return storage.publish(folder, report_path(dataset, key))
+        uri = storage.publish(folder, report_path(dataset, key))
+    return {"report_uri": uri, **_stored(storage, dataset, found, key)}
+
+
+def _stored(storage: Storage, dataset: str, found: Validation, key: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hashes of what is stored: of two tasks at once the files of the first one stay."""
+    accepted = found.accepted and published_manifest(storage, dataset, found.accepted["snapshot_id"])
+    return {
+        "report_files": stored_hashes(storage, report_path(dataset, key)),
+        "accepted_manifest_sha256": accepted[OWN_HASH] if accepted else None,
+    }
 
 
 def _judged(

@@ -18,7 +18,6 @@ from airflow_provider_mlops.core.suite import judged_by, suite_hash
 from airflow_provider_mlops.core.suite_verdict import findings
 from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, MAX_REASONS, Outcome, Verdict
 from airflow_provider_mlops.hooks.contract import LAST, ContractInForce, contract_in_force
-from airflow_provider_mlops.hooks.file_hashes import stored_hashes
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import snapshot_path
@@ -131,8 +130,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             body["recorded"] = self._compared(ledger.records(), body, run)
         else:
-            body["report_uri"] = store_report(storage, self.dataset, found, suite, self._facts(found, body), key)
-            body["report_files"] = stored_hashes(storage, report_path(self.dataset, key))
+            body |= store_report(storage, self.dataset, found, suite, self._facts(found, body), key)
             body |= self._show(context, storage, found, key, run)
         body["contract_record"] = self._record_contract(ledger, contract, found, last, run)
         record = ledger.append(

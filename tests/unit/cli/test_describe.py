@@ -27,6 +27,16 @@ def record(kind: str, body: dict[str, Any]) -> Record:
     )
 
 
+def muted() -> dict[str, Any]:
+    """Return the body of a skew that somebody accepted."""
+    numbers = {"muted": "wind muted until May by ann: new station"}
+    rules = (
+        RuleResult(rule="rain", outcome=Outcome.PASS, reason="still"),
+        RuleResult(rule="wind", outcome=Outcome.FAIL, reason="moved", numbers=numbers),
+    )
+    return {"kind": "skew", "verdict": Verdict(outcome=Outcome.PASS, rules=rules).to_dict()}
+
+
 def judged(*outcomes: str, marks: tuple[str, ...] = (), **body: Any) -> dict[str, Any]:
     """Return a body whose verdict has one rule per outcome."""
     rules = [RuleResult(rule=f"r{i}", outcome=Outcome(o), reason=f"reason {i}") for i, o in enumerate(outcomes)]
@@ -107,9 +117,16 @@ MOVED: dict[str, Any] = {"alias": "champion", "version": "2", "previous_version"
         ("promotion", judged("PASS", **{**MOVED, "version": None}), "champion: version 1 -> not registered"),
         ("promotion", judged("FAIL", reason="FAIL: reason 0", **MOVED), "reason 0"),
         ("promotion", {"reason": "refused"}, "refused"),
-        ("drift", judged("PASS", "PASS"), "no drift in 2 checks"),
-        ("drift", judged("FAIL", "PASS", "INCONCLUSIVE", "FAIL"), "drift: r0, r3"),
-        ("drift", judged("INCONCLUSIVE"), "reason 0"),
+        ("drift", judged("PASS", "PASS"), "no drift of features in 2 checks"),
+        ("drift", {**judged("PASS"), "kind": "label"}, "no shift of labels in 1 check"),
+        ("drift", {**judged("FAIL", "PASS"), "kind": "prediction"}, "drift of predictions: r0"),
+        ("drift", judged("FAIL", "PASS", "INCONCLUSIVE", "FAIL"), "drift of features: r0, r3"),
+        ("drift", judged("INCONCLUSIVE"), "drift of features: reason 0"),
+        (
+            "drift",
+            muted(),
+            "no skew between training and serving in 1 check; muted: wind muted until May by ann: new station",
+        ),
         ("performance", judged("PASS", "PASS", champion_version="3"), "version 3 keeps 2 rules"),
         ("performance", judged("FAIL", "INCONCLUSIVE", "FAIL", champion_version="3"), "version 3 breaks r0, r2"),
         ("performance", judged("INCONCLUSIVE", champion_version="3"), "reason 0"),

@@ -134,9 +134,10 @@ def test_an_unknown_key_is_refused(signed: Ledger) -> None:
     other = Ledger(signed.root, CHAIN, keys("two"))
     unknown = f"unknown key: it is signed by key {signing_key('one').public.id}"
 
-    assert [problem.split(": it")[0] for problem in other.verify()] == [
-        f"{CHAIN}/{seq:08d}.json: unknown key" for seq in range(2, 6)
-    ]
+    (problem,) = other.verify()
+    assert problem.startswith(f"{CHAIN}/00000002.json: unknown key: it and 3 more, up to 00000005.json, are signed by")
+    assert signing_key("one").public.id in problem
+    assert "covers what they say" not in problem
     with pytest.raises(EvidenceBroken, match=unknown):
         other.records()
     with pytest.raises(EvidenceBroken, match=unknown):
@@ -185,6 +186,20 @@ def test_a_rotation_brings_the_new_key_by_the_old_one(signed: Ledger) -> None:
 
     assert Ledger(signed.root, CHAIN, keys(None, "one")).verify() == []
     assert len(Ledger(signed.root, CHAIN, keys(None, "one")).records()) == 9
+
+
+def test_the_newest_key_alone_says_which_key_is_needed(signed: Ledger) -> None:
+    """One line for all that the first key signed, and what stays open; a key that nobody trusts brings no other."""
+    rotate(signed, "one", "two")
+    Ledger(signed.root, CHAIN, keys("two", "one")).append(kind="gate", key="k7", body={})
+    (problem,) = Ledger(signed.root, CHAIN, keys(None, "two")).verify()
+
+    assert f"it and 4 more, up to 00000006.json, are signed by key {signing_key('one').public.id}" in problem
+    assert "Record 7, which a trusted key signed, covers what they say" in problem
+    problems = Ledger(signed.root, CHAIN, keys(None, "three")).verify()
+    assert [problem.split(": it")[0] for problem in problems] == [
+        f"{CHAIN}/{seq:08d}.json: unknown key" for seq in (2, 7)
+    ]
 
 
 def test_a_retired_key_signs_nothing_more(signed: Ledger) -> None:

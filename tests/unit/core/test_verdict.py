@@ -57,6 +57,17 @@ def test_the_summary_is_one_line_with_marks_and_reasons() -> None:
     assert Verdict.from_rules([]).summary() == "INCONCLUSIVE: no rule was judged"
 
 
+def test_the_summary_says_what_is_muted_until_when() -> None:
+    """A drift that somebody accepted does not decide, and does not hold either."""
+    numbers = {"muted": "wind muted until 2013-05-01 by ann: new station"}
+    muted = RuleResult(rule="wind", outcome=Outcome.FAIL, reason="moved", numbers=numbers)
+    verdict = Verdict(outcome=Outcome.PASS, rules=(rule(Outcome.PASS), muted), marks=("muted",))
+
+    assert verdict.summary() == (
+        "PASS [muted]: 1 of 2 rules hold, the others do not decide: wind muted until 2013-05-01 by ann: new station"
+    )
+
+
 def test_what_travels_between_tasks_is_bounded() -> None:
     """However many and long the reasons, XCom stays small."""
     verdict = Verdict.from_rules([rule(F, str(i), "x" * 10_000) for i in range(1_000)])
