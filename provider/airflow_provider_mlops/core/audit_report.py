@@ -23,6 +23,7 @@ DECISIONS = (
     "adoption",
     "drift",
     "performance",
+    "predictions_refused",
     "retrain",
     "mute",
     "erasure",

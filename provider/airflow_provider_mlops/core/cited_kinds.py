@@ -150,12 +150,16 @@ def _report(folder: str, text: str, what: str) -> Callable[[Record], Iterator[Ci
     return read
 
 
-def _certificate(record: Record) -> Iterator[CitedFolder]:
-    body = record.body
-    marker = canonical_json({"certificate_hash": body["certificate_hash"], "files": body["files"]})
-    path = f"certificates/{_name(record)}/{digits(body['certificate_hash'])}"
-    texts = {"certificate.json": body["certificate_hash"], MARKER: sha256_bytes(marker.encode())}
-    yield _files(record, path, "certificate", body["files"], texts=texts, needed=True)
+def _issued(name: str, what: str) -> Callable[[Record], Iterator[CitedFolder]]:
+    """Certificates and summaries of audits are stored by every mode: nothing is replayed without one."""
+
+    def read(record: Record) -> Iterator[CitedFolder]:
+        digest, files = record.body[name], record.body["files"]
+        marker = canonical_json({name: digest, "files": files})
+        path = f"certificates/{_name(record)}/{digits(digest)}"
+        yield _files(record, path, what, files, texts={MARKER: sha256_bytes(marker.encode())}, needed=True)
+
+    return read
 
 
 def _card(record: Record) -> Iterator[CitedFolder]:
@@ -197,7 +201,8 @@ _KINDS: Mapping[str, Callable[[Record], Iterator[CitedFolder]]] = {
     "labels": _labels,
     "drift": _report("drift_reports", "report.json", "drift report"),
     "fire_drill": _report("fire_drills", "drill.json", "fire drill"),
-    "certificate": _certificate,
+    "certificate": _issued("certificate_hash", "certificate"),
+    "audit_summary": _issued("summary_hash", "summary of an audit"),
     "model_card": _card,
 }
 

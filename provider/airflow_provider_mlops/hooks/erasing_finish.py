@@ -20,6 +20,8 @@ from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_checkpoint import forget_states
 
 PAGES = "validation"
+_OF_WHAT_WENT = ("mlflow_", "report_files", "accepted_manifest_sha256")
+"""What a validation says of files that an erasure removes, by how the names begin."""
 
 
 def broken_tombstones(storage: Storage, dataset: str) -> dict[str, str | None]:
@@ -152,7 +154,7 @@ class Finisher:
         )
         rule = RuleResult(rule="derived", outcome=Outcome(outcome or Outcome.INCONCLUSIVE), reason=reason)
         body = {
-            **{name: value for name, value in old.body.items() if not name.startswith("mlflow_")},
+            **{name: value for name, value in old.body.items() if not name.startswith(_OF_WHAT_WENT)},
             "snapshot_id": new,
             "rows": item["rows_left"],
             "quarantine": None,

@@ -65,7 +65,7 @@ class MLOpsOperator(BaseOperator):
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)
             result = bounded(self.step(context, run))
-            self._recorded = _records_named(result)
+            self._record_hashes = _records_named(result)
             self._keep_checkpoint(run)
             self._tell_gauges(run, result.get("record"))
             return result
@@ -84,7 +84,7 @@ class MLOpsOperator(BaseOperator):
         :param task_instance: Airflow's task instance.
         :return: datasets and facets; None where the task wrote no record.
         """
-        hashes, asked = getattr(self, "_recorded", ()), cast("Any", self)
+        hashes, asked = getattr(self, "_record_hashes", ()), cast("Any", self)
         if not hashes:
             return None
         from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
