@@ -24,6 +24,7 @@ from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.mute import MuteDriftOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
+from airflow_provider_mlops.operators.profile import ProfileDatasetOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -200,6 +201,23 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         outlets=[assets.drift_alias("flight_delays")],
     )
     # [END example_detect_drift]
+    # [START example_profile]
+    profile = ProfileDatasetOperator(
+        task_id="profile",
+        model_name="flight_delays",
+        dataset="flights",
+        policy="docs/examples/drift_profiles.yaml",
+        window=7,  # what has a profile is not read again: in the end a day
+    )
+    week_drift = DetectDriftOperator(
+        task_id="detect_drift_of_the_week",
+        model_name="flight_delays",
+        dataset="flights",
+        policy="docs/examples/drift_profiles.yaml",  # says data: profile
+        window=7,
+    )
+    profile >> week_drift
+    # [END example_profile]
 
     # [START example_fire_drill]
     drill = DriftFireDrillOperator(

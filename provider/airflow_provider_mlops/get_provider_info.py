@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                 "mute",
                 "notify",
                 "performance",
+                "profile",
                 "promote",
                 "reconcile",
                 "register",

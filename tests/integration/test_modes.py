@@ -28,7 +28,7 @@ def still(lab: Lab) -> dict[str, Any]:
     """Return all of the census that an audit must leave alone."""
     census = lab.census()
     census["records"] = {key: count for key, count in census["records"].items() if key[1] == "live"}
-    for found in ("evaluations", "reports", "drift_reports"):  # results by content: found or kept again
+    for found in ("evaluations", "reports", "drift_reports", "profiles"):  # results by content: found or kept again
         del census["folders"][found]
     return census
 

@@ -28,6 +28,7 @@ from airflow_provider_mlops.operators.gate import GateModelOperator
 from airflow_provider_mlops.operators.join_labels import JoinLabelsOperator
 from airflow_provider_mlops.operators.notify import NotifyOperator
 from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
+from airflow_provider_mlops.operators.profile import ProfileDatasetOperator
 from airflow_provider_mlops.operators.promote import PromoteModelOperator
 from airflow_provider_mlops.operators.reconcile import ReconcileRegistryOperator
 from airflow_provider_mlops.operators.register import RegisterModelOperator
@@ -365,6 +366,7 @@ class Lab:
                 DetectDriftOperator,
                 {**dataset, **model, "policy": "drift.yaml", "outlets": [assets.drift_alias(self.model)]},
             ),
+            "profile": (ProfileDatasetOperator, {**dataset, **model, "policy": "drift.yaml"}),
             "performance": (
                 MonitorPerformanceOperator,
                 {**model, "policy": "performance.yaml", "outlets": [assets.performance_alias(self.model)]},

@@ -85,6 +85,8 @@ STEPS = {
     ),
     "reconcile": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
     "drift": Step("drifted", ("publish", "record")),
+    # The reference, its specification, the partition's profile.
+    "profile": Step("drifted", ("publish", "publish", "publish", "record")),
     "performance": Step("promoted", ("record",)),
     "claim": Step("alarmed", ("record",)),
     "breach": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),

@@ -78,6 +78,26 @@ class ArrowColumns:
         """
         yield from self._table.column(name).chunks
 
+    def schemas(self) -> list[pa.Schema]:
+        """Return the schema, as that of one file."""
+        return [self._table.schema]
+
+    def rows_of(self, position: int) -> int:
+        """Return how many rows there are.
+
+        :param position: 0.
+        """
+        return self.rows
+
+    def pieces(self, position: int, names: Sequence[str]) -> Iterator[list[pa.Array]]:
+        """Yield columns side by side.
+
+        :param position: 0.
+        :param names: the columns.
+        """
+        for batch in self._table.select(list(dict.fromkeys(names))).to_batches():
+            yield [batch.column(name) for name in names]
+
     def summary(self, name: str, kind: Kind | None = None) -> Summary | None:
         """Sum a column up.
 

@@ -11,6 +11,7 @@ from airflow_provider_mlops.cli.definition_card import CARD
 from airflow_provider_mlops.cli.definition_ledger import LEDGER_COMMANDS, ROOT, STORAGE
 from airflow_provider_mlops.cli.definition_metrics import METRICS
 from airflow_provider_mlops.cli.definition_mute import MUTE
+from airflow_provider_mlops.cli.definition_profiles import PROFILES
 from airflow_provider_mlops.cli.definition_snapshots import SNAPSHOTS, SUITE
 
 # Airflow leaves `Arg` without annotations, which a strict type check does not let us call.
@@ -88,6 +89,7 @@ def get_mlops_cli_commands() -> list[CLICommand]:
                 CARD,
                 MUTE,
                 METRICS,
+                PROFILES,
                 SUITE,
             ),
         )

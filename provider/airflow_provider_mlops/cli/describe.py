@@ -152,6 +152,13 @@ def promotion(body: Mapping[str, Any]) -> str:
     return f"{body['alias']}: version {version if previous is None else f'{previous} -> {version}'}"
 
 
+def profile(body: Mapping[str, Any]) -> str:
+    """Return of what a profile is, or in what it differs from the recorded one."""
+    if body.get("differs"):
+        return f"{body['kind']}: {body['differs'][0]}"
+    return f"{body['kind']}: {count(body['rows'], 'row')} by the reference of version {body['champion_version']}"
+
+
 def drift(body: Mapping[str, Any]) -> str:
     """Return what drifted, or in how many checks nothing did, or why nobody can say."""
     verdict, kind = _verdict(body), _DRIFT_WORDS[body.get("kind", "feature")]
@@ -181,7 +188,8 @@ def replay(body: Mapping[str, Any]) -> str:
 def pruning(body: Mapping[str, Any]) -> str:
     """Return how many snapshots were removed."""
     scores = f", {count(len(body['scores']), 'file')} of scores" if body["scores"] else ""
-    return f"{count(len(body['snapshots']), 'snapshot')}{scores} removed"
+    profiles = f", {count(len(body['profiles']), 'profile')}" if body.get("profiles") else ""
+    return f"{count(len(body['snapshots']), 'snapshot')}{scores}{profiles} removed"
 
 
 def erasure(body: Mapping[str, Any]) -> str:
@@ -251,6 +259,7 @@ _DESCRIBERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         describe_moves.adoption,
         describe_moves.transfer,
         describe_moves.reconciliation,
+        profile,
         drift,
         describe_retraining.performance,
         retrain_claim,

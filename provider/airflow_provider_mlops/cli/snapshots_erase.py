@@ -68,6 +68,7 @@ def _planned(found: "Found") -> dict[str, Any]:
             for place in found.places
         ],
         "reports": found.reports,
+        "profiles": found.profiles,
         "pages": found.pages,
         "others": [{"folder": holder.folder, **item} for holder, item in found.others],
         "records": [],
@@ -102,7 +103,10 @@ def _erased(dataset: str, records: "list[Record]") -> dict[str, Any]:
     return {
         "dataset": dataset,
         "rewrite": rewrite,
-        **{name: [item for body in bodies for item in body[name]] for name in ("reports", "pages", "others")},
+        **{
+            name: [item for body in bodies for item in body.get(name, ())]
+            for name in ("reports", "profiles", "pages", "others")
+        },
         "records": [record.hash for record in records],
     }
 
@@ -112,6 +116,7 @@ def _say(facts: Mapping[str, Any], *, done: bool) -> None:
         [item["folder"], item["partition_key"], short(item["id"]), item["rows_erased"]] for item in facts["rewrite"]
     ]
     rows += [["reports", None, path.rpartition("/")[2][:SHORT], None] for path in facts["reports"]]
+    rows += [["profiles", None, path.rpartition("/")[2][:SHORT], None] for path in facts["profiles"]]
     rows += [["mlflow", None, run_id[:SHORT], None] for run_id in facts["pages"]]
     rows += [[item["folder"], None, None, item.get("rows_erased")] for item in facts["others"]]
     if not rows:

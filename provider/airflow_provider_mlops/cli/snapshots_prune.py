@@ -77,6 +77,7 @@ def _facts(dataset: str, found: "Pruning", record: "Record | None") -> dict[str,
             for i in found.plan.remove
         ],
         "scores": found.scores,
+        "profiles": found.profiles,
         "kept": found.plan.kept,
         "record": record.hash if record else None,
     }
@@ -93,8 +94,9 @@ def _say(facts: Mapping[str, Any], *, done: bool) -> None:
     size = sum(item["bytes"] or 0 for item in facts["remove"])
     verb = "Removed" if done else "Would remove"
     scores = f" and {count(len(facts['scores']), 'file')} of scores" if facts["scores"] else ""
+    scores += f" and {count(len(facts['profiles']), 'profile')}" if facts["profiles"] else ""
     say(f"{verb} {count(len(facts['remove']), 'snapshot')}{scores} of {facts['dataset']}: {size:,} bytes.")
     if facts["record"]:
         say(f"Record {facts['record']}")
-    elif facts["remove"] or facts["scores"]:
+    elif facts["remove"] or facts["scores"] or facts["profiles"]:
         say("Nothing was changed; --yes removes them.")

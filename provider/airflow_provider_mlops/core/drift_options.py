@@ -28,6 +28,17 @@ class DriftKind(StrEnum):
     SKEW = "skew"
 
 
+class Data(StrEnum):
+    """What a check reads.
+
+    - ``rows``: the values of both sides.
+    - ``profile``: stored profiles of both, by bins that the reference froze; no row is read.
+    """
+
+    ROWS = "rows"
+    PROFILE = "profile"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severity:
     """How much of the model's importance may drift before the whole verdict is FAIL.

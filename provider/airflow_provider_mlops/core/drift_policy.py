@@ -14,6 +14,8 @@ from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.drift_options import (
     Blocks,
+    Data,
+    Match,
     ReferenceChoice,
     Severity,
     read_blocks,
@@ -90,6 +92,7 @@ class DriftPolicy:
     :param calibration: number of accepted partitions whose own distances say what is usual; None for none.
     :param reference: what is compared with.
     :param slices: columns; every value of each is judged on its own, too.
+    :param data: whether rows are compared, or stored profiles of them.
     :param hash: hash of the mapping that it was read from.
     :param content: that mapping; records hold it, for whoever reads them without the file.
     """
@@ -109,6 +112,7 @@ class DriftPolicy:
     calibration: int | None = None
     reference: ReferenceChoice = field(default_factory=ReferenceChoice)
     slices: tuple[str, ...] = ()
+    data: Data = Data.ROWS
     hash: str
     content: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -148,6 +152,14 @@ def _check_together(policy: DriftPolicy) -> None:
     if policy.dependence is not None and policy.calibration is not None:
         raise BadInput("The drift policy has both dependence and calibration; each is an answer to dependent rows.")
     dependent = policy.dependence is not None or policy.calibration is not None
+    if policy.data is Data.PROFILE and dependent:
+        raise BadInput(
+            "The drift policy's data: profile has no rows to permute; drop it, or dependence and calibration."
+        )
+    if policy.data is Data.PROFILE and policy.reference.match is not Match.NONE:
+        raise BadInput(
+            "The drift policy's data: profile compares with the whole reference; drop it, or the reference's match."
+        )
     if dependent and policy.slices:
         raise BadInput("The drift policy's slices need independent rows; drop them, or dependence and calibration.")
     if policy.decide is not Decide.BOUND:
@@ -166,6 +178,10 @@ def _list_correction(value: Any, where: str) -> Correction:
 
 def _decide(value: Any, where: str) -> Decide:
     return Decide(reading.one_of(*Decide)(value, where))
+
+
+def _data(value: Any, where: str) -> Data:
+    return Data(reading.one_of(*Data)(value, where))
 
 
 def _correction(value: Any, where: str) -> Correction:
@@ -217,4 +233,5 @@ _READERS = {
     "calibration": read_calibration,
     "reference": read_reference,
     "slices": _names,
+    "data": _data,
 }

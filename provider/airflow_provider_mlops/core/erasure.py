@@ -181,6 +181,7 @@ def erasure_body(
     reason: str,
     partitions: Mapping[str, str | None],
     reports: Sequence[str],
+    profiles: Sequence[str] = (),
     pages: Sequence[str],
     others: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -192,6 +193,7 @@ def erasure_body(
     :param reason: why.
     :param partitions: partition by snapshot id, None where the ledger does not say.
     :param reports: folders of validation reports that are removed, below the storage root.
+    :param profiles: folders of profiles that are removed, below the storage root.
     :param pages: MLflow runs whose validation pages are removed.
     :param others: what further holders of rows rewrite, JSON-safe.
     :return: the body.
@@ -210,6 +212,7 @@ def erasure_body(
             if one.folder == "evaluations"
         ],
         "reports": list(reports),
+        "profiles": list(profiles),
         "pages": list(pages),
         "others": [dict(item) for item in others],
     }

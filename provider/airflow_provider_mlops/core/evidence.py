@@ -220,3 +220,15 @@ def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) ->
     probes = [r.body.get("probe") or {} for r in records if r.kind == "retrain" and r.mode == "live"]
     probed = {probe["probe_id"] for probe in probes if snapshot_id in probe.get("test_snapshot_ids", ())}
     return len((same & judged) - {evaluation_id}) + len(probed)
+
+
+def importance_of(evaluation: Record | None) -> dict[str, float] | None:
+    """Return how much each feature weighs in the candidate of an evaluation.
+
+    :param evaluation: the record; None where there is none.
+    :return: permutation importance by feature, None where it was not measured.
+    """
+    found = (evaluation.body.get("importance") or {}).get("candidate") if evaluation is not None else None
+    if not found:
+        return None
+    return {name: float(value[0] if isinstance(value, list | tuple) else value) for name, value in found.items()}

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
+from airflow_provider_mlops.hooks.drift_parts import joined, of_slice
 from airflow_provider_mlops.hooks.drift_plan import SERVED, DriftPlan
+from airflow_provider_mlops.hooks.drift_profiles import judge_profiles
 from airflow_provider_mlops.hooks.drift_sources import Sides, open_sides, renamed
 from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.storage import Storage
@@ -42,12 +44,16 @@ def judge_drift(
     """
     if plan.unable is not None:
         return no_reference(plan.unable)
+    if plan.profiled is not None:
+        if p_values is not None:
+            raise BadInput("Another backend needs rows, and the policy says data: profile; use backend='native'.")
+        return judge_profiles(storage, plan, muted)
     with open_sides(storage, plan) as sides:
         if not sides.reference.rows:
             return no_reference("No row of the reference is of the season that is judged")
         verdict = _compare(storage, plan, sides, muted, p_values)
         if plan.question.policy.slices:
-            verdict = _joined(verdict, _slices(plan, sides, muted))
+            verdict = joined(verdict, _slices(plan, sides, muted))
     marks = (*verdict.marks, WINDOW_INCOMPLETE) if plan.missing else verdict.marks
     return replace(verdict, marks=marks)
 
@@ -188,21 +194,8 @@ def _slices(plan: DriftPlan, sides: Sides, muted: Muted | None) -> Verdict:
             now = split_summaries(sides.current, feature, codes[1][0], wanted[1])
             for name in enough:
                 _, seen = find([(feature, was.get(name), now.get(name))], policy)
-                findings += [_of_slice(finding, f"{column}={name}") for finding in seen]
+                findings += [of_slice(finding, f"{column}={name}") for finding in seen]
     return decide_slices(findings, policy, small, muted=muted)
-
-
-def _of_slice(finding: Finding, where: str) -> Finding:
-    numbers = {**finding.numbers, "slice": where}
-    return replace(finding, rule=f"{where}/{finding.rule}", text=f"{where}: {finding.text}", numbers=numbers)
-
-
-def _joined(whole: Verdict, slices: Verdict) -> Verdict:
-    worst = Verdict.from_rules(
-        RuleResult(rule=str(number), outcome=found.outcome, reason="") for number, found in enumerate((whole, slices))
-    )
-    marks = tuple(dict.fromkeys((*whole.marks, *slices.marks)))
-    return Verdict(outcome=worst.outcome, rules=(*whole.rules, *slices.rules), marks=marks)
 
 
 def _with_columns(verdict: Verdict, plan: DriftPlan, sides: Sides) -> Verdict:

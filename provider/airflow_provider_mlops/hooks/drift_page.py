@@ -265,8 +265,21 @@ def _facts(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Hash of the policy", content["policy_hash"]),
         ("Snapshots that were judged", ", ".join(content["snapshot_ids"])),
         ("Snapshots of the reference", ", ".join(content["reference_snapshot_ids"])),
+        *_profiles(content),
     )
     return [(name, value) for name, value in facts if value]
+
+
+def _profiles(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say that no rows were read, and which profiles were."""
+    if not (judged := content.get("profiles")):
+        return []
+    hashes = {part: ", ".join(item["profile"] for item in judged[part]) for part in ("current", "reference")}
+    return [
+        ("Judged on", "stored profiles: no row was read, figures and words come from their bins"),
+        ("Profiles that were judged", hashes["current"]),
+        ("Profiles of the reference", hashes["reference"]),
+    ]
 
 
 def _footer(content: Mapping[str, Any]) -> str:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_mlops.core.alias_moves import champion_that_served
-from airflow_provider_mlops.core.drift_options import DriftKind, Match, Origin, ReferenceChoice
+from airflow_provider_mlops.core.drift_options import Data, DriftKind, Match, Origin, ReferenceChoice
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.drift_window import Season, partitions_before, season_of, window_of, windows_before
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of
+from airflow_provider_mlops.core.evidence import accepted_snapshots, importance_of, training_of
 from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.profiled import Profiled
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.drift_profiled import profiled_by
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.prediction_log import Labelled, find_labelled, find_predictions
 
@@ -64,6 +66,7 @@ class DriftPlan:
     :param scores_id: stored scores that are the reference, for scores.
     :param importance: weight by feature, from the champion's evaluation.
     :param history: snapshots of clean windows, for a calibration; oldest first.
+    :param profiled: the stored profiles that are judged in place of rows; None where rows are.
     :param unable: why there is nothing to compare with; None where there is.
     """
 
@@ -81,6 +84,7 @@ class DriftPlan:
     scores_id: str | None = None
     importance: Mapping[str, float] | None = None
     history: Sequence[Sequence[Mapping[str, Any]]] = ()
+    profiled: Profiled | None = None
     unable: str | None = None
 
     def decision(self) -> dict[str, Any]:
@@ -88,12 +92,14 @@ class DriftPlan:
         asked = self.question
         plain = asked.kind is DriftKind.FEATURE and asked.window == 1 and not self.history
         ids = [item["snapshot_id"] for item in self.snapshots]
+        judged = {} if self.profiled is None else {"profiles": self.profiled.to_dict()}
         found: dict[str, Any] = {
             "model": asked.model_name,
             "partition": asked.partition_key,
             "champion": self.manifest_hash,
             "snapshot": ids[-1] if ids else None,
             "policy": asked.policy.hash,
+            **judged,
         }
         if plain and asked.policy.reference == ReferenceChoice():
             return found
@@ -126,6 +132,7 @@ class DriftPlan:
             "predictions": [one.predictions.hash for one in self.logs],
             "labels": [one.labels.hash for one in self.logs if one.labels is not None],
             "calibration_windows": len(self.history),
+            **({} if self.profiled is None else {"profiles": self.profiled.to_dict()}),
         }
 
     def _more(self) -> dict[str, Any]:
@@ -143,13 +150,20 @@ def plan_drift(question: DriftQuestion, records: Sequence[Record]) -> DriftPlan:
     :raises BadInput: when policy and kind contradict each other, or the newest partition has no accepted snapshot.
     """
     _check(question)
+    planned = _plan(question, records)
+    if planned.unable is not None or question.policy.data is Data.ROWS:
+        return planned
+    return replace(planned, profiled=profiled_by(planned, records))
+
+
+def _plan(question: DriftQuestion, records: Sequence[Record]) -> DriftPlan:
     keys = window_of(question.partition_key, question.window)
     planned = _served(question, records, keys) if question.kind in SERVED else _snapshots(question, records, keys)
     if planned.unable is not None or planned.manifest_hash is None:
         return planned
     manifest = training_of(records, question.model_name, planned.manifest_hash).body.get("manifest")
     evaluation = _evaluation(records, planned.manifest_hash)
-    planned = replace(planned, manifest=manifest, importance=_importance(evaluation))
+    planned = replace(planned, manifest=manifest, importance=importance_of(evaluation))
     if manifest is None or not manifest["train"]["snapshots"]:
         why = f"Champion version {planned.version} was not trained on snapshots of this storage"
         return replace(planned, unable=why)
@@ -162,6 +176,10 @@ def _check(question: DriftQuestion) -> None:
         raise BadInput(f"A rolling reference is for kind='recent_change' only, not for {kind.value!r}.")
     if choice.match is not Match.NONE and kind not in (DriftKind.FEATURE, DriftKind.LABEL):
         raise BadInput(f"The reference of kind={kind.value!r} has no season; drop match={choice.match.value!r}.")
+    if question.policy.data is Data.PROFILE and kind is DriftKind.SKEW:
+        raise BadInput(
+            "kind='skew' compares the rows of the same partitions, which profiles do not pair; use data: rows."
+        )
     if question.policy.calibration is not None and kind is not DriftKind.FEATURE:
         raise BadInput(f"A calibration is for kind='feature' only, not for {kind.value!r}; use dependence.")
 
@@ -267,13 +285,6 @@ def _evaluation(records: Sequence[Record], manifest_hash: str) -> Record | None:
             if candidate.get("manifest_hash") == manifest_hash and record.body.get("scores_id"):
                 return record
     return None
-
-
-def _importance(evaluation: Record | None) -> dict[str, float] | None:
-    found = (evaluation.body.get("importance") or {}).get("candidate") if evaluation is not None else None
-    if not found:
-        return None
-    return {name: float(value[0] if isinstance(value, list | tuple) else value) for name, value in found.items()}
 
 
 def _ids(accepted: Mapping[str, str], keys: Sequence[str]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from airflow_provider_mlops.core.errors import MLOpsError
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.hooks.drift_columns import types_of
 from airflow_provider_mlops.hooks.drift_reading import Asked, Reading, served_pairs
+from airflow_provider_mlops.hooks.drift_reading_profiles import ProfileReading
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.drift_reading import Pair
@@ -52,11 +53,13 @@ def gather(asked: Asked) -> Gathered:
     columns: dict[str, Pair] = {}
     changes: dict[str, list[Change]] = {}
     slices: dict[str, list[dict[str, Any]]] = {}
+    judged_on_profiles = bool(asked.body.get("profiles"))
     if drifted and asked.plan is not None:
-        columns = served_pairs(asked.storage, asked.plan, drifted)
+        profiled = ProfileReading(asked).pairs(drifted) if judged_on_profiles else None
+        columns = served_pairs(asked.storage, asked.plan, drifted) if profiled is None else profiled
         changes = _served_changes(asked, columns)
     elif drifted and asked.current and asked.body["reference_snapshot_ids"]:
-        reading = Reading(asked)
+        reading = ProfileReading(asked) if judged_on_profiles else Reading(asked)
         columns, slices = reading.pairs(drifted), reading.slices(drifted)
         looks = in_order([*looks, *_measured(reading, drifted, looks)])
         changes = _changes(reading, columns)
@@ -76,10 +79,12 @@ def gather(asked: Asked) -> Gathered:
         "upstream": _upstream(asked, features),
         "events": list(asked.events),
     }
+    if asked.body.get("profiles"):
+        content["profiles"] = asked.body["profiles"]
     return Gathered(content, looks, columns)
 
 
-def _measured(reading: Reading, drifted: Sequence[str], looks: Sequence[Look]) -> list[Look]:
+def _measured(reading: Reading | ProfileReading, drifted: Sequence[str], looks: Sequence[Look]) -> list[Look]:
     """Measure earlier windows that no verdict looked at, back to the first that none of the features had left.
 
     They are as long as the one that was judged: a part of it has other weekdays and fewer rows. One of which a
@@ -107,7 +112,7 @@ def _measured(reading: Reading, drifted: Sequence[str], looks: Sequence[Look]) -
     return found
 
 
-def _changes(reading: Reading, columns: Mapping[str, Pair]) -> dict[str, list[Change]]:
+def _changes(reading: Reading | ProfileReading, columns: Mapping[str, Pair]) -> dict[str, list[Change]]:
     """Say how each column changed: from the reference, and from the partition before."""
     from airflow_provider_mlops.statistics.drift_cause import changes_of, merged
 

@@ -57,40 +57,84 @@ def open_sides(storage: Storage, plan: DriftPlan) -> Iterator[Sides]:
     :raises BadInput: when the kind does not fit the model's task, or the log lacks what is asked for.
     :raises EvidenceBroken: when something is missing or was changed.
     """
-    kind, manifest = plan.question.kind, plan.manifest or {}
+    ignored = plan.question.policy.ignore
+    names = [name for name in compared(plan) if name not in ignored]
+    with open_reference(storage, plan) as reference, open_current(storage, plan) as current:
+        yield Sides(reference, current, names)
+
+
+def compared(plan: DriftPlan) -> list[str]:
+    """Name the columns that a kind compares, those that the policy ignores among them.
+
+    :param plan: what is compared.
+    """
+    kind = plan.question.kind
     if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
-        yield _scores(storage, plan, task_of(manifest))
+        return [CONFIDENCE if kind is DriftKind.CONFIDENCE else SCORE]
+    return [LABEL] if kind is DriftKind.LABEL else list((plan.manifest or {})["features"])
+
+
+@contextmanager
+def open_reference(storage: Storage, plan: DriftPlan) -> Iterator[Columns]:
+    """Open what a plan compares with.
+
+    :param storage: where it lies.
+    :param plan: what is compared; it is not ``unable``.
+    :return: context manager that gives the columns.
+    :raises BadInput: when the kind does not fit the model's task.
+    :raises EvidenceBroken: when something is missing or was changed.
+    """
+    kind, manifest, season = plan.question.kind, plan.manifest or {}, plan.season
+    if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
+        yield _test_scores(storage, plan, task_of(manifest))
         return
-    dataset, season = plan.reference_dataset or plan.question.dataset, plan.season
     cut = bool(season.since or season.until or season.weekdays)
     opened = open_columns(
         storage,
-        dataset,
+        plan.reference_dataset or plan.question.dataset,
         plan.reference,
         time_column=manifest["time_column"] if cut else None,
         since=season.since,
         until=season.until,
         weekdays=season.weekdays,
     )
-    ignored = plan.question.policy.ignore
     with opened as reference:
         if kind is DriftKind.LABEL:
-            classes = task_of(manifest) != REGRESSION
-            yield Sides(
-                _labels_of(reference, manifest["label"], classes=classes), _labels(storage, plan, classes), [LABEL]
-            )
-            return
-        names = [name for name in manifest["features"] if name not in ignored]
-        if kind is DriftKind.SKEW and (served := _served(storage, plan, names)) is not None:
-            yield Sides(reference, served, names)
-            return
-        snapshots = plan.snapshots or [{"snapshot_id": one.predictions.body["snapshot_id"]} for one in plan.logs]
-        with open_columns(storage, plan.question.dataset, snapshots) as current:
-            yield Sides(reference, current, names)
+            yield _labels_of(reference, manifest["label"], classes=task_of(manifest) != REGRESSION)
+        else:
+            yield reference
 
 
-def _scores(storage: Storage, plan: DriftPlan, task: str) -> Sides:
-    """Read the champion's scores on its test rows, and those that it served; the columns beside them too."""
+@contextmanager
+def open_current(storage: Storage, plan: DriftPlan) -> Iterator[Columns]:
+    """Open what a plan judges.
+
+    :param storage: where it lies.
+    :param plan: what is compared; it is not ``unable``.
+    :return: context manager that gives the columns.
+    :raises BadInput: when the log lacks what is asked for.
+    :raises EvidenceBroken: when something is missing or was changed.
+    """
+    kind, manifest = plan.question.kind, plan.manifest or {}
+    if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
+        yield _served_scores(storage, plan)
+        return
+    if kind is DriftKind.LABEL:
+        yield _labels(storage, plan, task_of(manifest) != REGRESSION)
+        return
+    if kind is DriftKind.SKEW:
+        ignored = plan.question.policy.ignore
+        names = [name for name in compared(plan) if name not in ignored]
+        if (served := _served(storage, plan, names)) is not None:
+            yield served
+            return
+    snapshots = plan.snapshots or [{"snapshot_id": one.predictions.body["snapshot_id"]} for one in plan.logs]
+    with open_columns(storage, plan.question.dataset, snapshots) as current:
+        yield current
+
+
+def _test_scores(storage: Storage, plan: DriftPlan, task: str) -> ArrowColumns:
+    """Read the champion's scores on its test rows, and the columns beside them."""
     kind = plan.question.kind
     frame, _ = read_score_frame(storage, plan.question.model_name, str(plan.scores_id))
     if "candidate" not in frame.columns:
@@ -99,15 +143,15 @@ def _scores(storage: Storage, plan: DriftPlan, task: str) -> Sides:
         )
     if kind is DriftKind.CONFIDENCE and task != BINARY:
         raise BadInput(f"A {task} model has no confidence; use kind='prediction'.")
+    table = load("pyarrow", "parquet").Table.from_pandas(frame, preserve_index=False)
+    return ArrowColumns(_with(table, *compared(plan), table["candidate"]))
+
+
+def _served_scores(storage: Storage, plan: DriftPlan) -> ArrowColumns:
     pa = load("pyarrow", "parquet")
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    logs = [one.predictions for one in plan.logs]
-    batches = list(read_predictions(storage, logs))
+    batches = list(read_predictions(storage, [one.predictions for one in plan.logs]))
     served = pa.Table.from_batches(batches) if batches else pa.table({SCORE: pa.array([], pa.float64())})
-    name = CONFIDENCE if kind is DriftKind.CONFIDENCE else SCORE
-    return Sides(
-        ArrowColumns(_with(table, name, table["candidate"])), ArrowColumns(_with(served, name, served[SCORE])), [name]
-    )
+    return ArrowColumns(_with(served, *compared(plan), served[SCORE]))
 
 
 def _with(table: pa.Table, name: str, scores: Any) -> pa.Table:

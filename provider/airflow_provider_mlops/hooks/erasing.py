@@ -143,6 +143,7 @@ class Eraser:
             reason=request.reason,
             partitions=found.partitions,
             reports=found.reports,
+            profiles=found.profiles,
             pages=found.pages,
             others=others,
         )

@@ -9,11 +9,12 @@ from typing import Any
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
 from airflow_provider_mlops.core.erasure import check_tombstone
 from airflow_provider_mlops.core.errors import EvidenceBroken, Refused, TransientError
-from airflow_provider_mlops.core.gone import gone_snapshots, is_void, successor
+from airflow_provider_mlops.core.gone import ERASED, gone_snapshots, is_void, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.profile_folders import profiles_about
 from airflow_provider_mlops.hooks.removal import remove
 from airflow_provider_mlops.hooks.row_holders import holder_of
 from airflow_provider_mlops.hooks.storage import Storage
@@ -74,6 +75,9 @@ class Finisher:
         for record in self.ledger.records("erasure"):
             if record.mode == "live" and not is_void(record, gone):
                 self._finish(record)
+        # What was profiling such rows meanwhile stored its profile afterwards.
+        for path in profiles_about(self.storage, {one for one, lost in gone.items() if lost.how == ERASED}):
+            remove(self.storage, path)
 
     def _finish(self, record: Record) -> None:
         body = record.body
@@ -86,7 +90,7 @@ class Finisher:
             self._remove(f"evaluations/{item['model']}", item["scores_id"], item["replaced_by"])
         for item in body["snapshots"]:
             self._remove(f"{item['folder']}/{self.dataset}", item["snapshot_id"], item["replaced_by"])
-        for path in body["reports"]:
+        for path in (*body["reports"], *body.get("profiles", ())):
             remove(self.storage, path)
         for run_id in body["pages"]:
             self._remove_page(run_id)

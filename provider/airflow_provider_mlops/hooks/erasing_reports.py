@@ -72,7 +72,7 @@ def reports_about(storage: Storage, dataset: str, gone: Mapping[str, Gone], affe
     pruned = {one for one, lost in gone.items() if lost.how == PRUNED}
     # A window names its members as they were when it was taken.
     before = {one for one in gone if successor(gone, one) in affected}
-    windows = _windows_over(storage, dataset, affected | before)
+    windows = windows_over(storage, dataset, affected | before)
     for name in {dataset, *windows}:
         records = dataset_ledger(name, storage.ledger_root).records()
         own = affected if name == dataset else set[str]()
@@ -80,8 +80,14 @@ def reports_about(storage: Storage, dataset: str, gone: Mapping[str, Gone], affe
     return found
 
 
-def _windows_over(storage: Storage, dataset: str, members: set[str]) -> dict[str, set[str]]:
-    """Name the windows that reach snapshots, by dataset, also over windows; a pruned one may have reached any."""
+def windows_over(storage: Storage, dataset: str, members: set[str]) -> dict[str, set[str]]:
+    """Name the windows that reach snapshots, by dataset, also over windows; a pruned one may have reached any.
+
+    :param storage: where everything lies.
+    :param dataset: name of the dataset of the snapshots.
+    :param members: ids of the snapshots.
+    :return: ids of windows by dataset.
+    """
     taken = {
         name: [
             (record.body["snapshot_id"], str(record.body["source"]).removeprefix("snapshots:"))

@@ -12,9 +12,10 @@ from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, Refused
 from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots, ids_in, successor
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.snapshot_manifest import is_window
-from airflow_provider_mlops.hooks.erasing_reports import reports_about
+from airflow_provider_mlops.hooks.erasing_reports import reports_about, windows_over
 from airflow_provider_mlops.hooks.gone import scores_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.profile_folders import profiles_about
 from airflow_provider_mlops.hooks.removal import folders
 from airflow_provider_mlops.hooks.row_holders import RowHolder, Rows
 from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS, models_of, path_of
@@ -55,6 +56,7 @@ class Found:
     :param rows: the rows.
     :param places: folders to rewrite.
     :param reports: folders of validation reports, which may show values, below the storage root.
+    :param profiles: folders of profiles of such rows, and of the bins that such rows froze.
     :param pages: MLflow runs that validation pages were logged to.
     :param others: what further holders found.
     :param partitions: partition by snapshot id.
@@ -66,6 +68,7 @@ class Found:
     rows: Rows
     places: list[Place] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
     others: list[tuple[RowHolder, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[str, str | None] = field(default_factory=dict)
@@ -135,6 +138,7 @@ class Search:
         found.places += self._scores(found)
         self._add_reports(found)
         found.others = [(holder, item) for holder in holders for item in holder.find(self.storage, found.rows)]
+        self._add_profiles(found)
         return found
 
     def _search_snapshot(
@@ -247,3 +251,15 @@ class Search:
             return
         reports = reports_about(self.storage, self.dataset, self.gone, {place.id for place in found.places})
         found.reports, found.pages = sorted(reports.folders), sorted(reports.pages)
+
+    def _add_profiles(self, found: Found) -> None:
+        """Profiles of such rows go, like reports; of pruned snapshots too: whose rows they counted nobody can tell."""
+        if found.is_empty:
+            return
+        ids = {place.id for place in found.places if place.folder in ROW_FOLDERS}
+        ids |= self.gone.keys()
+        windows = windows_over(self.storage, self.dataset, ids)
+        scores = {place.id for place in found.places if place.folder == SCORES}
+        logs = [str(item["path"]) for _, item in found.others if "path" in item]
+        about = ids.union(*windows.values())
+        found.profiles = profiles_about(self.storage, about, scores, logs)

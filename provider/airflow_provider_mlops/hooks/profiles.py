@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
+from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH
+from airflow_provider_mlops.hooks.profile_store import (
+    FOLDER,
+    PROFILE,
+    SPEC,
+    StoredProfile,
+    of_snapshots,
+    of_source,
+    place_of,
+    read_profile,
+    read_spec,
+    write_content,
+)
 from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
+    from airflow_provider_mlops.backends.drift_columns import ArrowColumns
     from airflow_provider_mlops.backends.parquet_column import ParquetColumns
     from airflow_provider_mlops.statistics.profile import Profile
     from airflow_provider_mlops.statistics.profile_spec import ProfileSpec, Role
 
-FOLDER = "profiles"
-FILE = "profile.json.gz"
-SCHEMA = 1
+    Compute = Callable[[ParquetColumns, ProfileSpec], Profile]
+    Counted = ParquetColumns | ArrowColumns
 
-
-@dataclass(frozen=True, slots=True)
-class StoredProfile:
-    """A profile as it lies in the storage.
-
-    :param profile: the profile.
-    :param hash: its hash, which records cite.
-    :param of: what it is a profile of: dataset, snapshots, cut.
-    """
-
-    profile: Profile
-    hash: str
-    of: Mapping[str, Any]
+Slices = Mapping[str, Sequence[str]] | Sequence[str]
+"""What rows are counted apart by: values by column; or columns, whose values are then the reference's most frequent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,12 @@ class Reference:
 
     :param spec: how everything that is compared with it is counted.
     :param stored: its own profile.
+    :param path: where the specification lies below the storage root.
     """
 
     spec: ProfileSpec
     stored: StoredProfile
+    path: str
 
     def cited(self) -> dict[str, str]:
         """Return what a record says of it."""
@@ -60,8 +62,9 @@ def reference_of(
     snapshots: Sequence[Mapping[str, Any]],
     columns: Mapping[str, Role],
     *,
-    slices: Mapping[str, Sequence[str]] | None = None,
+    slices: Slices = (),
     time_column: str | None = None,
+    since: str | None = None,
     until: str | None = None,
 ) -> Reference:
     """Freeze a reference, or find it: the same snapshots, cut and columns give the same one for good.
@@ -73,27 +76,57 @@ def reference_of(
     :param dataset: name of the dataset.
     :param snapshots: ``{"snapshot_id"}`` of each, in order, as the training manifest has them.
     :param columns: what each column is: ``feature``, ``score`` or ``label``; those that are missing are left out.
-    :param slices: values by which rows are counted apart, by column.
-    :param time_column: column that ``until`` cuts by.
+    :param slices: values by which rows are counted apart, by column; or columns.
+    :param time_column: column that the limits cut by.
+    :param since: keep rows from this time on (ISO 8601), None for all.
     :param until: keep rows before this time (ISO 8601), None for all.
     :return: the reference.
     :raises EvidenceBroken: when a snapshot or the stored reference is missing or was changed.
     """
-    from airflow_provider_mlops.statistics.profile_spec import GRID, ProfileSpec, freeze
+    of = of_snapshots(dataset, snapshots, time_column, since, until)
+    return frozen_by(
+        storage,
+        of,
+        columns,
+        lambda: open_columns(storage, dataset, snapshots, time_column=time_column, since=since, until=until),
+        slices=slices,
+    )
 
-    of = _of(dataset, snapshots, time_column, until)
-    frozen = {"columns": dict(columns), "slices": {k: sorted(v) for k, v in (slices or {}).items()}, "grid": GRID}
-    path = _path(dataset, {"spec_of": of, **frozen})
-    if storage.exists(path):
-        spec = ProfileSpec.from_dict(_read(storage, path))
-        return Reference(spec, _profile(storage, spec, of))
-    with open_columns(storage, dataset, snapshots, time_column=time_column, until=until) as opened:
-        summaries = ((name, opened.summary(name)) for name in columns)
-        spec = freeze(((name, item) for name, item in summaries if item is not None), roles=columns, slices=slices)
-        spec = ProfileSpec.from_dict(json.loads(canonical_json(spec.to_dict())))
-        stored = _profile(storage, spec, of, opened)
-    _write(storage, path, spec.to_dict(), {"kind": "profile_spec", **of})
-    return Reference(spec, stored)
+
+def frozen_by(
+    storage: Storage,
+    of: Mapping[str, Any],
+    columns: Mapping[str, Role],
+    opened: Callable[[], AbstractContextManager[Counted]],
+    *,
+    slices: Slices = (),
+) -> Reference:
+    """Freeze a reference by any rows, or find it; rows are read only where it is not there.
+
+    :param storage: where it lies.
+    :param of: what names the rows for good, as `of_snapshots` or `of_source` says it.
+    :param columns: what each column is; those that are missing are left out.
+    :param opened: opens the rows.
+    :param slices: values by which rows are counted apart, by column; or columns.
+    :return: the reference.
+    :raises EvidenceBroken: when the rows or the stored reference are missing or were changed.
+    """
+    from airflow_provider_mlops.statistics.profile_spec import ProfileSpec, freeze
+
+    path = _spec_place(of, columns, slices)
+    spec = read_spec(storage, path) if storage.exists(path) else None
+    if spec is not None and storage.exists(_profile_place(of, spec)):
+        return Reference(spec, _profile(storage, spec, of), path)
+    with opened() as rows:
+        if spec is None:
+            summaries = ((name, rows.summary(name)) for name in columns)
+            there = ((name, item) for name, item in summaries if item is not None)
+            made = freeze(there, roles=columns, slices=_declared(slices, rows))
+            spec = ProfileSpec.from_dict(json.loads(canonical_json(made.to_dict())))
+        stored = _profile(storage, spec, of, rows)
+    # The specification comes last: where it is, so is the reference's profile.
+    write_content(storage, path, spec.to_dict(), {"kind": SPEC, **of})
+    return Reference(spec, stored, path)
 
 
 def profile_of(
@@ -102,7 +135,7 @@ def profile_of(
     snapshot_id: str,
     spec: ProfileSpec,
     *,
-    compute: Callable[[ParquetColumns, ProfileSpec], Profile] | None = None,
+    compute: Compute | None = None,
 ) -> StoredProfile:
     """Profile a snapshot, or find the profile that was made of it by the same specification.
 
@@ -116,11 +149,11 @@ def profile_of(
     :return: the profile.
     :raises EvidenceBroken: when the snapshot or the stored profile is missing or was changed.
     """
-    return _profile(storage, spec, _of(dataset, [{"snapshot_id": snapshot_id}], None, None), compute=compute)
+    return _profile(storage, spec, of_snapshots(dataset, [{"snapshot_id": snapshot_id}]), compute=compute)
 
 
 def profile_of_columns(
-    storage: Storage, name: str, source: Mapping[str, Any], columns: ParquetColumns, spec: ProfileSpec
+    storage: Storage, name: str, source: Mapping[str, Any], columns: Counted, spec: ProfileSpec
 ) -> StoredProfile:
     """Profile files that are no snapshot, a prediction log say, or find the profile that was made of them.
 
@@ -131,7 +164,7 @@ def profile_of_columns(
     :param spec: what to count.
     :return: the profile.
     """
-    return _profile(storage, spec, {"dataset": name, "snapshot_ids": [], "cut": {}, "source": dict(source)}, columns)
+    return _profile(storage, spec, of_source(name, source), columns)
 
 
 def window_profile(storage: Storage, dataset: str, snapshot_ids: Sequence[str], spec: ProfileSpec) -> Profile:
@@ -161,15 +194,13 @@ def stored_profiles(storage: Storage, dataset: str, snapshot_id: str) -> list[St
     :raises EvidenceBroken: when one was changed.
     """
     from airflow_provider_mlops.hooks.removal import folders
-    from airflow_provider_mlops.statistics.profile import Profile
 
     found = []
     for name in folders(storage, f"{FOLDER}/{dataset}"):
         path = f"{FOLDER}/{dataset}/{name}"
         marker = storage.read_marker(path)
-        if marker.get("kind") == "profile" and marker.get("snapshot_ids") == [snapshot_id]:
-            profile = Profile.from_dict(_read(storage, path))
-            found.append(StoredProfile(profile, str(marker["content_hash"]), marker))
+        if marker.get("kind") == PROFILE and marker.get("snapshot_ids") == [snapshot_id]:
+            found.append(StoredProfile(*read_profile(storage, path), marker, path))
     return found
 
 
@@ -177,61 +208,63 @@ def _profile(
     storage: Storage,
     spec: ProfileSpec,
     of: Mapping[str, Any],
-    opened: ParquetColumns | None = None,
-    compute: Callable[[ParquetColumns, ProfileSpec], Profile] | None = None,
+    opened: Counted | None = None,
+    compute: Compute | None = None,
 ) -> StoredProfile:
-    from airflow_provider_mlops.backends.parquet_profile import profile_files
-    from airflow_provider_mlops.statistics.profile import Profile
-
-    path = _path(of["dataset"], {"profile_of": of, "spec": spec.hash})
+    path = _profile_place(of, spec)
     if not storage.exists(path):
-        count = compute or profile_files
-        if opened is not None:
-            made = count(opened, spec)
-        else:
-            snapshots = [{"snapshot_id": item} for item in of["snapshot_ids"]]
-            with open_columns(storage, of["dataset"], snapshots, **of["cut"]) as columns:
-                made = count(columns, spec)
-        _write(storage, path, made.to_dict(), {"kind": "profile", "spec_hash": spec.hash, "rows": made.rows, **of})
+        made = counted(storage, of, spec, opened, compute)
+        facts = {"kind": PROFILE, "spec_hash": spec.hash, "rows": made.rows, **of}
+        write_content(storage, path, made.to_dict(), facts)
     # Read back, so that the first run and every later one go by the same bytes.
-    content = _read(storage, path)
-    if content.get("spec") != spec.hash:
+    profile, digest = read_profile(storage, path)
+    if profile.spec_hash != spec.hash:
         raise EvidenceBroken(f"{storage.uri(path)} is a profile by another specification.")
-    return StoredProfile(Profile.from_dict(content), sha256_of(content), of)
+    return StoredProfile(profile, digest, of, path)
 
 
-def _of(
-    dataset: str, snapshots: Sequence[Mapping[str, Any]], time_column: str | None, until: str | None
-) -> dict[str, Any]:
-    cut = {"time_column": time_column, "until": until} if until else {}
-    return {"dataset": dataset, "snapshot_ids": [item["snapshot_id"] for item in snapshots], "cut": cut}
+def counted(
+    storage: Storage,
+    of: Mapping[str, Any],
+    spec: ProfileSpec,
+    opened: Counted | None = None,
+    compute: Compute | None = None,
+) -> Profile:
+    """Count rows, whether their profile is stored or not; nothing is written.
+
+    :param storage: where the rows lie.
+    :param of: which rows, as `of_snapshots` says it; of others they must be ``opened``.
+    :param spec: what to count.
+    :param opened: the rows; None to open the snapshots.
+    :param compute: who counts; default: this process.
+    :return: the profile.
+    :raises BadInput: when another counter is asked for rows that are no whole snapshots.
+    :raises EvidenceBroken: when a snapshot is missing or was changed.
+    """
+    from airflow_provider_mlops.backends.parquet_profile import profile_files
+
+    if opened is not None:
+        if compute is not None:
+            raise BadInput("Spark profiles snapshots; scores and labels are profiled without it.")
+        return profile_files(opened, spec)
+    snapshots = [{"snapshot_id": item} for item in of["snapshot_ids"]]
+    with open_columns(storage, of["dataset"], snapshots, **of["cut"]) as columns:
+        return (compute or profile_files)(columns, spec)
 
 
-def _path(dataset: str, key: Mapping[str, Any]) -> str:
-    return f"{FOLDER}/{dataset}/{sha256_of({'schema': SCHEMA, **key}).removeprefix(PREFIX)}"
+def _declared(slices: Slices, rows: Counted) -> dict[str, Sequence[str]]:
+    from airflow_provider_mlops.backends.profile_slices import frequent_values
+
+    return dict(slices) if isinstance(slices, Mapping) else {name: frequent_values(rows, name) for name in slices}
 
 
-def _write(storage: Storage, path: str, content: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    text = canonical_json(content).encode()
-    packed = gzip.compress(text, compresslevel=6, mtime=0)
-    with storage.staging() as folder:
-        (folder / FILE).write_bytes(packed)
-        hashes = {"content_hash": sha256_bytes(text), "file_hash": sha256_bytes(packed)}
-        marker = {"schema": SCHEMA, **facts, **hashes, "path": path}
-        marker[OWN_HASH] = sha256_of(marker)
-        (folder / "manifest.json").write_text(canonical_json(marker) + "\n", encoding="utf-8")
-        storage.publish(folder, path)
+def _profile_place(of: Mapping[str, Any], spec: ProfileSpec) -> str:
+    return place_of(of["dataset"], {"profile_of": of, "spec": spec.hash})
 
 
-def _read(storage: Storage, path: str) -> dict[str, Any]:
-    """Read what `_write` wrote, proved by the hash that stands beside it."""
-    stated = storage.read_marker(path).get("content_hash")
-    with storage.open(path) as folder:
-        try:
-            text = gzip.decompress((folder / FILE).read_bytes())
-        except (OSError, EOFError) as err:
-            raise EvidenceBroken(f"{storage.uri(path)}/{FILE} cannot be read: {err}") from err
-    if sha256_bytes(text) != stated:
-        raise EvidenceBroken(f"{storage.uri(path)}/{FILE} was changed: it does not have the hash beside it.")
-    content: dict[str, Any] = json.loads(text)
-    return content
+def _spec_place(of: Mapping[str, Any], columns: Mapping[str, Role], slices: Slices) -> str:
+    from airflow_provider_mlops.statistics.profile_spec import GRID
+
+    by = {k: sorted(v) for k, v in slices.items()} if isinstance(slices, Mapping) else sorted(slices)
+    frozen = {"columns": dict(columns), "slices": by or {}, "grid": GRID}
+    return place_of(of["dataset"], {"spec_of": of, **frozen})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,8 +13,10 @@ from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retention import Plan, Rule, plan_pruning
+from airflow_provider_mlops.core.retention_needs import Needs
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.profile_folders import profiles_without
 from airflow_provider_mlops.hooks.removal import folders, remove
 from airflow_provider_mlops.hooks.scores_store import scores_path
 from airflow_provider_mlops.hooks.snapshots import datasets, models_of, needs_of, path_of, stored_snapshots
@@ -27,12 +29,19 @@ class Pruning:
 
     :param plan: the snapshots.
     :param scores: ``{"model", "scores_id"}`` of the stored scores that nothing needs.
+    :param profiles: ``{"path", "snapshot_ids"}`` of the profiles that go with their snapshots.
     :param planned_on: hash of the newest record that the plan knows.
     """
 
     plan: Plan
     scores: list[dict[str, str]] = field(default_factory=list)
+    profiles: list[dict[str, Any]] = field(default_factory=list)
     planned_on: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would go."""
+        return not (self.plan.remove or self.scores or self.profiles)
 
 
 class Pruner:
@@ -72,7 +81,7 @@ class Pruner:
         plan = plan_pruning(stored, records, needs.snapshots, self.rule)
         going = {item.snapshot_id for item in plan.remove}
         scores = self._scores(models, going, needs.scores) if self.with_scores else []
-        return Pruning(plan, scores, records[-1].hash)
+        return Pruning(plan, scores, self._profiles(going, needs), records[-1].hash)
 
     def prune(self, found: Pruning, run: Mapping[str, Any] | None = None) -> Record | None:
         """Record a plan, then remove what it names; what somebody named anew since is left alone.
@@ -82,7 +91,7 @@ class Pruner:
         :return: the record, None where there was nothing to remove.
         :raises TransientError: when the ledger's disk is full or failing.
         """
-        if not found.plan.remove and not found.scores:
+        if found.is_empty:
             return None
         body = {
             "planned_on": found.planned_on,
@@ -98,6 +107,7 @@ class Pruner:
                 for item in found.plan.remove
             ],
             "scores": found.scores,
+            "profiles": found.profiles,
             "kept": len(found.plan.kept),
         }
         record = self.ledger.append(kind="pruning", key=sha256_of(body), body=body, run=run or {})
@@ -110,6 +120,13 @@ class Pruner:
             if other != self.dataset:
                 for item in stored_snapshots(self.storage, other):
                     yield from ((name, f"member of a window of dataset {other}") for name in sorted(item.names))
+
+    def _profiles(self, going: set[str], needs: Needs) -> list[dict[str, Any]]:
+        """List the profiles of snapshots that go or went, but for those by bins of a reference that a model needs."""
+        lost = gone_snapshots(self.ledger.records())
+        pruned = {*going, *(one for one, what in lost.items() if what.how == PRUNED)}
+        found = profiles_without(self.storage, pruned, needs.snapshots, needs.scores)
+        return [{"path": one.path, "snapshot_ids": sorted(one.snapshot_ids & pruned)} for one in found]
 
     def _scores(
         self, models: Mapping[str, list[Record]], going: set[str], needed: Mapping[str, Any]
@@ -146,6 +163,8 @@ def _recorded(storage: Storage, dataset: str, ledger: Ledger) -> Iterator[tuple[
             if lost is not None and lost.record == record.hash:
                 path = path_of(item["folder"], dataset, item["snapshot_id"])
                 yield path, partial(_is_pruned, ledger, item["snapshot_id"])
+        for item in record.body.get("profiles", ()):
+            yield item["path"], partial(_any_pruned, ledger, item["snapshot_ids"])
         for item in record.body["scores"]:
             yield scores_path(item["model"], item["scores_id"]), partial(_scored_before, item, record, storage)
 
@@ -157,6 +176,10 @@ def _tested_on(record: Record) -> str | None:
 def _is_pruned(ledger: Ledger, snapshot_id: str) -> bool:
     lost = gone_snapshots(ledger.records()).get(snapshot_id)
     return lost is not None and lost.how == PRUNED
+
+
+def _any_pruned(ledger: Ledger, snapshot_ids: Sequence[str]) -> bool:
+    return any(_is_pruned(ledger, snapshot_id) for snapshot_id in snapshot_ids)
 
 
 def _scored_before(item: Mapping[str, str], pruning: Record, storage: Storage) -> bool:

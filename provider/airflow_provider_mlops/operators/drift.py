@@ -10,7 +10,7 @@ from airflow_provider_mlops import assets
 from airflow_provider_mlops.backends import drift_backends
 from airflow_provider_mlops.core.citations import MEMBER, newest_of
 from airflow_provider_mlops.core.drift_brief import cause_lines
-from airflow_provider_mlops.core.drift_options import DriftKind
+from airflow_provider_mlops.core.drift_options import Data, DriftKind
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.mute import Mute, active_mutes
@@ -106,6 +106,8 @@ class DetectDriftOperator(MLOpsOperator):
 
         kind = self._kind()
         policy = load_drift_policy(bundle_file(context, self.policy))
+        if policy.data is Data.PROFILE and self.backend != drift_backends.NATIVE:
+            raise BadInput(f"backend={self.backend!r} needs rows, and the policy says data: profile; use 'native'.")
         ledger = model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         plan = plan_drift(self._question(kind, policy), records)

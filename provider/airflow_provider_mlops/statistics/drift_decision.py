@@ -168,12 +168,23 @@ def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float
         outcome = Outcome.INCONCLUSIVE
         end = f"underpowered: these rows show no {test.effect} below {smallest:.3f}, and {threshold:g} is material"
         numbers[UNDERPOWERED] = True
+    elif significant and _may_matter(finding):
+        outcome, end = (
+            Outcome.INCONCLUSIVE,
+            f"bins leave open whether it is large enough to matter (adjusted p {shown})",
+        )
     elif significant:
         outcome = Outcome.PASS
         end = f"a change below the {test.effect} of {threshold:g} that matters (adjusted p {shown})"
     else:
         outcome, end = Outcome.PASS, f"no drift; the smallest {test.effect} it could have seen is {smallest:.3f}"
     return finding.result(outcome, end, numbers)
+
+
+def _may_matter(finding: Finding) -> bool:
+    """Whether a distance that is known from bins only may reach its threshold inside one of them."""
+    at_most, limit = finding.numbers.get("ks_at_most"), finding.numbers.get("thresholds", {}).get("ks")
+    return at_most is not None and limit is not None and at_most >= limit
 
 
 def _bounds(bounds: Mapping[str, tuple[float | None, float]]) -> str:

@@ -1,6 +1,6 @@
 """In which parts of the rows a feature moved, and how large a drift is without a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.statistics.columns import ColumnSample, Summary, summary_of
 from airflow_provider_mlops.statistics.drift_cause import changes_of
 from airflow_provider_mlops.statistics.drift_findings import compare_columns, structure_finding
+from airflow_provider_mlops.statistics.profile_values import values_of
 
 MIN_ROWS = 100
 """Rows that a part must have on both sides."""
@@ -53,19 +54,37 @@ def moved_slices(
     """
     labels = [_texts(part) for part in parts]
     values = [value for value in dict.fromkeys(labels[1].tolist()) if value is not None][:MOST_PARTS]
+    cut = (
+        (value, *(_only(side, label == value) for side, label in zip(sides, labels, strict=True))) for value in values
+    )
+    summed = (
+        (str(value), summary_of(was), summary_of(now)) for value, was, now in cut if was is not None and now is not None
+    )
+    return moved_parts(name, column, summed, policy)
+
+
+def moved_parts(
+    name: str, column: str, parts: Iterable[tuple[str, Summary, Summary]], policy: DriftPolicy
+) -> list[dict[str, Any]]:
+    """Find the parts in which a feature moved by a material size.
+
+    :param name: the feature.
+    :param column: the column that cuts the rows into parts.
+    :param parts: value of each part, and the feature in the reference and now.
+    :param policy: the thresholds.
+    :return: as `moved_slices` does.
+    """
     found: list[dict[str, Any]] = []
     looked_at = 0
     lenient = replace(policy, min_rows=min(policy.min_rows, MIN_ROWS))
-    for value in values:
-        was, now = (_only(side, label == value) for side, label in zip(sides, labels, strict=True))
-        if was is None or now is None or min(len(was), len(now)) < MIN_ROWS:
+    for value, was, now in parts:
+        if min(was.rows, now.rows) < MIN_ROWS:
             continue
         looked_at += 1
-        sums = summary_of(was), summary_of(now)
-        size = size_between(name, *sums, lenient)
+        size = size_between(name, was, now, lenient)
         if size is not None and size >= 1:
-            how = [item.text for item in changes_of(*sums)][:2]
-            facts = {"column": column, "value": str(value), "n_reference": len(was), "n_current": len(now)}
+            how = [item.text for item in changes_of(values_of(was), values_of(now))][:2]
+            facts = {"column": column, "value": value, "n_reference": was.rows, "n_current": now.rows}
             found.append({**facts, "size": size, "how": how})
     if len(found) == looked_at:
         return []

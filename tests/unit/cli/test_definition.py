@@ -100,4 +100,5 @@ def test_declaring_the_commands_loads_none_of_our_code() -> None:
         "airflow_provider_mlops.cli.definition_card",
         "airflow_provider_mlops.cli.definition_metrics",
         "airflow_provider_mlops.cli.definition_mute",
+        "airflow_provider_mlops.cli.definition_profiles",
     }

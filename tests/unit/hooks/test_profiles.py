@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_mlops.backends.parquet import write_snapshot
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.hooks.profile_store import FILE
 from airflow_provider_mlops.hooks.profiles import (
-    FILE,
     Reference,
     profile_of,
     reference_of,
