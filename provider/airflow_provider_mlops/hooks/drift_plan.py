@@ -186,7 +186,10 @@ def _check(question: DriftQuestion) -> None:
 
 def _snapshots(question: DriftQuestion, records: Sequence[Record], keys: Sequence[str]) -> DriftPlan:
     """Plan what snapshots are judged, and whose champion's reference they are compared with."""
-    accepted = accepted_snapshots(dataset_ledger(question.dataset, question.ledger_root).records())
+    ledger = dataset_ledger(question.dataset, question.ledger_root).records()
+    # A profile outlives the pruned snapshot that it counted.
+    profiled = question.policy.data is Data.PROFILE
+    accepted = accepted_snapshots(record for record in ledger if not (profiled and record.kind == "pruning"))
     newest = question.partition_key
     if newest not in accepted:
         raise BadInput(

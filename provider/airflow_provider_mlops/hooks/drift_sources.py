@@ -21,6 +21,7 @@ from airflow_provider_mlops.hooks.scores_store import read_score_frame
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_provider_mlops.backends.parquet_column import ParquetColumns
     from airflow_provider_mlops.hooks.drift_plan import DriftPlan
     from airflow_provider_mlops.hooks.storage import Storage
 
@@ -75,7 +76,7 @@ def compared(plan: DriftPlan) -> list[str]:
 
 
 @contextmanager
-def open_reference(storage: Storage, plan: DriftPlan) -> Iterator[Columns]:
+def open_reference(storage: Storage, plan: DriftPlan) -> Iterator[ParquetColumns | ArrowColumns]:
     """Open what a plan compares with.
 
     :param storage: where it lies.
@@ -106,7 +107,7 @@ def open_reference(storage: Storage, plan: DriftPlan) -> Iterator[Columns]:
 
 
 @contextmanager
-def open_current(storage: Storage, plan: DriftPlan) -> Iterator[Columns]:
+def open_current(storage: Storage, plan: DriftPlan) -> Iterator[ParquetColumns | ArrowColumns]:
     """Open what a plan judges.
 
     :param storage: where it lies.
@@ -144,14 +145,14 @@ def _test_scores(storage: Storage, plan: DriftPlan, task: str) -> ArrowColumns:
     if kind is DriftKind.CONFIDENCE and task != BINARY:
         raise BadInput(f"A {task} model has no confidence; use kind='prediction'.")
     table = load("pyarrow", "parquet").Table.from_pandas(frame, preserve_index=False)
-    return ArrowColumns(_with(table, *compared(plan), table["candidate"]))
+    return ArrowColumns(_with(table, compared(plan)[0], table["candidate"]))
 
 
 def _served_scores(storage: Storage, plan: DriftPlan) -> ArrowColumns:
     pa = load("pyarrow", "parquet")
     batches = list(read_predictions(storage, [one.predictions for one in plan.logs]))
     served = pa.Table.from_batches(batches) if batches else pa.table({SCORE: pa.array([], pa.float64())})
-    return ArrowColumns(_with(served, *compared(plan), served[SCORE]))
+    return ArrowColumns(_with(served, compared(plan)[0], served[SCORE]))
 
 
 def _with(table: pa.Table, name: str, scores: Any) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.drift_options import DriftKind, Origin, ReferenceChoice
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.gone import gone_snapshots
 from airflow_provider_mlops.core.prediction_log import labels_path, log_path
 from airflow_provider_mlops.core.profiled import PROFILED, newest_profiles
 from airflow_provider_mlops.hooks.drift_plan import DriftPlan, DriftQuestion, plan_drift
@@ -16,6 +17,7 @@ from airflow_provider_mlops.hooks.drift_profiled import asked_of, sources_of
 from airflow_provider_mlops.hooks.drift_profiles import is_there
 from airflow_provider_mlops.hooks.drift_sources import compared, open_current, open_reference
 from airflow_provider_mlops.hooks.gone import scores_there_now, snapshot_there_now
+from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.profile_store import StoredProfile, of_snapshots, of_source, read_profile, read_spec
 from airflow_provider_mlops.hooks.profiles import Reference, counted, frozen_by, profile_of, profile_of_columns
 from airflow_provider_mlops.hooks.storage import Storage
@@ -41,15 +43,12 @@ class Profiling:
 
     :param plan: what a drift check would read; ``unable`` where there is no reference.
     :param recorded: record of the profile of each partition that has one, by partition.
+    :param keys: the partitions that have one or can get one, oldest first: of a pruned snapshot there are no rows.
     """
 
     plan: DriftPlan
     recorded: dict[str, Record]
-
-    @property
-    def keys(self) -> list[str]:
-        """The partitions that there is something of, oldest first."""
-        return list(sources_of(self.plan))
+    keys: list[str]
 
 
 def plan_profiles(question: DriftQuestion, records: Sequence[Record]) -> Profiling:
@@ -66,7 +65,10 @@ def plan_profiles(question: DriftQuestion, records: Sequence[Record]) -> Profili
     if policy.reference.of is Origin.ROLLING:
         policy = replace(policy, reference=ReferenceChoice())
     plan = plan_drift(replace(question, policy=policy), records)
-    return Profiling(plan, newest_profiles(records, asked_of(plan), sources_of(plan)))
+    sources = sources_of(plan)
+    recorded = newest_profiles(records, asked_of(plan), sources)
+    gone = gone_snapshots(dataset_ledger(question.dataset, question.ledger_root).records())
+    return Profiling(plan, recorded, [key for key in sources if key in recorded or sources[key] not in gone])
 
 
 class Profiler:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.columns import BinnedNumbers, Numbers, Summary
 
 MOST = 50_000
@@ -26,7 +26,7 @@ def values_of(column: Summary) -> Summary:
     return Numbers(ordered, column.nulls // every, below + above)
 
 
-def _at_ranks(column: BinnedNumbers, ranks: FloatArray) -> FloatArray:
+def _at_ranks(column: BinnedNumbers, ranks: IntArray) -> FloatArray:
     upper = np.clip(np.append(column.edges, column.largest), column.smallest, column.largest)
     lower = np.clip(np.insert(column.edges, 0, column.smallest), column.smallest, column.largest)
     starts = np.concatenate([[0], np.cumsum(column.bins)])
