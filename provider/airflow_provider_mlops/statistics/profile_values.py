@@ -23,7 +23,7 @@ def values_of(column: Summary) -> Summary:
     ends = np.full(below, -np.inf), np.full(above, np.inf)
     inside = _at_ranks(column, ranks) if len(ranks) else np.empty(0)
     ordered = np.concatenate([ends[0], inside, ends[1]])
-    return Numbers(ordered, column.nulls // every, below + above)
+    return Numbers.owning(ordered, column.nulls // every)
 
 
 def _at_ranks(column: BinnedNumbers, ranks: IntArray) -> FloatArray:
