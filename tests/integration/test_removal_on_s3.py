@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_mlops.core.evidence import accepted_snapshots
+from airflow_provider_mlops.hooks.leftovers_remote import remove_unpublished
 from airflow_provider_mlops.hooks.removal import REMOVING, folders, has_files, remove, settled
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
@@ -190,3 +191,38 @@ def test_erased_is_nowhere_on_s3(make_lab: MakeLab, bucket: Any, monkeypatch: py
         assert holding(bucket, value) == []
     assert not any(judged["report_uri"].rpartition("/")[2] in key for key in keys(bucket))
     assert run_command("snapshots", "verify", "--all") == 0
+
+
+def test_what_a_killed_upload_left_is_removed(storage: Storage, bucket: Any) -> None:
+    """Files without a marker, or beside the one that names others, go after a day; what is published stays."""
+    with storage.staging() as folder:
+        (folder / "rows").write_text("1 2 3")
+        (folder / MARKER).write_text(json.dumps({"files": [{"name": "rows"}]}))
+        storage.publish(folder, "snapshots/d/" + "a" * 64)
+    published = keys(bucket)
+    lost = [f"deep/{name}/{'0' * 32}/rows" for name in ("snapshots/d/" + "a" * 64, "snapshots/d/" + "b" * 64)]
+    foreign = [
+        f"deep/mlruns/{'0' * 32}/model",
+        f"deep/snapshots/{'c' * 32}/{MARKER}",
+        f"deep/snapshots/{'c' * 32}/rows",
+    ]
+    for key in (*lost, *foreign):
+        bucket.put_object(Key=key, Body=b"1")
+
+    assert remove_unpublished(storage) == 0  # they may still be written
+    assert keys(bucket) == sorted([*published, *lost, *foreign])
+    assert remove_unpublished(storage, seconds=-1) == 2
+    assert keys(bucket) == sorted([*published, *foreign])
+    assert remove_unpublished(storage, seconds=-1) == 0
+
+
+def test_a_removal_that_may_be_undone_keeps_its_files(storage: Storage, bucket: Any) -> None:
+    """Between the marker's removal and the answer of the ledger the files are not left over."""
+    relative = "snapshots/d/" + "a" * 64
+    bucket.put_object(Key=f"deep/{relative}/{'0' * 32}/rows", Body=b"1")
+    mark = f"deep/{REMOVING}/{relative.replace('/', '+')}"
+    bucket.put_object(Key=mark, Body=b"{}")
+
+    assert remove_unpublished(storage, seconds=-1) == 0
+    bucket.Object(mark).delete()
+    assert remove_unpublished(storage, seconds=-1) == 1

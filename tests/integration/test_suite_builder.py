@@ -11,10 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from airflow_provider_mlops import sources
 from airflow_provider_mlops.backends.parquet import SnapshotReader, write_snapshot
-from airflow_provider_mlops.backends.seeing import see_snapshot
+from airflow_provider_mlops.backends.seeing import see_files
 from airflow_provider_mlops.backends.suite_file import load_suite
 from airflow_provider_mlops.backends.validation import judge
+from airflow_provider_mlops.core.column_seen import SnapshotSeen
 from airflow_provider_mlops.core.suite_suggest import suggest
 from airflow_provider_mlops.core.suite_text import suite_yaml
 from tests.conftest import MakeLab
@@ -57,11 +59,17 @@ def stored(folder: Path, frame: pd.DataFrame | pa.Table, name: str) -> tuple[Pat
     return place, write_snapshot([frame], place, {"partition_keys": [name]})["snapshot_id"]
 
 
+def looked_at(folder: Path, snapshot_id: str) -> SnapshotSeen:
+    """Look at a snapshot."""
+    reader = SnapshotReader(folder, snapshot_id)
+    return see_files(reader.manifest, reader.verified_paths())
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.1])
 def test_it_passes_on_what_it_was_made_from(tmp_path: Path, margin: float) -> None:
     """Every proposed expectation holds on each of the snapshots, of every kind of column."""
     places = [stored(tmp_path, rows(seed), f"2013-0{seed}") for seed in (1, 2)]
-    seen = [see_snapshot(*place) for place in places]
+    seen = [looked_at(*place) for place in places]
     proposals = suggest(seen, margin=margin, regex=True)
     file = tmp_path / "suite.yaml"
     file.write_text(suite_yaml("flights", proposals, seen, margin), encoding="utf-8")
@@ -81,7 +89,7 @@ def test_batches_and_chunks_do_not_matter(tmp_path: Path, monkeypatch: pytest.Mo
     frame = pd.DataFrame({"key": [*range(50), *range(50)], "other": range(100)})
     place = stored(tmp_path, frame, "2013-01")
     monkeypatch.setattr(parquet_reader, "BATCH_ROWS", 7)
-    unique = {column.name: column.unique for column in see_snapshot(*place).columns}
+    unique = {column.name: column.unique for column in looked_at(*place).columns}
 
     assert unique == {"key": False, "other": True}
 
@@ -176,3 +184,23 @@ def test_wrong_calls_are_answered(
 
     assert run_command("suite", *(word.replace("{id}", snapshot_id) for word in words)) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_window_is_looked_at_as_its_members(
+    make_lab: MakeLab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A set that names others is proposed from, and held against a suite, where its members lie."""
+    lab = make_lab("accepted")
+    taken = {"dataset": "events_window", "partition_key": "2020-03", "time_column": "time"}
+    window = lab.run("snapshot", **taken, source=sources.snapshots(DATASET))["snapshot_id"]
+    file = tmp_path / "window.yaml"
+    words = ["suite", "suggest", "--dataset", "events_window", "--snapshot", window, "--margin", "0"]
+    assert run_command(*words, "--output", str(file)) == 0
+    assert window in file.read_text()
+    rows = [item["kwargs"] for item in load_suite(file)["expectations"] if "row_count" in item["type"]]
+    assert all(one["min_value"] <= 1_600 <= one["max_value"] for one in rows)  # of both months
+
+    capsys.readouterr()
+    held = ["suite", "diff", "--suite", str(file), "--dataset", "events_window", "--snapshot", window]
+    assert run_command(*held) == 0
+    assert "breaks 0 of" in capsys.readouterr().out

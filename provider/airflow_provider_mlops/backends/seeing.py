@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet import SnapshotReader
+from airflow_provider_mlops.backends.parquet_reader import decoded_batches
 from airflow_provider_mlops.core.column_seen import (
     BOOLEAN,
     FLOAT,
@@ -30,28 +31,26 @@ LONGEST_CODE = 16
 """Longer texts are no short codes."""
 
 
-def see_snapshot(folder: Path, snapshot_id: str) -> SnapshotSeen:
-    """Look at every column of a snapshot.
+def see_files(manifest: Mapping[str, Any], files: Sequence[Path]) -> SnapshotSeen:
+    """Look at every column of files that were proved already: of a snapshot, or of all members of a window.
 
     Memory holds one batch of one column, its different values while they are few, and eight bytes a row while all of
     its values differ: whether a column is a key is told exactly, save for two values of the same 64-bit hash, which
     would pass for one.
 
-    :param folder: the snapshot's folder.
-    :param snapshot_id: its id, by which it is proved.
+    :param manifest: what is stated of the rows of all files: ``snapshot_id``, ``rows``, ``columns``.
+    :param files: the Parquet files, in row order.
     :return: what was seen.
-    :raises EvidenceBroken: when it was changed.
     """
-    reader = SnapshotReader(folder, snapshot_id)
-    types = {item["name"]: item["type"] for item in reader.manifest["columns"]}
-    columns = []
-    for name in reader.columns:
-        seen = _Looking(name, types[name])
-        for batch in reader.batches([name]):
-            seen.update(batch.column(0))
-        columns.append(seen.result(reader.rows))
-    partition = ", ".join(map(str, reader.manifest.get("partition_keys") or ())) or "?"
-    return SnapshotSeen(snapshot_id, partition, reader.rows, columns)
+    rows, columns = int(manifest["rows"]), []
+    for item in manifest["columns"]:
+        seen = _Looking(item["name"], item["type"])
+        for file in files:
+            for batch in decoded_batches(file, [item["name"]]):
+                seen.update(batch.column(0))
+        columns.append(seen.result(rows))
+    partition = ", ".join(map(str, manifest.get("partition_keys") or ())) or "?"
+    return SnapshotSeen(manifest["snapshot_id"], partition, rows, columns)
 
 
 class _Looking:

@@ -24,6 +24,7 @@ def prune(args: Namespace) -> None:
         ``without_registry``, ``mlflow_conn_id``, ``yes``, ``json``, ``storage_root`` and ``ledger_root``.
     """
     from airflow_provider_mlops.core.retention import Rule
+    from airflow_provider_mlops.hooks.leftovers_remote import remove_unpublished
     from airflow_provider_mlops.hooks.pruning import Pruner, finish_prunings
 
     if (args.keep is None) == (args.older_than is None):
@@ -34,7 +35,7 @@ def prune(args: Namespace) -> None:
         Pruner(name, storage, rule, registry, with_scores=args.scores)
         for name in chosen_datasets(args.dataset, args.ledger_root)
     ]
-    leftovers = storage.remove_leftovers() if args.yes else 0
+    leftovers = storage.remove_leftovers() + remove_unpublished(storage) if args.yes else 0
     if args.yes:
         for pruner in pruners:
             finish_prunings(storage, pruner.dataset)

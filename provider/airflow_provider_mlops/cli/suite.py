@@ -3,7 +3,8 @@
 import secrets
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from airflow_provider_mlops.core.evidence import accepted_snapshots
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.expectation import Judged
     from airflow_provider_mlops.core.suite_text import Change
+    from airflow_provider_mlops.hooks.row_files import RowFiles
     from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -29,10 +31,9 @@ def suggest(args: Namespace) -> None:
     :param args: ``dataset``, ``snapshot`` (a list), ``output`` (or None), ``name`` (or None), ``margin``, ``regex``,
         ``force``, ``storage_root`` and ``ledger_root``.
     """
-    from airflow_provider_mlops.backends.seeing import see_snapshot
+    from airflow_provider_mlops.backends.seeing import see_files
     from airflow_provider_mlops.core.suite_suggest import suggest as proposals_of
     from airflow_provider_mlops.core.suite_text import suite_yaml
-    from airflow_provider_mlops.hooks.rows import snapshot_path
 
     storage = open_storage(args)
     target = None if args.output is None else _target(args.output, force=args.force)
@@ -41,8 +42,8 @@ def suggest(args: Namespace) -> None:
     _check_accepted(storage, dataset, chosen)
     seen = []
     for snapshot_id in dict.fromkeys(chosen):
-        with storage.open(snapshot_path(dataset, snapshot_id)) as folder:
-            seen.append(see_snapshot(folder, snapshot_id))
+        with _rows_of(storage, dataset, snapshot_id) as opened:
+            seen.append(see_files(opened.manifest, opened.files))
     proposals = proposals_of(seen, margin=args.margin, regex=args.regex)
     text = suite_yaml(args.name or dataset, proposals, seen, args.margin)
     if target is None:
@@ -73,15 +74,12 @@ def diff(args: Namespace) -> None:
 
 
 def _hold(args: Namespace, suite: dict[str, Any]) -> None:
-    from airflow_provider_mlops.backends.parquet import SnapshotReader
     from airflow_provider_mlops.backends.validation import judge
-    from airflow_provider_mlops.hooks.rows import snapshot_path
 
     storage = open_storage(args)
     dataset, snapshot_id = chosen_snapshot(storage, chosen_datasets(args.dataset, args.ledger_root), args.snapshot)
-    with storage.open(snapshot_path(dataset, snapshot_id)) as folder:
-        files = SnapshotReader(folder, snapshot_id).verified_paths()
-        judged = judge(files, suite, seed=snapshot_id)
+    with _rows_of(storage, dataset, snapshot_id) as opened:
+        judged = judge(opened.files, suite, seed=snapshot_id)
     broken = [item for item in judged if item.holds is not True]
     severities = [item.get("severity", "critical") for item in suite["expectations"]]
     if args.json:
@@ -95,6 +93,17 @@ def _hold(args: Namespace, suite: dict[str, Any]) -> None:
         say(f"{short(snapshot_id)} breaks {len(broken)} of {count(len(judged), 'expectation')} of {suite['name']}.")
     if broken:
         raise SystemExit(BROKEN)
+
+
+@contextmanager
+def _rows_of(storage: "Storage", dataset: str, snapshot_id: str) -> Iterator["RowFiles"]:
+    """Open the files of a snapshot, or of a window's members; of one that was erased nothing else in its place."""
+    from airflow_provider_mlops.hooks.row_files import row_files
+    from airflow_provider_mlops.hooks.snapshot_set import published_manifest
+
+    published_manifest(storage, dataset, snapshot_id)
+    with row_files(storage, dataset, snapshot_id) as opened:
+        yield opened
 
 
 def _row(item: "Judged", severity: str) -> Sequence[str | int | None]:

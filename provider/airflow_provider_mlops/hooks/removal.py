@@ -84,6 +84,15 @@ def settled(storage: Storage, relative: str) -> bool:
     return there >= {item["name"] if isinstance(item, dict) else item for item in files}
 
 
+def is_being_removed(storage: Storage, relative: str) -> bool:
+    """Whether a removal of a folder in an object store has begun and not ended: it may still be put back.
+
+    :param storage: where it lies.
+    :param relative: path below the root.
+    """
+    return bool(_mark(storage, relative).exists())
+
+
 def _remove_local(root: Path, relative: str, is_gone: Callable[[], bool]) -> bool:
     target, hidden = root / relative, root / REMOVED / _token(relative)
     if target.exists():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARKER = "manifest.json"
 PIECE_BYTES = 8 << 20
+HOME_DIGITS = 32
 
 
 def upload_folder(staged: Path, target: ObjectStoragePath) -> None:
@@ -30,7 +31,7 @@ def upload_folder(staged: Path, target: ObjectStoragePath) -> None:
     :raises BadInput: when it may not be written.
     """
     marker = (staged / MARKER).read_bytes()
-    home = target / _home(marker)
+    home = target / home_of(marker)
     for path in sorted(staged.iterdir()):
         if path.name != MARKER:
             item = home / path.name
@@ -50,7 +51,7 @@ def download_folder(source: ObjectStoragePath, folder: Path) -> None:
     :raises TransientError: when an object came in part only.
     """
     _download(source / MARKER, folder)
-    home = _home((folder / MARKER).read_bytes())
+    home = home_of((folder / MARKER).read_bytes())
     with _errors(source, "listed"):
         # Beside the marker lie the files of the first version's folders, and the homes of tasks that came second.
         found = [item for item in source.iterdir() if item.name not in (MARKER, home) and item.is_file()]
@@ -58,6 +59,14 @@ def download_folder(source: ObjectStoragePath, folder: Path) -> None:
             found += (source / home).iterdir()
     for item in found:
         _download(item, folder)
+
+
+def home_of(marker: bytes) -> str:
+    """Return the name, below a published folder, under which the files of a marker lie.
+
+    :param marker: the marker's bytes.
+    """
+    return hashlib.sha256(marker).hexdigest()[:HOME_DIGITS]
 
 
 def _download(item: ObjectStoragePath, folder: Path) -> None:
@@ -84,10 +93,6 @@ def _create(path: ObjectStoragePath, data: bytes) -> None:
 
 def _open(path: ObjectStoragePath, mode: str) -> Any:
     return path.open(mode)  # type: ignore[no-untyped-call]
-
-
-def _home(marker: bytes) -> str:
-    return hashlib.sha256(marker).hexdigest()[:32]
 
 
 @contextmanager
