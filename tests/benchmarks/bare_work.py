@@ -18,7 +18,8 @@ class _TaskInstance:
     """As much of a task instance as the operators ask for."""
 
     def __init__(self, task: Any, run_id: str, results: dict[str, Any], root: Path) -> None:
-        self.dag_id, self.task_id, self.run_id = "bare", task.task_id, run_id
+        # An audit looks for what this Dag has recorded.
+        self.dag_id, self.task_id, self.run_id = task.dag_id, task.task_id, run_id
         self.try_number, self.map_index, self.log_url = 1, -1, ""
         self.bundle_instance = SimpleNamespace(path=root)
         self._results = results
