@@ -187,3 +187,9 @@ def test_the_examples_of_the_documentation_load(tmp_path: Path) -> None:
         policy = load_policy(write(tmp_path, text))
         for rule in policy.rules:
             check_rule(rule)
+
+
+def test_the_policy_of_the_example_is_one() -> None:
+    """What the page on profiles shows loads, and says that no row is read."""
+    examples = Path(__file__).parents[3] / "docs" / "examples"
+    assert load_drift_policy(examples / "drift_profiles.yaml").data == "profile"
