@@ -41,10 +41,6 @@ class Cells:
         width = high - low
         return cls(low, (CELLS - 1) / width) if math.isfinite(width) and width > _NARROWEST else None
 
-    def starts(self) -> FloatArray:
-        """Return the lower end of each cell, to rounding."""
-        return np.asarray(self.lowest + np.arange(CELLS) / self.per_unit)
-
     def hold(self, ends: Ends) -> bool:
         """Tell whether numbers lie within the cells.
 

@@ -10,10 +10,31 @@ from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
 from airflow_provider_mlops.statistics.cells import BLOCK, CELLS, Cells, Ends
 from airflow_provider_mlops.statistics.sample_blocks import Blocks
+from airflow_provider_mlops.statistics.sorting import sort_numbers
 
 _LOOKED_AT = 2_048
 _RARE = 0.005
 _TOO_MANY = 0.25
+_PARTS = 16
+
+
+class _Layout:
+    """Blocks that are cells, or parts of cells that need a closer look.
+
+    :param split: which cells are cut into parts; the outer ones are not.
+    """
+
+    def __init__(self, split: BoolArray) -> None:
+        self._split, self._first = split, np.arange(CELLS) + (np.cumsum(split) - split) * (_PARTS - 1)
+        cell = np.repeat(np.arange(CELLS), np.where(split, _PARTS, 1))
+        self.starts = cell + (np.arange(len(cell)) - self._first[cell]) / _PARTS
+        self.widths = np.where(split[cell], 1 / _PARTS, 1.0)
+
+    def blocks_of(self, positions: FloatArray) -> IntArray:
+        """Number the blocks of positions in cells."""
+        cell = positions.astype(np.int64)
+        part = ((positions - cell) * _PARTS).astype(np.int64)
+        return np.asarray(self._first.take(cell) + np.where(self._split.take(cell), part, 0))
 
 
 class _Tally:
@@ -28,7 +49,7 @@ class _Tally:
         self.values, self._cells, self._held = values, cells, cells.hold(ends)
         self.counts, self.parts = np.zeros(CELLS, dtype=np.int64), np.zeros(CELLS)
         self._places = np.empty(len(values), dtype=np.uint16)
-        self._sorted, self._starts = np.empty(0), np.empty(0, dtype=np.int64)
+        self._kept, self._numbers, self._starts = np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)
         floors, numbers = np.empty(min(len(values), BLOCK)), np.empty(min(len(values), BLOCK), dtype=np.intp)
         for block, position in self._blocks():
             floor, number = np.floor(position, out=floors[: len(position)]), numbers[: len(position)]
@@ -38,20 +59,36 @@ class _Tally:
             # How far into its cell each value lies, in widths of a cell: that keeps the sums exact.
             self.parts += np.bincount(number, np.subtract(position, floor, out=position), CELLS)
 
-    def look_into(self, wanted: BoolArray) -> None:
-        """Sort the values of some cells, for `within`."""
-        values, keys, rank = [], [], np.cumsum(wanted) - 1.0
-        finer = (CELLS - 1) / (rank[-1] + 1)
+    def keep(self, wanted: BoolArray, layout: _Layout) -> None:
+        """Keep the values of the cells that need a closer look, and count them by the parts of these."""
+        kept, positions = [], []
         for block, position in self._blocks():
             rows = np.flatnonzero(wanted.take(self._places[block]))
-            places = self._places[block].take(rows)
-            values.append(self.values[block].take(rows))
-            # Finer cells in the room of the unwanted ones; merge sort is quick where only neighbours are out of order.
-            keys.append(((rank[places] + (position.take(rows) - places)) * finer).astype(np.uint16))
-        self._sorted = np.concatenate(values)[np.argsort(np.concatenate(keys), kind="stable")]
-        self._sorted.sort(kind="stable")
+            kept.append(self.values[block].take(rows))
+            positions.append(position.take(rows))
+        position = np.concatenate(positions)
+        self._kept, self._numbers = np.concatenate(kept), layout.blocks_of(position)
+        inside = (position - layout.starts.take(self._numbers)) / layout.widths.take(self._numbers)
+        cells = layout.blocks_of(np.arange(CELLS, dtype=np.float64))
+        counts = np.bincount(self._numbers, minlength=len(layout.starts))
+        parts = np.bincount(self._numbers, inside, len(layout.starts))
+        counts[cells[~wanted]], parts[cells[~wanted]] = self.counts[~wanted], self.parts[~wanted]
+        self.counts = counts
+        self.parts = parts.astype(np.float64, copy=False)
+        del self._places
+
+    def look_into(self, wanted: BoolArray) -> None:
+        """Sort the values of some blocks, for `within`; they must have been kept."""
+        self._kept = self._kept.take(np.flatnonzero(wanted.take(self._numbers)))
+        sort_numbers(self._kept)
         counts = np.where(wanted, self.counts, 0)
         self._starts = np.cumsum(counts) - counts
+
+    def within(self, blocks: IntArray) -> FloatArray:
+        """Return the sorted values of blocks that were looked into."""
+        counts = self.counts[blocks]
+        shift = self._starts[blocks] - (np.cumsum(counts) - counts)
+        return np.asarray(self._kept[np.repeat(shift, counts) + np.arange(int(counts.sum()))])
 
     def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """Yield blocks of rows with the positions of their values, in memory that the next block takes."""
@@ -60,24 +97,20 @@ class _Tally:
             block = slice(start, start + BLOCK)
             yield block, self._cells.positions(self.values[block], buffer, held=self._held)
 
-    def within(self, cells: IntArray) -> FloatArray:
-        """Return the sorted values of cells that were looked into."""
-        counts = self.counts[cells]
-        shift = self._starts[cells] - (np.cumsum(counts) - counts)
-        return np.asarray(self._sorted[np.repeat(shift, counts) + np.arange(int(counts.sum()))])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted(Blocks):
-    """Blocks that are cells, the outer ones of which go on to the ends of the samples.
+    """Blocks that are cells or parts of them, the outer ones of which go on to the ends of the samples.
 
     :param cells: the cells.
+    :param layout: how they are cut.
     :param tallies: both samples in cells.
     """
 
     open_ended: ClassVar[bool] = True
 
     cells: Cells
+    layout: _Layout
     tallies: tuple[_Tally, _Tally]
 
     @classmethod
@@ -89,29 +122,51 @@ class Counted(Blocks):
         :param ranks: ranks of the first sample that `first_at` will be asked for.
         :return: the blocks; None where so many values share a cell that sorting all of them is less work.
         """
-        cells = _cells(samples, ends)
+        cells, rows = _cells(samples, ends), min(map(len, samples))
         if cells is None:
             return None
-        tallies = both(lambda side: _Tally(samples[side], ends[side], cells), 0, 1, rows=min(map(len, samples)))
+        tallies = both(lambda side: _Tally(samples[side], ends[side], cells), 0, 1, rows=rows)
+        coarse = cls.cut(cells, _Layout(np.zeros(CELLS, dtype=np.bool_)), tallies, ends)
+        wanted = coarse.wanted(ranks, 2 * _TOO_MANY)
+        if wanted is None:
+            return None
+        split = wanted.copy()
+        split[[0, -1]] = False
+        layout = _Layout(split)
+        both(lambda tally: tally.keep(wanted, layout), *tallies, rows=rows)
+        fine = cls.cut(cells, layout, tallies, ends)
+        wanted_parts = fine.wanted(ranks, _TOO_MANY)
+        if wanted_parts is None:
+            return None
+        both(lambda tally: tally.look_into(wanted_parts), *tallies, rows=rows)
+        return fine
+
+    @classmethod
+    def cut(cls, cells: Cells, layout: _Layout, tallies: tuple[_Tally, _Tally], ends: tuple[Ends, Ends]) -> "Counted":
+        """Cut two samples that have been counted.
+
+        :param cells: the cells.
+        :param layout: how they are cut.
+        :param tallies: both samples, counted by the layout.
+        :param ends: smallest and largest value of each.
+        """
         upto = tuple(np.concatenate([[0], np.cumsum(tally.counts)]) for tally in tallies)
-        starts = cells.starts()
+        starts = cells.lowest + layout.starts / cells.per_unit
         lowest, highest = min(starts[0], ends[0][0], ends[1][0]), max(starts[-1], ends[0][1], ends[1][1])
         at = np.concatenate([[lowest], starts[1:], [highest]])
-        found = cls(at, (upto[0], upto[1]), (upto[0], upto[1]), ends, cells, tallies)
-        return found if found.look_into(ranks) else None
+        return cls(at, (upto[0], upto[1]), (upto[0], upto[1]), ends, cells, layout, tallies)
 
-    def look_into(self, ranks: IntArray) -> bool:
-        """Sort what distances and ranks need to know of the insides of cells.
+    def wanted(self, ranks: IntArray, most: float) -> BoolArray | None:
+        """Tell which blocks distances and ranks need to be looked into.
 
         :param ranks: ranks of the first sample.
-        :return: whether that was worth it; else nothing was done.
+        :param most: share of the values that may lie in them.
+        :return: one truth value per block; None where more of the values do.
         """
-        wanted = self._may_exceed(self._largest_at_cuts()) | self._may_cross()
-        wanted[self._cells_of(ranks)] = True
-        if sum(int(tally.counts[wanted].sum()) for tally in self.tallies) > _TOO_MANY * sum(self.sizes):
-            return False
-        both(lambda tally: tally.look_into(wanted), *self.tallies, rows=min(self.sizes))
-        return True
+        found = np.asarray(self._may_exceed(self._largest_at_cuts()) | self._may_cross())
+        found[self._blocks_of(ranks)] = True
+        values = sum(int(tally.counts[found].sum()) for tally in self.tallies)
+        return found if values <= most * sum(self.sizes) else None
 
     @property
     def first(self) -> FloatArray:
@@ -123,9 +178,9 @@ class Counted(Blocks):
 
         :param ranks: ranks from 0, of those that were looked into.
         """
-        cells = self._cells_of(ranks)
-        pairs = zip(cells, ranks - self.upto[0][cells], strict=True)
-        return np.array([self.tallies[0].within(np.array([cell]))[rank] for cell, rank in pairs])
+        blocks = self._blocks_of(ranks)
+        pairs = zip(blocks, ranks - self.upto[0][blocks], strict=True)
+        return np.array([self.tallies[0].within(np.array([block]))[rank] for block, rank in pairs])
 
     def at_most(self, side: int, edges: FloatArray) -> IntArray:
         """Count the values of a sample that are at most as large as each of some values of the first.
@@ -133,23 +188,23 @@ class Counted(Blocks):
         :param side: 0 or 1.
         :param edges: what `first_at` returned.
         """
-        cells, tally = self.cells.places(edges), self.tallies[side]
-        inside = [np.searchsorted(tally.within(np.array([c])), e, "right") for c, e in zip(cells, edges, strict=True)]
-        return self.upto[side][cells] + np.array(inside, dtype=np.int64)
+        positions = self.cells.positions(edges, np.empty(len(edges)), held=False)
+        blocks, tally = self.layout.blocks_of(positions), self.tallies[side]
+        inside = [np.searchsorted(tally.within(np.array([b])), e, "right") for b, e in zip(blocks, edges, strict=True)]
+        return self.upto[side][blocks] + np.array(inside, dtype=np.int64)
 
-    def _cells_of(self, ranks: IntArray) -> IntArray:
+    def _blocks_of(self, ranks: IntArray) -> IntArray:
         return np.searchsorted(self.upto[0], ranks, side="right") - 1
 
     def _within(self, side: int, blocks: IntArray) -> FloatArray:
         return self.tallies[side].within(blocks)
 
     def _areas(self) -> FloatArray:
-        base = self._gap(*self.upto)[:-1] / (self.cells.per_unit * self.pairs)
+        base = self._gap(*self.upto)[:-1] / self.pairs
         first, second = (
-            (tally.counts - tally.parts) / (self.cells.per_unit * size)
-            for tally, size in zip(self.tallies, self.sizes, strict=True)
+            (tally.counts - tally.parts) / size for tally, size in zip(self.tallies, self.sizes, strict=True)
         )
-        return np.asarray(base + first - second)
+        return np.asarray((base + first - second) * self.layout.widths / self.cells.per_unit)
 
 
 def _cells(samples: tuple[FloatArray, FloatArray], ends: tuple[Ends, Ends]) -> Cells | None:
