@@ -112,3 +112,18 @@ def test_unknown_value_is_refused(make_lab: MakeLab) -> None:
     """A word that is none of the three trains nothing."""
     with pytest.raises(AirflowFailException, match="must be one of: trust, verify, require"):
         verified(make_lab, "fit_plain", determinism="always")
+
+
+def test_image_is_part_of_the_environment(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest stands in record and certificate; a replay in another image says so, and still gives the model."""
+    monkeypatch.setenv("AIRFLOW__MLOPS__IMAGE_DIGEST", "sha256:" + 64 * "a")
+    lab, record = verified(make_lab, "fit_plain")
+    monkeypatch.setenv("AIRFLOW__MLOPS__IMAGE_DIGEST", "sha256:" + 64 * "b")
+    lab.run("replay", partition_key="2020-03")
+    certificate = lab.records("certificate")[-1]
+    page = (Path(certificate.body["uri"].removeprefix("file://")) / "certificate.md").read_text()
+
+    assert record.body["environment"]["image"] == "sha256:" + 64 * "a"
+    assert certificate.body["level"] == "L0"
+    assert [item["detail"][:18] for item in certificate.body["differences"]] == ["environment: image"]
+    assert "Container image" in page

@@ -34,7 +34,7 @@ def still(lab: Lab) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", [AUDIT, DRY_RUN], ids=["audit", "dry_run"])
-@pytest.mark.parametrize("step", sorted(set(STEPS) - {"claim", "decide", "train", "learn_on"}))
+@pytest.mark.parametrize("step", sorted(set(STEPS) - {"claim", "decide", "train", "search", "learn_on"}))
 def test_nothing_moves(make_lab: MakeLab, step: str, mode: dict[str, Any]) -> None:
     """Of an audit and a dry run neither MLflow nor an alias nor a live record nor an event tells."""
     lab = make_lab("alarmed")

@@ -24,6 +24,7 @@ KEYS = {
     "quarantine": "2020-02",
     "check": "2020-02",
     "train": "2020-02",
+    "search": "2020-02",
     "learn_on": "2020-03",
     "drift": "2020-04",
     "profile": "2020-04",

@@ -331,6 +331,23 @@ class Lab:
                     "time_column": "time",
                 },
             ),
+            "search": (
+                TrainModelOperator,
+                {
+                    **dataset,
+                    **model,
+                    "train_function": f"{SYNTHETIC}:train",
+                    "features": ["signal", "noise"],
+                    "label_column": "late",
+                    "time_column": "time",
+                    "search": {
+                        "method": "grid",
+                        "space": {"strength": [0.1, 1.0]},
+                        "metric": "roc_auc",
+                        "folds": {"n": 1},
+                    },
+                },
+            ),
             "learn_on": (
                 TrainModelOperator,
                 {

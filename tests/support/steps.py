@@ -46,6 +46,21 @@ STEPS = {
             "record",
         ),
     ),
+    "search": Step(
+        "accepted",
+        (
+            "create_experiment",
+            "create_run",
+            *("log_artifacts", "log_batch"),  # the trials
+            "log_batch",
+            "log_dict",
+            "create_logged_model",
+            "log_model_artifacts",
+            "finalize_logged_model",
+            "set_terminated",
+            "record",
+        ),
+    ),
     "learn_on": Step(
         "learned",
         (
@@ -116,7 +131,7 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"], "suite": "other.yaml"}
         case "quarantine":
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"]}
-        case "check" | "train":
+        case "check" | "train" | "search":
             return {"partition_key": "2020-02"}
         case "register" | "evaluate":
             return {"manifest_hash": facts["train"]["manifest_hash"]}

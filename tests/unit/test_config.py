@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_mlops.config import ledger_root, storage_root
+from airflow_provider_mlops.config import image_digest, ledger_root, storage_root
 from airflow_provider_mlops.core.errors import BadInput
 
 STORAGE, LEDGER = "AIRFLOW__MLOPS__STORAGE_ROOT", "AIRFLOW__MLOPS__LEDGER_ROOT"
+IMAGE = "AIRFLOW__MLOPS__IMAGE_DIGEST"
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,20 @@ def test_a_relative_path_is_refused(monkeypatch: pytest.MonkeyPatch, option: str
 
     with pytest.raises(BadInput, match=rf"{option.rsplit('__', maxsplit=1)[-1].lower()} is the relative path 'data'"):
         ledger_root()
+
+
+@pytest.mark.parametrize("value", ["", "sha256:" + 64 * "a", "registry.example.com:5000/airflow@sha256:" + 64 * "0"])
+def test_image_digest(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A digest, also behind the image's name, or nothing."""
+    monkeypatch.setenv(IMAGE, value)
+
+    assert image_digest() == value
+
+
+@pytest.mark.parametrize("value", ["airflow:latest", "sha256:abc", "sha256:" + 64 * "A"])
+def test_tag_is_no_image_digest(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A tag may name another image tomorrow."""
+    monkeypatch.setenv(IMAGE, value)
+
+    with pytest.raises(BadInput, match="image_digest is"):
+        image_digest()
