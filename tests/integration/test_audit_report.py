@@ -53,6 +53,19 @@ def test_the_report_says_who_was_champion_and_what_is_missing(lab: Lab, said: An
     assert "<script" not in page
 
 
+def test_erased_rows_are_accounted_for(lab: Lab, said: Any) -> None:
+    """How many, of which partition, why, and the tombstone that says which."""
+    keys = lab.root / "keys.txt"
+    keys.write_text("2020-01/1\n")
+    lab.run("erase", run_type="manual", key_column="row_id", keys_file=str(keys), reason="DSR-1")
+    _, out, _ = said("audit", "report", "--model", lab.model, "--json")
+    (erased,) = json.loads(out)["erasures"]
+    (record,) = lab.records("erasure", f"dataset/{DATASET}")
+
+    assert (erased["rows"], erased["partitions"], erased["reason"]) == (1, ["2020-01"], "DSR-1")
+    assert erased["tombstone"] == record.body["tombstone"]
+
+
 def test_a_span_of_days_leaves_out_the_others(lab: Lab, said: Any) -> None:
     """Nothing was recorded in the year 2000; whoever is champion now was none then."""
     span = ("--from", "2000-01-01", "--to", "2000-12-31")

@@ -1,6 +1,7 @@
 """Replaying recorded models: certificates that say how far each agrees with its record, and what explains the rest."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,24 @@ def test_lawfully_erased_rows_are_no_contradiction(lab: Lab) -> None:
 
     (record,) = certificates(lab)
     assert record.outcome == "INCONCLUSIVE"
-    assert record.body["differences"][0]["cause"] == "data erased"
+    (difference,) = record.body["differences"]
+    assert difference["cause"] == "data erased"
+    assert difference["detail"].startswith("differs by 1 lawfully erased rows (record sha256:")
+
+
+def test_pruned_rows_are_named_as_such(lab: Lab) -> None:
+    """Retention removed a snapshot by a recorded decision: that is no tampering, and no proof."""
+    snapshot_id = lab.facts["snapshots"]["2020-01"]
+    chain = lab.ledger(f"dataset/{DATASET}")
+    planned_on = chain.records()[-1].hash
+    body = {"planned_on": planned_on, "snapshots": [{"snapshot_id": snapshot_id}]}
+    chain.append(kind="pruning", key=sha256_of(body), body=body)
+    shutil.rmtree(lab.storage / "snapshots" / DATASET / snapshot_id.removeprefix("sha256:"))
+    lab.run("replay", run_type="manual", version="1", on_difference="record")
+
+    (record,) = certificates(lab)
+    assert record.outcome == "INCONCLUSIVE"
+    assert [item["cause"] for item in record.body["differences"]] == ["data pruned"]
 
 
 def test_the_certificate_is_signed_where_the_ledger_is(lab: Lab) -> None:

@@ -41,8 +41,8 @@ def build_report(
     :param datasets: records of the ledgers of its datasets.
     :param since: first day, ``2026-01-31``, included; empty for no limit.
     :param until: last day, included; empty for no limit.
-    :return: ``champions``, ``trainings``, ``decisions``, ``erasures`` and ``missing``; JSON-safe, and without the time
-        it was made at: the same records give the same report.
+    :return: ``champions``, ``trainings``, ``decisions``, ``erasures``, ``prunings`` and ``missing``; JSON-safe, and
+        without the time it was made at: the same records give the same report.
     :raises BadInput: when a day is none, or the model has no record.
     """
     first, last = _days(since, until)
@@ -52,7 +52,7 @@ def build_report(
     champions = [c for c in _champions(model, records) if _overlaps(c, first, last)]
     certificates = _certificates(records)
     trainings = [_training(r, records, certificates) for r in recorded_trainings(records) if r in within]
-    erasures = [r for r in datasets if r.kind == "erasure" and r.mode == "live" and _within(r.time, first, last)]
+    told = [r for r in datasets if r.mode == "live" and _within(r.time, first, last)]
     return {
         "schema": SCHEMA,
         "model": model,
@@ -62,7 +62,8 @@ def build_report(
         "champions": champions,
         "trainings": trainings,
         "decisions": [_decision(r) for r in within if r.kind in DECISIONS],
-        "erasures": [{"time": r.time, "record": r.hash, "dataset": _dataset(r)} for r in erasures],
+        "erasures": [_erasure(r, model) for r in told if r.kind == "erasure"],
+        "prunings": [_pruning(r) for r in told if r.kind == "pruning"],
         "missing": [*_missing(champions, trainings, within)],
     }
 
@@ -185,6 +186,31 @@ def _decision(record: Record) -> dict[str, Any]:
         "why": record.body.get("reason") or (rules[0] if rules else None),
         "record": record.hash,
     }
+
+
+def _erasure(record: Record, model: str) -> dict[str, Any]:
+    """Account for the rows of an erasure; its tombstone says which, by salted hashes."""
+    body = record.body
+    scores = [item for item in body.get("scores", ()) if item["model"] == model]
+    return {
+        "time": record.time,
+        "record": record.hash,
+        "dataset": _dataset(record),
+        "reason": body.get("reason"),
+        "rows": sum(item["rows_erased"] for item in body.get("snapshots", ())),
+        "partitions": sorted(
+            {str(item["partition_key"]) for item in body.get("snapshots", ()) if item["partition_key"]}
+        ),
+        "scores": sum(item["rows_erased"] for item in scores),
+        "tombstone": body.get("tombstone"),
+        "erasure_id": body.get("erasure_id"),
+    }
+
+
+def _pruning(record: Record) -> dict[str, Any]:
+    """Name what retention removed: it is gone by a recorded decision, and was not tampered with."""
+    gone = [item["snapshot_id"] for item in record.body.get("snapshots", ())]
+    return {"time": record.time, "record": record.hash, "dataset": _dataset(record), "snapshots": gone}
 
 
 def _missing(

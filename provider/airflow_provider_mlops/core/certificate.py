@@ -37,6 +37,7 @@ class Cause(StrEnum):
     """Why a replay may differ from its record."""
 
     DATA_ERASED = "data erased"
+    DATA_PRUNED = "data pruned"
     DATA_MISSING = "data missing"
     BASE = "base missing or changed"
     BASE_ERASED = "data erased from a base"
@@ -44,6 +45,10 @@ class Cause(StrEnum):
     ENVIRONMENT = "environment changed"
     NONDETERMINISM = "nondeterminism measured"
     UNKNOWN = "unknown"
+
+
+LAWFUL = (Cause.DATA_ERASED, Cause.DATA_PRUNED)
+"""What was removed by a recorded decision: it contradicts no record, and proves none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,8 @@ def reproduced(level: Level, require: Level, differences: Sequence[Difference]) 
     :param level: the level that was reached.
     :param require: the level that is required.
     :param differences: what is not as recorded.
-    :return: PASS when it was reached; INCONCLUSIVE where rows were lawfully erased or there is no record; else FAIL.
+    :return: PASS when it was reached; INCONCLUSIVE where rows were lawfully erased or pruned, or there is no record;
+        else FAIL.
     """
     causes = "; ".join(f"{item.cause}: {item.detail}" for item in differences[:5])
     reason = f"The replay gave {MEANINGS[level]} ({level}; required is {require})."
@@ -101,7 +107,7 @@ def reproduced(level: Level, require: Level, differences: Sequence[Difference]) 
         reason += f" Not as recorded: {causes}."
     if level in LEVELS and LEVELS.index(level) <= LEVELS.index(require):
         outcome = Outcome.PASS
-    elif level is Level.NO_RECORD or any(item.cause is Cause.DATA_ERASED for item in differences):
+    elif level is Level.NO_RECORD or any(item.cause in LAWFUL for item in differences):
         outcome = Outcome.INCONCLUSIVE
     else:
         outcome = Outcome.FAIL

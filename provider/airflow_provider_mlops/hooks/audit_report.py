@@ -61,14 +61,24 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> Path:
         page.text(f"– {line}")
     page.heading("Decisions")
     page.table(Table(("Time (UTC)", "Kind", "Partition", "", "Why"), _decisions(report)))
-    page.heading("Erasures")
-    erased = [(item["time"][:_MINUTE], item["dataset"], item["record"]) for item in report["erasures"]]
-    if erased:
-        page.table(Table(("Time (UTC)", "Dataset", "Record"), erased))
-    else:
-        page.text("None in this time.")
+    page.heading("Erased rows")
+    erased = [
+        (e["time"][:_MINUTE], e["dataset"], e["rows"], ", ".join(e["partitions"]), e["reason"], e["tombstone"])
+        for e in report["erasures"]
+    ]
+    _table_or_none(page, ("Time (UTC)", "Dataset", "Rows", "Partitions", "Reason", "Tombstone"), erased)
+    page.heading("Pruned snapshots")
+    pruned = [(p["time"][:_MINUTE], p["dataset"], len(p["snapshots"]), p["record"]) for p in report["prunings"]]
+    _table_or_none(page, ("Time (UTC)", "Dataset", "Snapshots", "Record"), pruned)
     page.save(folder / PAGE)
     return folder / PAGE
+
+
+def _table_or_none(page: Page, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        page.table(Table(columns, rows))
+    else:
+        page.text("None in this time.")
 
 
 def _of_datasets(records: list[Record], ledger_root: str | None) -> Iterator[Record]:

@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.gone import ERASED, Gone, erasures_of, gone_snapshots, replaced_scores, successor
+from airflow_provider_mlops.core.gone import (
+    ERASED,
+    PRUNED,
+    Gone,
+    erasures_of,
+    gone_snapshots,
+    replaced_scores,
+    successor,
+)
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.storage import Storage
+
+
+class Pruned(EvidenceBroken):
+    """The rows were pruned, and a record says so: nothing was tampered with, and nothing can be proved."""
 
 
 def snapshot_there_now(storage: Storage, dataset: str, snapshot_id: str) -> str | None:
@@ -22,7 +34,7 @@ def snapshot_there_now(storage: Storage, dataset: str, snapshot_id: str) -> str 
     :param snapshot_id: the snapshot that is named.
     :return: the same id where it is stored or nobody says what became of it; the one with the rows that are left where
         rows were erased; None when no row is left.
-    :raises EvidenceBroken: when it was pruned.
+    :raises Pruned: when it was pruned.
     """
     if storage.exists(f"snapshots/{dataset}/{snapshot_id.removeprefix(PREFIX)}"):
         return snapshot_id
@@ -31,10 +43,10 @@ def snapshot_there_now(storage: Storage, dataset: str, snapshot_id: str) -> str 
     if lost is None:
         return snapshot_id
     if lost.how != ERASED:
-        raise EvidenceBroken(lost.why())
+        raise Pruned(lost.why())
     now = successor(gone, snapshot_id)
     if now is None and (last := _last(gone, lost)).how != ERASED:
-        raise EvidenceBroken(last.why())
+        raise Pruned(last.why())
     return now
 
 
@@ -69,6 +81,35 @@ def erasures_since(storage: Storage, manifest: Mapping[str, Any]) -> list[Gone]:
     return erasures_of(
         gone_of(storage, manifest["dataset"]), (item["snapshot_id"] for item in manifest["train"]["snapshots"])
     )
+
+
+def test_erasures_since(storage: Storage, manifest: Mapping[str, Any]) -> list[Gone]:
+    """List what was erased from the test snapshot of a training since it was recorded, where that is not trained on.
+
+    :param storage: it knows the ledger that says so.
+    :param manifest: as `core.manifest.training_manifest` built it.
+    :return: one entry per rewriting.
+    """
+    test_id = manifest["test"]["snapshot_id"]
+    if test_id in {item["snapshot_id"] for item in manifest["train"]["snapshots"]}:
+        return []
+    return erasures_of(gone_of(storage, manifest["dataset"]), [test_id])
+
+
+def prunings_since(storage: Storage, manifest: Mapping[str, Any]) -> list[Gone]:
+    """List the snapshots of a training that a recorded pruning removed, also after rows of them had been erased.
+
+    :param storage: it knows the ledgers that say so.
+    :param manifest: as `core.manifest.training_manifest` built it.
+    :return: one entry per snapshot.
+    """
+    found = []
+    for item in (*manifest["train"]["snapshots"], manifest["test"]):
+        gone = gone_of(storage, item.get("dataset") or manifest["dataset"])
+        lost = gone.get(item["snapshot_id"])
+        if lost is not None and (last := _last(gone, lost)).how == PRUNED:
+            found.append(last)
+    return found
 
 
 def erased_test_rows(storage: Storage, manifest: Mapping[str, Any]) -> int:

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, level_reached, recorded_facts
+from airflow_provider_mlops.core.certificate import (
+    LAWFUL,
+    Cause,
+    Difference,
+    build_certificate,
+    level_reached,
+    recorded_facts,
+)
 from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
@@ -91,7 +98,7 @@ class Replay:
         reached = level_reached(level, metrics, verdict)
         # Whoever asks for the verdict alone allows other metrics.
         must_hold = [result for result in compared if self.require is not Level.L3 or result.rule != "metrics"]
-        if any(item.cause is Cause.DATA_ERASED for item in differences):
+        if any(item.cause in LAWFUL for item in differences):
             must_hold = [_excused(result) for result in must_hold]
         if trained is not None and level is Level.NONE:
             self._explain(training, trained, manifest, function, start.base, differences)
@@ -125,9 +132,7 @@ class Replay:
         except (BadInput, EvidenceBroken) as err:
             self.log.warning("It cannot be trained again: %s", err)
             known = {item.detail for item in differences}  # an interpreter that is gone says so twice
-            if str(err) not in known and not any(
-                item.cause in (Cause.DATA_MISSING, Cause.DATA_ERASED) for item in differences
-            ):
+            if str(err) not in known and not any(item.cause in (Cause.DATA_MISSING, *LAWFUL) for item in differences):
                 cause = Cause.DATA_MISSING if isinstance(err, EvidenceBroken) else Cause.UNKNOWN
                 differences.append(Difference(cause, f"it cannot be trained again: {err}"))
             return None

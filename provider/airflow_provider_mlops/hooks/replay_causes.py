@@ -10,7 +10,7 @@ from airflow_provider_mlops.core.certificate import Cause, Difference
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, environment_differences
-from airflow_provider_mlops.hooks.gone import erasures_since
+from airflow_provider_mlops.hooks.gone import erasures_since, prunings_since, test_erasures_since
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
@@ -42,9 +42,14 @@ def known_differences(
 
     manifest, recorded = training.body["manifest"], training.body["environment"]
     erased = [
-        Difference(Cause.DATA_ERASED, f"{item.rows:,} rows were lawfully erased (record {item.record})")
-        for item in erasures_since(storage, manifest)
+        Difference(Cause.DATA_ERASED, f"differs by {item.rows:,} lawfully erased {what} (record {item.record})")
+        for what, items in (
+            ("rows", erasures_since(storage, manifest)),
+            ("test rows", test_erasures_since(storage, manifest)),
+        )
+        for item in items
     ]
+    pruned = [Difference(Cause.DATA_PRUNED, item.why()) for item in prunings_since(storage, manifest)]
     code = code_differences(manifest["code_files"], files)
     try:
         environment = environment_differences(recorded, environment_before(function, recorded))
@@ -52,6 +57,7 @@ def known_differences(
         environment = [str(err)]
     return [
         *erased,
+        *pruned,
         *base_erasures(storage, records, manifest, Cause.DATA_ERASED if bases_too else Cause.BASE_ERASED),
         *(Difference(Cause.CODE, detail) for detail in code),
         *(Difference(Cause.ENVIRONMENT, detail) for detail in environment),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.hooks.gone import snapshot_there_now
+from airflow_provider_mlops.hooks.gone import Pruned, snapshot_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 
@@ -53,6 +53,9 @@ def check_data(storage: Storage, manifest: Mapping[str, Any]) -> Iterator[RuleRe
         name = f"Snapshot {snapshot_id.removeprefix(PREFIX)[:_SHORT]} of {item['partition_key']}"
         try:
             there = _verified(storage, item.get("dataset") or manifest["dataset"], snapshot_id)
+        except Pruned as err:
+            yield RuleResult(rule=f"data {item['partition_key']}", outcome=Outcome.INCONCLUSIVE, reason=str(err))
+            continue
         except (BadInput, EvidenceBroken) as err:
             yield _result(f"data {item['partition_key']}", False, f"{name} is not what was recorded: {err}")
             continue
