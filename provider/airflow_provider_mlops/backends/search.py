@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.scikit_learn import fit, score
+from airflow_provider_mlops.backends.search_space import distribution
 from airflow_provider_mlops.core.errors import BadInput, MLOpsError
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.search import GRID, HALVING, OPTUNA, is_range
@@ -114,7 +115,7 @@ class Search:
             return
         size = math.inf if any(map(is_range, self.space.values())) else self._grid_size()
         number = int(min(self.trials or size, size))
-        drawn = {name: _distribution(values) for name, values in self.space.items()}
+        drawn = {name: distribution(values) for name, values in self.space.items()}
         for params in selection.ParameterSampler(drawn, number, random_state=self.seed):
             yield {name: _plain(value) for name, value in params.items()}
 
@@ -298,29 +299,6 @@ def _estimator_class() -> Any:
             return self
 
     return FunctionEstimator
-
-
-def _distribution(values: Any) -> Any:
-    if not is_range(values):
-        return values
-    stats = load("scipy.stats", "parquet")
-    low, high = values["low"], values["high"]
-    if values["int"]:
-        return stats.randint(low, high + 1) if not values["log"] else _WholeLog(low, high)
-    return stats.loguniform(low, high) if values["log"] else stats.uniform(low, high - low)
-
-
-@dataclass(frozen=True, slots=True)
-class _WholeLog:
-    """Whole numbers, as many below as above the geometric middle."""
-
-    low: int
-    high: int
-
-    def rvs(self, random_state: Any = None) -> int:
-        stats = load("scipy.stats", "parquet")
-        drawn: int = math.floor(stats.loguniform(self.low, self.high + 1).rvs(random_state=random_state))
-        return min(drawn, self.high)
 
 
 def _plain(value: Any) -> Any:
