@@ -13,7 +13,8 @@ from airflow_provider_mlops.core.cited_kinds import MARKER, CitedFolder
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, check_identity
 from airflow_provider_mlops.hooks.file_hashes import folder_hashes
-from airflow_provider_mlops.hooks.profile_check import PROFILES, profile_problems
+from airflow_provider_mlops.hooks.profile_check import profile_problems
+from airflow_provider_mlops.hooks.profile_store import FOLDER as PROFILES
 from airflow_provider_mlops.hooks.removal import files_below
 from airflow_provider_mlops.hooks.storage import Storage
 

@@ -10,9 +10,9 @@ from typing import Any
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH
+from airflow_provider_mlops.hooks.profile_store import FILE
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
-PROFILES, FILE = "profiles", "profile.json.gz"
 _NO_MARKER = "there is no readable manifest beside it: a file was added, or the manifest was changed or removed."
 
 
