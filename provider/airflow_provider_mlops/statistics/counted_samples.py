@@ -49,7 +49,7 @@ class _Tally:
         self.values, self._cells, self._held = values, cells, cells.hold(ends)
         self.counts, self.parts = np.zeros(CELLS, dtype=np.int64), np.zeros(CELLS)
         self._places = np.empty(len(values), dtype=np.uint16)
-        self._kept, self._numbers, self._starts = np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)
+        self._kept, self._numbers, self._starts = np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64)
         floors, numbers = np.empty(min(len(values), BLOCK)), np.empty(min(len(values), BLOCK), dtype=np.intp)
         for block, position in self._blocks():
             floor, number = np.floor(position, out=floors[: len(position)]), numbers[: len(position)]
@@ -61,14 +61,16 @@ class _Tally:
 
     def keep(self, wanted: BoolArray, layout: _Layout) -> None:
         """Keep the values of the cells that need a closer look, and count them by the parts of these."""
-        kept, positions = [], []
+        kept, numbers, insides = [], [], []
         for block, position in self._blocks():
             rows = np.flatnonzero(wanted.take(self._places[block]))
+            taken = position.take(rows)
+            number = layout.blocks_of(taken)
             kept.append(self.values[block].take(rows))
-            positions.append(position.take(rows))
-        position = np.concatenate(positions)
-        self._kept, self._numbers = np.concatenate(kept), layout.blocks_of(position)
-        inside = (position - layout.starts.take(self._numbers)) / layout.widths.take(self._numbers)
+            numbers.append(number.astype(np.int32))
+            insides.append((taken - layout.starts.take(number)) / layout.widths.take(number))
+        self._kept, self._numbers, inside = np.concatenate(kept), np.concatenate(numbers), np.concatenate(insides)
+        del kept, numbers, insides
         cells = layout.blocks_of(np.arange(CELLS, dtype=np.float64))
         counts = np.bincount(self._numbers, minlength=len(layout.starts))
         parts = np.bincount(self._numbers, inside, len(layout.starts))
@@ -127,7 +129,7 @@ class Counted(Blocks):
             return None
         tallies = both(lambda side: _Tally(samples[side], ends[side], cells), 0, 1, rows=rows)
         coarse = cls.cut(cells, _Layout(np.zeros(CELLS, dtype=np.bool_)), tallies, ends)
-        wanted = coarse.wanted(ranks, 2 * _TOO_MANY)
+        wanted = coarse.wanted(ranks, _TOO_MANY)
         if wanted is None:
             return None
         split = wanted.copy()
