@@ -205,6 +205,17 @@ def test_an_audit_moves_nothing_and_asks_nobody(quiet: Audit) -> None:
         assert "Told" not in quiet.world.api.log(LIFECYCLE, run["dag_run_id"], "tell")
 
 
+def test_an_audit_has_one_summary_of_all_its_months(quiet: Audit) -> None:
+    """The command names the audit, so that the last summary of that name holds every month that was replayed."""
+    name = quiet.runs[0]["conf"]["audit"]
+    summaries = quiet.world.ledger(f"model/{MODEL}").records("audit_summary")
+    newest = max((r for r in summaries if r.body["scope"] == {"audit": name}), key=lambda r: int(r.body["through"]))
+
+    assert name.startswith("2020-01_2020-03_")
+    assert newest.body["partitions"][-2:] == list(MONTHS)[1:]
+    assert newest.outcome in ("PASS", "INCONCLUSIVE")  # nothing was trained in the first month
+
+
 def test_the_live_months_told_somebody(quiet: Audit) -> None:
     """What the audit must not do was done before: a message, an answer, an event that woke a consumer."""
     live = next(r for r in quiet.world.api.runs(LIFECYCLE) if r["run_type"] == "scheduled" and "2020-03" in str(r))

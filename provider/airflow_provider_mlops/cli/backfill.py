@@ -1,13 +1,15 @@
 """What ``airflow mlops audit backfill`` does: check that Airflow can be trusted with one, then have it make one."""
 
+import json
 from argparse import Namespace
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.output import say
 from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.modes import audit_name
 from airflow_provider_mlops.core.partition import Partition
 
 _SLACK = timedelta(days=62)
@@ -18,19 +20,21 @@ _SLACK = timedelta(days=62)
 def backfill(args: Namespace) -> None:
     """Create an audit backfill of some partitions.
 
-    :param args: ``dag_id``, ``since`` and ``until`` (partition keys), ``max_active_runs`` and ``dry_run``.
+    :param args: ``dag_id``, ``since`` and ``until`` (partition keys), ``audit``, ``max_active_runs`` and ``dry_run``.
     """
     from airflow.configuration import conf
 
-    refuse_sqlite(conf.get_mandatory_value("database", "sql_alchemy_conn"))
     first, last = Partition.parse(args.since), Partition.parse(args.until)
+    name = audit_name({"audit": args.audit or _name_of(first, last)})
+    refuse_sqlite(conf.get_mandatory_value("database", "sql_alchemy_conn"))
     ticks = ticks_between(_partitioned_dag(args.dag_id), first, last)
     keys = ", ".join(ticks)
     if args.dry_run:
         say(f"{args.dag_id}: {len(ticks)} partitions would be audited: {keys}")
         return
-    _create(args.dag_id, list(ticks.values()), args.max_active_runs)
+    _create(args.dag_id, list(ticks.values()), args.max_active_runs, str(name))
     say(f"{args.dag_id}: {len(ticks)} partitions are audited: {keys}")
+    say(f"What comes of it: airflow mlops audit summary --model MODEL --audit {name}")
     if _is_paused(args.dag_id):
         say(f"The Dag is paused, and its runs wait: airflow dags unpause {args.dag_id}", error=True)
 
@@ -81,7 +85,12 @@ def _partitioned_dag(dag_id: str) -> Any:
     return dag
 
 
-def _create(dag_id: str, ticks: Sequence[datetime], max_active_runs: int) -> None:
+def _name_of(first: Partition, last: Partition) -> str:
+    """Name an audit by its partitions and the moment, so that no two have one summary."""
+    return f"{first.key}_{last.key}_{datetime.now(UTC):%Y%m%dT%H%M%S}"
+
+
+def _create(dag_id: str, ticks: Sequence[datetime], max_active_runs: int, name: str) -> None:
     """Have Airflow's own command create it, so that what it checks is checked."""
     from airflow.cli.cli_parser import get_parser
     from airflow.models.backfill import AlreadyRunningBackfill
@@ -92,6 +101,7 @@ def _create(dag_id: str, ticks: Sequence[datetime], max_active_runs: int) -> Non
         "--to-date": max(ticks).isoformat(),
         "--max-active-runs": str(max_active_runs),
         "--reprocess-behavior": "completed",
+        "--dag-run-conf": json.dumps({"audit": name}),
     }
     line = ["backfill", "create", *(word for option in given.items() for word in option)]
     args = get_parser().parse_args(line)

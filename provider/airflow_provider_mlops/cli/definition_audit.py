@@ -47,6 +47,7 @@ AUDIT = GroupCommand(
                 _arg(("--dag-id",), metavar="ID", required=True, help="The lifecycle Dag"),
                 _arg(("--from",), dest="since", metavar="KEY", required=True, help="First partition, e.g. 2013-01"),
                 _arg(("--to",), dest="until", metavar="KEY", required=True, help="Last partition, included"),
+                _arg(("--audit",), metavar="NAME", help="Name of the audit; default: its partitions and the time"),
                 _arg(("--max-active-runs",), type=int, default=2, metavar="N", help="Runs at once (default: 2)"),
                 _arg(("--dry-run",), action="store_true", help="Only list the partitions"),
             ),

@@ -66,3 +66,12 @@ def test_the_command_refuses_before_it_touches_the_database(
     assert code == 2
     assert "Airflow's database is SQLite" in capsys.readouterr().err
     assert not database.exists()
+
+
+def test_a_name_of_an_audit_is_checked_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that no run could carry is refused before there is a backfill."""
+    range_of = ("--from", "2013-01", "--to", "2013-02")
+    code = run_command("audit", "backfill", "--dag-id", "lifecycle", *range_of, "--audit", "two words")
+
+    assert code == 2
+    assert "has audit 'two words'" in capsys.readouterr().err
