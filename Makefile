@@ -88,7 +88,7 @@ format: install ## put the style right
 	$(BIN)/ruff format .
 
 bench: install ## the figures, as ratios against a peer; NAME=drift runs a group
-	$(RUN) pytest tests/benchmarks -m bench -p no:randomly -q -s $(if $(NAME),-k $(NAME),)
+	$(RUN) pytest tests/benchmarks -m bench -p no:randomly -q -s $(if $(NAME),-k "$(NAME)",)
 
 docs: install ## the documentation, warnings are errors
 	$(RUN) sphinx -n -W --keep-going -b html docs docs/_build/html
