@@ -12,6 +12,7 @@ import numpy as np
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 
 CELLS = 1 << 16
+"""Cells where nothing else is said: their numbers fit 16 bits."""
 BLOCK = 1 << 17
 _NARROWEST = 1e-290
 
@@ -25,28 +26,31 @@ class Cells:
 
     :param lowest: lower end of the first cell.
     :param per_unit: cells per unit of the values.
+    :param count: how many there are.
     """
 
     lowest: float
     per_unit: float
+    count: int = CELLS
 
     @classmethod
-    def between(cls, low: float, high: float) -> "Cells | None":
+    def between(cls, low: float, high: float, count: int = CELLS) -> "Cells | None":
         """Make the cells between two values.
 
         :param low: lower end of the first cell.
         :param high: lower end of the last cell.
+        :param count: how many.
         :return: the cells; None where there is no room for them.
         """
         width = high - low
-        return cls(low, (CELLS - 1) / width) if math.isfinite(width) and width > _NARROWEST else None
+        return cls(low, (count - 1) / width, count) if math.isfinite(width) and width > _NARROWEST else None
 
     def hold(self, ends: Ends) -> bool:
         """Tell whether numbers lie within the cells.
 
         :param ends: smallest and largest of the numbers.
         """
-        return self._position(ends[0]) >= 0 and self._position(ends[1]) <= CELLS - 1
+        return self._position(ends[0]) >= 0 and self._position(ends[1]) <= self.count - 1
 
     def positions(self, values: FloatArray, out: FloatArray, *, held: bool) -> FloatArray:
         """Measure numbers from the first cell on; the whole part is the number of the cell.
@@ -60,7 +64,7 @@ class Cells:
         with np.errstate(over="ignore"):
             np.subtract(values, self.lowest, out=found)
             np.multiply(found, self.per_unit, out=found)
-        return found if held else np.clip(found, 0, CELLS - 1, out=found)
+        return found if held else np.clip(found, 0, self.count - 1, out=found)
 
     def places(self, values: FloatArray) -> IntArray:
         """Number the cells of a few numbers.

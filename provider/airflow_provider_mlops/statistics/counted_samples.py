@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
-from airflow_provider_mlops.statistics.cells import BLOCK, CELLS, Cells, Ends
+from airflow_provider_mlops.statistics.cells import CELLS, Cells, Ends
 from airflow_provider_mlops.statistics.sample_blocks import Blocks
 from airflow_provider_mlops.statistics.sorting import sort_numbers
 
@@ -16,6 +17,7 @@ _LOOKED_AT = 2_048
 _RARE = 0.005
 _TOO_MANY = 0.25
 _PARTS = 16
+_MANY = 4_000_000
 
 
 class _Layout:
@@ -25,8 +27,9 @@ class _Layout:
     """
 
     def __init__(self, split: BoolArray) -> None:
-        self._split, self._first = split, np.arange(CELLS) + (np.cumsum(split) - split) * (_PARTS - 1)
-        cell = np.repeat(np.arange(CELLS), np.where(split, _PARTS, 1))
+        numbers = np.arange(len(split))
+        self._split, self._first = split, numbers + (np.cumsum(split) - split) * (_PARTS - 1)
+        cell = np.repeat(numbers, np.where(split, _PARTS, 1))
         self.starts = cell + (np.arange(len(cell)) - self._first[cell]) / _PARTS
         self.widths = np.where(split[cell], 1 / _PARTS, 1.0)
 
@@ -47,31 +50,34 @@ class _Tally:
 
     def __init__(self, values: FloatArray, ends: Ends, cells: Cells) -> None:
         self.values, self._cells, self._held = values, cells, cells.hold(ends)
-        self.counts, self.parts = np.zeros(CELLS, dtype=np.int64), np.zeros(CELLS)
-        self._places = np.empty(len(values), dtype=np.uint16)
+        self._step = 2 * cells.count  # values at a time: each time all cells are added up
+        self.counts, self.parts = np.zeros(cells.count, dtype=np.int64), np.zeros(cells.count)
+        self._places: npt.NDArray[Any] = np.empty(len(values), np.uint16 if cells.count <= CELLS else np.uint32)
         self._kept, self._numbers, self._starts = np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64)
-        floors, numbers = np.empty(min(len(values), BLOCK)), np.empty(min(len(values), BLOCK), dtype=np.intp)
+        size = min(len(values), self._step)
+        floors, numbers = np.empty(size), np.empty(size, dtype=np.intp)
         for block, position in self._blocks():
             floor, number = np.floor(position, out=floors[: len(position)]), numbers[: len(position)]
             np.copyto(number, floor, casting="unsafe")
             self._places[block] = number
-            self.counts += np.bincount(number, minlength=CELLS)
+            self.counts += np.bincount(number, minlength=cells.count)
             # How far into its cell each value lies, in widths of a cell: that keeps the sums exact.
-            self.parts += np.bincount(number, np.subtract(position, floor, out=position), CELLS)
+            self.parts += np.bincount(number, np.subtract(position, floor, out=position), cells.count)
 
     def keep(self, wanted: BoolArray, layout: _Layout) -> None:
         """Keep the values of the cells that need a closer look, and count them by the parts of these."""
         kept, numbers, insides = [], [], []
-        for block, position in self._blocks():
-            rows = np.flatnonzero(wanted.take(self._places[block]))
-            taken = position.take(rows)
+        for start in range(0, len(self.values), self._step):
+            block = slice(start, start + self._step)
+            values = self.values[block].take(np.flatnonzero(wanted.take(self._places[block])))
+            taken = self._cells.positions(values, np.empty(len(values)), held=self._held)
             number = layout.blocks_of(taken)
-            kept.append(self.values[block].take(rows))
+            kept.append(values)
             numbers.append(number.astype(np.int32))
             insides.append((taken - layout.starts.take(number)) / layout.widths.take(number))
         self._kept, self._numbers, inside = np.concatenate(kept), np.concatenate(numbers), np.concatenate(insides)
         del kept, numbers, insides
-        cells = layout.blocks_of(np.arange(CELLS, dtype=np.float64))
+        cells = layout.blocks_of(np.arange(self._cells.count, dtype=np.float64))
         counts = np.bincount(self._numbers, minlength=len(layout.starts))
         parts = np.bincount(self._numbers, inside, len(layout.starts))
         counts[cells[~wanted]], parts[cells[~wanted]] = self.counts[~wanted], self.parts[~wanted]
@@ -94,9 +100,9 @@ class _Tally:
 
     def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
         """Yield blocks of rows with the positions of their values, in memory that the next block takes."""
-        buffer = np.empty(min(len(self.values), BLOCK))
-        for start in range(0, len(self.values), BLOCK):
-            block = slice(start, start + BLOCK)
+        buffer = np.empty(min(len(self.values), self._step))
+        for start in range(0, len(self.values), self._step):
+            block = slice(start, start + self._step)
             yield block, self._cells.positions(self.values[block], buffer, held=self._held)
 
 
@@ -128,7 +134,7 @@ class Counted(Blocks):
         if cells is None:
             return None
         tallies = both(lambda side: _Tally(samples[side], ends[side], cells), 0, 1, rows=rows)
-        coarse = cls.cut(cells, _Layout(np.zeros(CELLS, dtype=np.bool_)), tallies, ends)
+        coarse = cls.cut(cells, _Layout(np.zeros(cells.count, dtype=np.bool_)), tallies, ends)
         wanted = coarse.wanted(ranks, _TOO_MANY)
         if wanted is None:
             return None
@@ -214,7 +220,10 @@ def _cells(samples: tuple[FloatArray, FloatArray], ends: tuple[Ends, Ends]) -> C
     looked_at = [np.sort(sample[:: max(1, len(sample) // _LOOKED_AT)]) for sample in samples]
     low = min(float(found[int(len(found) * _RARE)]) for found in looked_at)
     high = max(float(found[-1 - int(len(found) * _RARE)]) for found in looked_at)
-    margin = (high - low) / 2
+    margin = (high - low) * 0.75
     return Cells.between(
-        max(low - margin, min(ends[0][0], ends[1][0])), min(high + margin, max(ends[0][1], ends[1][1]))
+        max(low - margin, min(ends[0][0], ends[1][0])),
+        min(high + margin, max(ends[0][1], ends[1][1])),
+        # What shares a cell bounds what is not known: of many values fewer must share one.
+        CELLS if max(map(len, samples)) < _MANY else CELLS << 2,
     )

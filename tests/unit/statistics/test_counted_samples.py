@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from airflow_provider_mlops.statistics import distances, number_comparison
+from airflow_provider_mlops.statistics import counted_samples, distances, number_comparison
 from airflow_provider_mlops.statistics.columns import Numbers
 from airflow_provider_mlops.statistics.counted_samples import Counted
 
@@ -39,10 +39,12 @@ def counted(first: np.ndarray, second: np.ndarray) -> Counted | None:
     return Counted.of((first, second), (ends[0], ends[1]), distances.quantile_ranks(len(first)))
 
 
+@pytest.mark.parametrize("finer", [False, True], ids=["", "in the cells of large samples"])
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_figures_are_those_of_sorted_samples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_figures_are_those_of_sorted_samples(name: str, finer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """KS, bins and ends to the bit, Wasserstein to 1e-12 standard deviations."""
     first, second = SHAPES[name]
+    monkeypatch.setattr(counted_samples, "_MANY", 0 if finer else 1 << 60)
     found = []
     for many in (0, 1 << 60):
         monkeypatch.setattr(number_comparison, "_MANY", many)
