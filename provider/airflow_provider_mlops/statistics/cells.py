@@ -13,7 +13,6 @@ from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 
 CELLS = 1 << 16
 """Cells where nothing else is said: their numbers fit 16 bits."""
-BLOCK = 1 << 17
 _NARROWEST = 1e-290
 
 Ends = tuple[float, float]

@@ -7,9 +7,10 @@ the few cells with several edges, the outer ones mostly, are sorted.
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
-from airflow_provider_mlops.statistics.cells import BLOCK, CELLS, Cells, Ends
+from airflow_provider_mlops.statistics.cells import CELLS, Cells, Ends
 from airflow_provider_mlops.statistics.sorting import sort_numbers
 
+_STEP = 1 << 18
 _FEW = 1 << 15
 _TOO_MANY = 0.5
 _NONE, _SEVERAL = -1, -2
@@ -41,8 +42,8 @@ class EdgeCounter:
         if self._in_cells is None:
             self._in_cells = _InCells(self._edges, self._cells)
         held, compared = self._cells.hold(ends), 0
-        for start in range(0, len(values), BLOCK):
-            looked_at, rest = self._in_cells.add(values[start : start + BLOCK], held=held)
+        for start in range(0, len(values), _STEP):
+            looked_at, rest = self._in_cells.add(values[start : start + _STEP], held=held)
             self._sort(rest)
             compared += looked_at
         if compared > _TOO_MANY * len(values):
@@ -76,7 +77,7 @@ class _InCells:
         self._edge_of[np.bincount(self._places, minlength=CELLS) > 1] = _SEVERAL
         self._has_edge = self._edge_of != _NONE
         self._values, self._at_most, self._below = np.zeros(CELLS, dtype=np.int64), _zeros(edges), _zeros(edges)
-        self._positions, self._numbers = np.empty(BLOCK), np.empty(BLOCK, dtype=np.intp)
+        self._positions, self._numbers = np.empty(_STEP), np.empty(_STEP, dtype=np.intp)
 
     def add(self, block: FloatArray, *, held: bool) -> tuple[int, FloatArray]:
         """Count a block; return how many values were compared, and those of cells with several edges, not counted."""
