@@ -1,14 +1,16 @@
 """One summary for an audit: which months, at which level, why, and the worst; whatever order its runs end in."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_mlops.core.audit_summary import Scope, current_summary, summary_hash
+from airflow_provider_mlops.core.audit_summary import Scope, build_summary, current_summary, summary_hash
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
@@ -177,6 +179,59 @@ def test_the_command_shows_it(lab: Lab, capsys: pytest.CaptureFixture[str], tmp_
     assert months(json.loads(capsys.readouterr().out)) == [("2020-03", "L0", "PASS")]
     for wrong in (("--audit", "none"), ("--backfill", "first"), ("--from", "2031-01")):
         assert run_command(*words, *wrong) == 2
+
+
+@pytest.fixture
+def airflow_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str, str, str], None]:
+    """Give Airflow a database of its own; the function adds a run: Dag, id, partition, name of its audit."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import Session
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'airflow.db'}")
+    DagRun.metadata.create_all(engine, tables=[DagRun.__table__])
+    monkeypatch.setattr("airflow.utils.session.create_session", lambda: Session(engine))
+
+    def add(dag_id: str, run_id: str, key: str, name: str) -> None:
+        now = datetime.now(UTC)
+        facts = {"dag_id": dag_id, "run_id": run_id, "partition_key": key, "conf": {"audit": name}}
+        table = DagRun.__table__
+        with engine.begin() as connection:
+            connection.execute(table.insert().values(run_type="backfill", run_after=now, log_template_id=1, **facts))
+
+    return add
+
+
+def test_a_run_of_a_named_audit_that_recorded_nothing_is_named(
+    lab: Lab, airflow_runs: Callable[[str, str, str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may have failed before its first record: a year without it must not pass for whole."""
+    audit(lab, "2020-02", "year")
+    airflow_runs("lifecycle", "audit-year-2020-02", "2020-02", "year")
+    airflow_runs("lifecycle", "failed-at-once", "2020-03", "year")
+    airflow_runs("lifecycle", "of-another-audit", "2020-04", "spring")
+    airflow_runs("another_dag", "of-another-model", "2020-03", "year")
+    words = ("audit", "summary", "--model", lab.model, "--audit", "year", "--json")
+    capsys.readouterr()
+
+    assert run_command(*words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["outcome"], months(found)) == (
+        "INCONCLUSIVE",
+        [("2020-02", "L0", "PASS"), ("2020-03", "none", "INCONCLUSIVE")],
+    )
+    assert run_command(*words, "--to", "2020-02") == 0
+    assert months(json.loads(capsys.readouterr().out)) == [("2020-02", "L0", "PASS")]
+
+
+def test_a_run_whose_partition_was_replayed_again_is_not_called_silent(lab: Lab) -> None:
+    """It recorded something; of several replays of one training the newest stands in the summary."""
+    audit(lab, "2020-02", "year", run="first")
+    audit(lab, "2020-02", "year", run="second")
+    expected = {"first-year-2020-02": "2020-02", "second-year-2020-02": "2020-02"}
+
+    found = build_summary(lab.model, lab.ledger().records(), Scope(audit="year"), expected)
+    assert months(found) == [("2020-02", "L0", "PASS")]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", 7, ["x"]])

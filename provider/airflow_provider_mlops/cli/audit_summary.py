@@ -1,6 +1,7 @@
 """What ``airflow mlops audit summary`` does."""
 
 from argparse import Namespace
+from collections.abc import Collection
 from pathlib import Path
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
@@ -24,9 +25,12 @@ def summary(args: Namespace) -> None:
     if not records:
         raise BadInput(f"Model {args.model!r} has no record.")
     expected = _runs_of(args.backfill) if args.backfill is not None else None
+    run_ids = None if expected is None else frozenset(expected)
+    if expected is None and args.audit:
+        expected = _runs_named(args.audit, {str(record.run.get("dag_id")) for record in records})
     scope = Scope(
         audit=args.audit,
-        run_ids=None if expected is None else frozenset(expected),
+        run_ids=run_ids,
         since=args.since or "",
         until=args.until or "",
     )
@@ -53,6 +57,31 @@ def summary(args: Namespace) -> None:
     if args.output:
         write_summary(Path(args.output), found)
         say(f"Summary: {Path(args.output) / PAGE}")
+
+
+def _runs_named(audit: str, dag_ids: Collection[str]) -> dict[str, str] | None:
+    """Ask Airflow's database which runs bear the name of an audit, so that those without a record are named, too.
+
+    :param audit: the name.
+    :param dag_ids: the Dags that have recorded something of the model: others may bear the name for another model.
+    :return: partition key by id of the run; None where the database cannot be asked, which is said.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    wanted = select(DagRun.run_id, DagRun.partition_key, DagRun.conf).where(DagRun.dag_id.in_(sorted(dag_ids)))
+    try:
+        with create_session() as session:
+            found = list(session.execute(wanted))
+    except SQLAlchemyError as err:
+        say(
+            f"not checked: whether a run recorded nothing, since Airflow's database says {type(err).__name__}",
+            error=True,
+        )
+        return None
+    return {str(run_id): str(key or "") for run_id, key, conf in found if (conf or {}).get("audit") == audit}
 
 
 def _runs_of(backfill: str) -> dict[str, str]:

@@ -68,9 +68,15 @@ class Scope:
             (self.audit is None or run.get("audit") == self.audit)
             and (self.dag_id is None or run.get("dag_id") == self.dag_id)
             and (self.run_ids is None or run.get("run_id") in self.run_ids)
-            and (not self.since or key >= self.since)
-            and (not self.until or key[: len(self.until)] <= self.until)
+            and self.spans(key)
         )
+
+    def spans(self, key: str) -> bool:
+        """Whether a partition lies between the first and the last one.
+
+        :param key: the partition.
+        """
+        return (not self.since or key >= self.since) and (not self.until or key[: len(self.until)] <= self.until)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-safe form: what restricts."""
@@ -99,8 +105,10 @@ def build_summary(
     """
     by_hash = {record.hash: record for record in records if record.kind == "training"}
     entries = [_entry(found, by_hash) for found in _newest(records, scope)]
-    seen = {entry["replay"]["run_id"] for entry in entries}
-    entries += [_silent(key, run_id) for run_id, key in (expected or {}).items() if run_id not in seen]
+    # A run whose partition a later run has replayed again has recorded something all the same.
+    seen = {str(record.run.get("run_id")) for record in records if scope.holds(record)}
+    silent = {run_id: key for run_id, key in (expected or {}).items() if run_id not in seen and scope.spans(key)}
+    entries += [_silent(key, run_id) for run_id, key in silent.items()]
     entries.sort(key=lambda entry: (entry["partition_key"], (entry["original"] or {}).get("seq", 0)))
     worst = min(entries, key=_badness, default=None)
     return {
