@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import numpy as np
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_mlops.core.cited import Finding
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.evidence_audit import Audit, run_audit
+from airflow_provider_mlops.hooks.ledger import LedgerHook
+from airflow_provider_mlops.hooks.profile_store import read_content, write_content
 from airflow_provider_mlops.hooks.storage import Storage
 from tests.support.lab import DATASET, Lab
 from tests.support.prediction_logs import log_labels, log_scores
@@ -43,6 +48,13 @@ def hide_rows(lab: Lab) -> None:
 def profile_folders(lab: Lab) -> list[Path]:
     """Return the stored profiles and specifications."""
     return sorted(path.parent for path in lab.storage.glob("profiles/*/*/manifest.json"))
+
+
+def audit_of_profiles(lab: Lab) -> Sequence[Finding]:
+    """Check what lies below ``profiles/`` as ``airflow mlops audit verify`` does."""
+    hook = LedgerHook()
+    asked = Audit(storage=Storage(str(lab.storage)), store=hook.store(), keys=hook.keys, below="profiles/")
+    return [found for found in run_audit(asked).findings if found.file.startswith("profiles/")]
 
 
 def test_drift_is_judged_without_a_row(make_lab: Any) -> None:
@@ -111,6 +123,36 @@ def test_a_changed_profile_is_refused(make_lab: Any) -> None:
 
     with pytest.raises(AirflowFailException, match="not the profile that a record cites"):
         judged(lab)
+
+
+def test_the_audit_finds_a_profile_that_was_exchanged_with_its_hashes(make_lab: Any) -> None:
+    """Whoever writes another profile can write its marker, too: the record says which one it was."""
+    lab = make_lab("drifted")
+    write_policy(lab)
+    lab.run("profile", partition_key="2020-04")
+    storage = Storage(str(lab.storage))
+    (record,) = lab.records("profile")
+    content, _ = read_content(storage, record.body["path"])
+    facts = {"kind": "profile", "spec_hash": record.body["profile_spec"], "snapshot_ids": [record.body["source"]]}
+    before = audit_of_profiles(lab)
+    shutil.rmtree(lab.storage / record.body["path"])
+    missing = audit_of_profiles(lab)
+    write_content(storage, record.body["path"], {**content, "rows": content["rows"] + 1}, facts)
+
+    (found,) = audit_of_profiles(lab)
+    assert (before, missing) == ([], [])  # what is missing is missed by the drift check, and made again
+    assert (found.file, found.by) == (record.body["path"], f"record {record.seq} of {record.chain}")
+    assert "it was exchanged" in found.problem
+
+
+def test_bins_of_a_season_are_not_frozen_as_those_of_the_whole_reference(make_lab: Any) -> None:
+    """A policy for rows may match seasons; profiles by it would be found by every other policy."""
+    lab = make_lab("drifted")
+    write_policy(lab, "reference: {of: training, match: month_last_year}\n")
+
+    with pytest.raises(AirflowFailException, match="the policy says match: month_last_year"):
+        lab.run("profile", partition_key="2020-04")
+    assert profile_folders(lab) == []
 
 
 def test_profiling_twice_finds_the_profile(make_lab: Any) -> None:

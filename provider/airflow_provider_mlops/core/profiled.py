@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mlops.core.drift_options import DriftKind, Origin
+from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 
 PROFILE = "profile"
 PROFILED = (DriftKind.FEATURE, DriftKind.PREDICTION, DriftKind.CONFIDENCE, DriftKind.LABEL)
 """What profiles are made of; those of features serve ``recent_change`` as well."""
+_PLACES = (("path", "profile"), ("spec_path", "profile_spec"), ("reference_path", "reference_profile"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,24 @@ def newest_profiles(
         if sources.get(key) == body["source"] and all(body.get(name) == value for name, value in wanted.items()):
             found[key] = record
     return {key: found[key] for key in sources if key in found}
+
+
+def cited_profiles(records: Iterable[Record]) -> dict[str, dict[str, Record]]:
+    """Collect the profiles and specifications that records cite.
+
+    :param records: records of any chains, oldest first.
+    :return: by their path below the storage root: the newest record by the hash that it cites.
+    :raises EvidenceBroken: when a record does not say which.
+    """
+    found: dict[str, dict[str, Record]] = {}
+    for record in records:
+        # What an audit has counted again was never stored.
+        if record.kind == PROFILE and record.mode != Mode.AUDIT:
+            for path, digest in _PLACES:
+                if path not in record.body or digest not in record.body:
+                    raise EvidenceBroken(f"Record {record.seq} of {record.chain} does not say which profile it cites.")
+                found.setdefault(str(record.body[path]), {})[str(record.body[digest])] = record
+    return found
 
 
 def profiles_to_judge(

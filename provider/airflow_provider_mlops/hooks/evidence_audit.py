@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.core.chain import record_name, record_numbers
 from airflow_provider_mlops.core.cited import CitedStorage, Finding, cited_storage
+from airflow_provider_mlops.core.cited_kinds import name_of
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.export import cited_datasets
 from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.profiled import cited_profiles
 from airflow_provider_mlops.core.record import Record, read_record
 from airflow_provider_mlops.hooks.chain_check import DATASET, MODEL, Checkpoints, check_chain, citations_in_models
 from airflow_provider_mlops.hooks.evidence_folders import FOLDERS, folder_findings, unknown_findings
+from airflow_provider_mlops.hooks.profile_check import cited_problem
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.store import Store
@@ -80,6 +83,7 @@ def run_audit(asked: Audit) -> Audited:
     findings = [*_of_chains(asked, chosen, records)]
     cited = cited_storage(records)
     findings += _of_folders(asked, chosen, cited)
+    findings += _of_profiles(asked, chosen, records)
     for name in chosen:
         if name.startswith(MODEL) and asked.registry is not None:
             findings += _of_registry(asked.registry, name, records[name])
@@ -129,6 +133,16 @@ def _of_folders(asked: Audit, chosen: Iterable[str], cited: CitedStorage) -> Ite
     for found in unknown_findings(asked.storage, cited, tops):
         if found.file.startswith(asked.below):
             yield found
+
+
+def _of_profiles(asked: Audit, chosen: Iterable[str], records: Chains) -> Iterator[Finding]:
+    """Check the profiles that records cite: whoever exchanges one can exchange what it says of itself, too."""
+    names = {name.rpartition("/")[2] for name in chosen}
+    cited = cited_profiles(record for name in records for record in records[name])
+    for path, hashes in sorted(cited.items()):
+        looked_at = path.startswith(asked.below) and path.split("/")[1] in names
+        if looked_at and (problem := cited_problem(asked.storage, path, hashes)):
+            yield Finding(path, "profile", problem, name_of(list(hashes.values())[-1]))
 
 
 def _of_registry(registry: MlflowHook, name: str, records: Sequence[Record]) -> Iterator[Finding]:

@@ -1,16 +1,17 @@
-"""Checking stored profiles against themselves: their marker states the hash of their file, and its own."""
+"""Checking stored profiles: their marker states the hash of their file, and its own; a record may cite their hash."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH
-from airflow_provider_mlops.hooks.profile_store import FILE
+from airflow_provider_mlops.hooks.profile_store import FILE, read_content
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 _NO_MARKER = "there is no readable manifest beside it: a file was added, or the manifest was changed or removed."
@@ -29,6 +30,23 @@ def profile_problems(storage: Storage, path: str) -> list[tuple[str, str]]:
         return [(MARKER, _NO_MARKER)]
     with storage.open(path) as folder:
         return [*_marker(marker, text, path), *_files(folder, marker)]
+
+
+def cited_problem(storage: Storage, path: str, hashes: Mapping[str, object]) -> str | None:
+    """Compare a profile or a specification that is stored with what records cite.
+
+    :param storage: where it lies.
+    :param path: the folder, below the storage root.
+    :param hashes: the hashes that records cite for this place.
+    :return: what is wrong; None where it is one of them, or is not there: then it is missed, and made again.
+    """
+    if not storage.exists(path):
+        return None
+    try:
+        _, found = read_content(storage, path)
+    except EvidenceBroken as err:
+        return str(err)
+    return None if found in hashes else f"it was exchanged: its hash is {found}, the recorded one {', '.join(hashes)}."
 
 
 def _marker(marker: dict[str, Any], text: str, path: str) -> Iterator[tuple[str, str]]:
@@ -53,9 +71,9 @@ def _files(folder: Path, marker: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _holds(raw: bytes, marker: dict[str, Any]) -> bool:
-    if "file_hash" in marker:
-        return bool(sha256_bytes(raw) == marker["file_hash"])
+    if "file_hash" in marker and sha256_bytes(raw) != marker["file_hash"]:
+        return False
     try:
         return bool(sha256_bytes(gzip.decompress(raw)) == marker.get("content_hash"))
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False

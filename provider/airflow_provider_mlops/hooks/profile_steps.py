@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.drift_options import DriftKind, Origin, ReferenceChoice
+from airflow_provider_mlops.core.drift_options import DriftKind, Match, Origin, ReferenceChoice
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.gone import gone_snapshots
 from airflow_provider_mlops.core.prediction_log import labels_path, log_path
@@ -57,11 +57,17 @@ def plan_profiles(question: DriftQuestion, records: Sequence[Record]) -> Profili
     :param question: what a drift check will be asked; of a rolling reference, whose bins are those of the training.
     :param records: records of the model's ledger, oldest first.
     :return: the plan.
-    :raises BadInput: when no profiles are made for the kind, or the newest partition has nothing to profile.
+    :raises BadInput: when no profiles are made for the kind or the policy's reference, or the newest partition has
+        nothing to profile.
     """
     if question.kind not in PROFILED:
         raise BadInput(f"kind={question.kind.value!r} has no profiles of its own; valid: {', '.join(PROFILED)}.")
     policy = question.policy
+    if policy.reference.match is not Match.NONE:
+        raise BadInput(
+            f"Profiles have the bins of the whole reference, and the policy says match: {policy.reference.match}; "
+            "give the policy with data: profile, by which they are judged."
+        )
     if policy.reference.of is Origin.ROLLING:
         policy = replace(policy, reference=ReferenceChoice())
     plan = plan_drift(replace(question, policy=policy), records)
