@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -75,3 +76,9 @@ def threads_of_late_libraries(features: Any, labels: Any, *, seed: int) -> Any:
     model = HistGradientBoostingClassifier(max_iter=3, random_state=seed).fit(features, labels)
     model.threads_ = sorted({item["num_threads"] for item in threadpool_info()})
     return model
+
+
+def fit_and_leave(features: Any, labels: Any, *, seed: int, mark: str) -> Any:
+    """Leave a process behind that could write to standard error for long."""
+    subprocess.Popen(["sh", "-c", 'sleep 60; echo late > "$0"', mark])
+    return fit_plain(features, labels, seed=seed)

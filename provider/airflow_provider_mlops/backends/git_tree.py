@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import tarfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from airflow_provider_mlops.core.errors import BadInput
 
 _SECONDS = 120
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -45,7 +47,7 @@ def export_commit(repository: Path, commit: str, target: Path) -> None:
     if not _COMMIT.fullmatch(commit):
         raise BadInput(f"{commit!r} is no hash of a commit.")
     try:
-        archive = _git(repository, "archive", "--format=tar", commit)
+        archive = _git(repository, *_no_filters(repository), "archive", "--format=tar", commit)
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(target, filter="data")
     except (OSError, subprocess.SubprocessError) as err:
@@ -58,7 +60,27 @@ def export_commit(repository: Path, commit: str, target: Path) -> None:
         raise BadInput(f"Commit {commit[:12]} holds a file that must not be written: {err}") from err
 
 
+def _no_filters(repository: Path) -> list[str]:
+    """Return options that silence the configured filters: an archive would run the command that a file is smudged by.
+
+    What a filter alone can bring then fails the proof by hashes.
+    """
+    try:
+        found = _git(repository, "config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+    except subprocess.CalledProcessError as err:
+        if err.returncode == 1:  # none is configured
+            return []
+        raise
+    names = found.decode(errors="surrogateescape").rstrip("\0").split("\0")
+    if odd := [name for name in names if "=" in name]:
+        raise BadInput(f"The repository at {repository} configures {odd[0]!r}, which cannot be silenced: rename it.")
+    return [word for name in names for word in ("-c", f"{name}={'false' if name.endswith('.required') else ''}")]
+
+
 def _git(folder: Path, *arguments: str) -> bytes:
     # A worker's user need not own the bundle's folder, whose code it runs anyway. No filter or hook of it is run.
     command = ["git", "-c", "safe.directory=*", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS).stdout  # noqa: S603
+    # The folder says which repository it is, and a clone that lacks a file does not fetch it.
+    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    env = {**kept, "GIT_NO_LAZY_FETCH": "1"}
+    return subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS, env=env).stdout  # noqa: S603

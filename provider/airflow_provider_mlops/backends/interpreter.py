@@ -39,7 +39,8 @@ class InterpreterFunction:
     :param function: name of the function.
     :param trusted_types: types that the model may hold beyond skops' own list, when it comes back.
     :param path: folders for the end of its module search path.
-    :param source: SHA-256 of the module's source here, which must be the same there; None to ask for nothing.
+    :param sources: module name to SHA-256 of its source here; what is imported there must be the same. Empty to ask
+        for nothing.
     :param private: whether the environment of the process leaves out what is Airflow's and MLflow's, secrets too.
     :param log: where its output is told.
     """
@@ -52,14 +53,14 @@ class InterpreterFunction:
         function: str,
         trusted_types: Sequence[str],
         path: Sequence[str],
-        source: str | None,
+        sources: Mapping[str, str],
         private: bool,
         log: Any,
     ) -> None:
         self.python = python
         self.trusted_types = trusted_types
         self.path = path
-        self.source = source
+        self.sources = dict(sources)
         self.private = private
         self.log = log
         self.environment: dict[str, Any] | None = None
@@ -88,9 +89,12 @@ class InterpreterFunction:
             parquet.write_table(arrow.Table.from_pandas(features), folder / "features.parquet")
             parquet.write_table(arrow.Table.from_pandas(labels.to_frame("label")), folder / "labels.parquet")
             named = {"module": self.__module__, "function": self.__name__, "label": labels.name}
-            answer = self._ask(folder, {**named, "seed": seed, "params": params})
-            if self.source is not None and answer["source"] != self.source:
-                raise BadInput(f"{self.python} imports another {self.__module__!r} than the one in the Dag bundle.")
+            asked = {**named, "sources": sorted(self.sources), "seed": seed, "params": params}
+            answer = self._ask(folder, asked)
+            if other := sorted(name for name, found in answer["sources"].items() if found != self.sources[name]):
+                raise BadInput(
+                    f"{self.python} imports another {other[0]!r} than the one that is to run here: uninstall it there."
+                )
             self.environment = answer["environment"]
             return self._model(folder / "model.skops", answer["sha256"])
 
@@ -152,8 +156,9 @@ class InterpreterFunction:
                 env=self._variables(),
                 start_new_session=True,
             )
-        except OSError as err:
-            raise MissingInterpreter(f"The interpreter {self.python} does not run: {err.strerror or err}.") from err
+        except (OSError, ValueError) as err:  # a NUL in the path is the latter
+            reason = getattr(err, "strerror", None) or err
+            raise MissingInterpreter(f"The interpreter {self.python!r} does not run: {reason}.") from err
         try:
             yield process
         finally:
@@ -180,7 +185,7 @@ def fresh_process(function: Any, name: str, trusted_types: Sequence[str], log: A
         function=name,
         trusted_types=trusted_types,
         path=sys.path,
-        source=None,
+        sources={},
         private=False,
         log=log,
     )

@@ -5,6 +5,7 @@ the same file. Called as ``python -I interpreter_child.py FOLDER``; the folder h
 ``answer.json`` and the model. When whoever started it ends, so does this, with all that it has started.
 """
 
+import atexit
 import contextlib
 import hashlib
 import importlib
@@ -25,6 +26,7 @@ def main(folder: Path) -> None:
 
     :param folder: the folder.
     """
+    atexit.register(_end_the_others)  # the first one that is registered is the last one that is called
     threading.Thread(target=_end_with_the_starter, daemon=True).start()
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     sys.path.extend(path for path in job["path"] if path not in sys.path)
@@ -75,8 +77,9 @@ def _train(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
             traceback.print_exc()
             return _refused(f"The training function refused these rows: {str(err)[:300]}")
     skops.io.dump(estimator, folder / "model.skops")
-    source = hashlib.sha256(_source_of(module).encode()).hexdigest()
-    return {"source": source, "sha256": hashlib.sha256((folder / "model.skops").read_bytes()).hexdigest()}
+    # What was not imported has not run.
+    sources = {name: _source_hash(sys.modules[name]) for name in job["sources"] if name in sys.modules}
+    return {"sources": sources, "sha256": hashlib.sha256((folder / "model.skops").read_bytes()).hexdigest()}
 
 
 def _refused(message: str) -> dict[str, Any]:
@@ -84,8 +87,9 @@ def _refused(message: str) -> dict[str, Any]:
     return {"error": "refused", "message": message}
 
 
-def _source_of(module: Any) -> str:
-    return module.__loader__.get_source(module.__name__) or ""
+def _source_hash(module: Any) -> str:
+    source = module.__loader__.get_source(module.__name__) or ""
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _facts_module() -> Any:
@@ -98,9 +102,16 @@ def _facts_module() -> Any:
     return module
 
 
+def _end_the_others() -> None:
+    """End what the function has started and left: the starter reads its output as long as somebody may write."""
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(os.getpid(), signal.SIGTERM)
+
+
 def _end_with_the_starter() -> None:
     """Wait until the starter's end of the pipe is closed, which it is when the starter is gone, however it went."""
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
         pass
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)

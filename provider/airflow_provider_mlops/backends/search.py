@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.scikit_learn import fit, score
+from airflow_provider_mlops.backends.scikit_learn import score
+from airflow_provider_mlops.backends.search_estimator import estimator_class
 from airflow_provider_mlops.backends.search_space import distribution
 from airflow_provider_mlops.core.errors import BadInput, MLOpsError
 from airflow_provider_mlops.core.measure import NotMeasurable
@@ -76,7 +77,7 @@ class Search:
         """
         drawn = {"random_state": self.seed, "return_train_score": False} if self.method == HALVING else {}
         search = _search_class(self)(
-            _estimator_class()(self.function, self.task, self.training_seed, dict(self.fixed), dict(self.offered)),
+            estimator_class()(self.function, self.task, self.training_seed, dict(self.fixed), dict(self.offered)),
             {},
             scoring=self._measure,
             cv=list(folds),
@@ -264,41 +265,6 @@ def _halving_class(search: Search, started: float) -> Any:
 
 class _UsedUpError(MLOpsError):
     """The budget is used up in the middle of a round."""
-
-
-def _estimator_class() -> Any:
-    """Return the estimator over a training function; its class is made on use, for scikit-learn is heavy."""
-    base = load("sklearn.base", "scikit-learn")
-
-    class FunctionEstimator(base.BaseEstimator):  # type: ignore[misc, name-defined]
-        """A training function as scikit-learn sees one: parameters that can be set, and ``fit``."""
-
-        def __init__(
-            self, function: Any, task: str, seed: int, params: dict[str, Any], offered: dict[str, Any]
-        ) -> None:
-            self.function, self.task, self.seed, self.params, self.offered = function, task, seed, params, offered
-
-        def set_params(self, **params: Any) -> Any:
-            self.params = {**self.params, **params}
-            return self
-
-        def fit(self, features: Any, labels: Any) -> Any:
-            self.failed_ = None
-            try:
-                self.model_ = fit(
-                    self.function,
-                    features,
-                    labels,
-                    seed=self.seed,
-                    params=self.params,
-                    task=self.task,
-                    offered=self.offered,
-                )
-            except BadInput as err:
-                self.failed_ = str(err)
-            return self
-
-    return FunctionEstimator
 
 
 def _plain(value: Any) -> Any:

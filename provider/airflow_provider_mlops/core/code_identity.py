@@ -77,15 +77,6 @@ def code_files(function: Callable[..., Any]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def source_hash(spec: ModuleSpec) -> str:
-    """Hash the source of one module, as `code_files` does.
-
-    :param spec: of the module.
-    :return: 64 hexadecimal digits.
-    """
-    return _sha256_text(_source(spec))
-
-
 def code_hash(function: Callable[..., Any]) -> str:
     """Hash a function's code: its name and the sources of `code_files`.
 

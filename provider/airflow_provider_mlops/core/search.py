@@ -163,7 +163,9 @@ def _folds(wanted: Any, time_column: str | None) -> dict[str, Any]:
 def _budget(wanted: Any, method: str) -> dict[str, Any]:
     where = "search.budget"
     reading.check_keys(wanted, where, allowed=("trials", "minutes"))
-    trials, minutes = wanted.get("trials", None if method == GRID else TRIALS), wanted.get("minutes")
+    trials, minutes = wanted.get("trials"), wanted.get("minutes")
+    if trials is None and method != GRID:
+        trials = TRIALS  # null too: a range is never used up
     if trials is not None and reading.count(trials, f"{where}.trials") > MOST_TRIALS:
         raise BadInput(f"{where}.trials is {trials:,}; at most {MOST_TRIALS:,} can be tried.")
     if minutes is not None:

@@ -77,7 +77,7 @@ def recorded_code(training: Record, log: Any) -> Iterator[RecordedCode]:
             function=name,
             trusted_types=manifest["trusted_types"],
             path=[str(root), *others],
-            source=manifest["code_files"].get(module),
+            sources=manifest["code_files"],
             private=True,
             log=log,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops import config
-from airflow_provider_mlops.core.code_identity import import_callable, is_import_path, source_hash
+from airflow_provider_mlops.core.code_identity import code_files, import_callable, is_import_path
 from airflow_provider_mlops.core.errors import BadInput
 
 
@@ -32,17 +32,19 @@ def find_function(path: str, python: str | None, trusted_types: Any, log: Any) -
     if not Path(python).is_absolute():
         raise BadInput(f"python={python!r} must be the absolute path of an interpreter.")
     module, _, name = path.partition(":")
-    home, source = _home(module, path)
-    return InterpreterFunction(
+    home = _home(module, path)
+    function = InterpreterFunction(
         python=python,
         module=module,
         function=name,
         trusted_types=sorted(trusted_types),
         path=[home] if home else [],
-        source=source,
+        sources={},
         private=True,
         log=log,
     )
+    function.sources = code_files(function)
+    return function
 
 
 def recorded_function(manifest: Mapping[str, Any], log: Any) -> Callable[..., Any]:
@@ -100,8 +102,8 @@ def _with_image(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "image": image} if image else facts
 
 
-def _home(module: str, path: str) -> tuple[str | None, str]:
-    """Return the folder that a module is imported from, None where that is this interpreter's own, and its source."""
+def _home(module: str, path: str) -> str | None:
+    """Return the folder that a module is imported from; None where that is this interpreter's own."""
     try:
         spec = find_spec(module)
     except ModuleNotFoundError:
@@ -112,4 +114,4 @@ def _home(module: str, path: str) -> tuple[str | None, str]:
     up = module.count(".") + (1 if place.name == "__init__.py" else 0)
     home = place.parents[up]
     own = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")}
-    return None if home in own else str(home), source_hash(spec)
+    return None if home in own else str(home)

@@ -68,3 +68,36 @@ def test_what_is_no_commit_there_is_refused(checkout: Path, tmp_path: Path, comm
 def test_a_folder_outside_git_has_no_repository(tmp_path: Path) -> None:
     """None, not somebody's."""
     assert repository_of(tmp_path) is None
+
+
+def test_no_filter_of_the_repository_runs(checkout: Path, tmp_path: Path) -> None:
+    """A smudge filter is a command of the repository's owner, who may be somebody else; the files come as committed."""
+    (checkout / ".gitattributes").write_text("*.py filter=other\n")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "--quiet", "--message", "two")
+    git(checkout, "config", "filter.other.smudge", f"touch '{tmp_path / 'ran'}'; sed s/1/2/")
+    git(checkout, "config", "filter.other.required", "true")
+    (tmp_path / "out").mkdir()
+    export_commit(checkout, git(checkout, "rev-parse", "HEAD"), tmp_path / "out")
+
+    assert (tmp_path / "out" / "dags" / "one.py").read_text() == "ONE = 1\n"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_filter_that_cannot_be_silenced_is_refused(checkout: Path, tmp_path: Path) -> None:
+    """An option ends at the first equals sign."""
+    git(checkout, "config", "filter.a=b.smudge", "cat")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(BadInput, match="cannot be silenced"):
+        export_commit(checkout, git(checkout, "rev-parse", "HEAD"), tmp_path / "out")
+
+
+def test_the_folder_says_which_repository(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a variable that a Git hook above has left."""
+    git(tmp_path, "init", "--quiet", "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
+    found = repository_of(checkout / "dags")
+
+    assert found is not None
+    assert found[1].resolve() == checkout.resolve()

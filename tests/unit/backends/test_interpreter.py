@@ -71,6 +71,15 @@ def test_what_the_function_says_is_in_the_log(python: str, caplog: pytest.LogCap
         function("fit_plain", python)(*rows(), seed=7)
 
     assert any("fitting" in line for line in caplog.messages)
+    assert not any("Fatal Python error" in line for line in caplog.messages)
+
+
+def test_what_the_function_leaves_behind_ends_with_it(python: str, tmp_path: Path) -> None:
+    """A process that the function has started and forgotten is not waited for."""
+    mark = tmp_path / "mark"
+    function("fit_and_leave", python)(*rows(), seed=7, mark=str(mark))
+
+    assert not mark.exists()
 
 
 @pytest.mark.parametrize(
@@ -100,6 +109,12 @@ def test_interpreter_that_is_none() -> None:
         function("fit_plain", "/bin/false")(*rows(), seed=7)
 
 
+def test_interpreter_whose_path_holds_a_nul() -> None:
+    """No path at all: final, and not a failure of Python that is tried again."""
+    with pytest.raises(MissingInterpreter, match="does not run: embedded null byte"):
+        function("fit_plain", "/usr/bin/python\0")(*rows(), seed=7)
+
+
 def test_relative_interpreter_is_refused() -> None:
     """Every process would read a relative path differently."""
     with pytest.raises(BadInput, match="must be the absolute path"):
@@ -122,9 +137,29 @@ def test_module_that_is_missing(python: str) -> None:
 def test_other_source_there_is_refused(python: str) -> None:
     """What that interpreter imports must be what was hashed."""
     there = function("fit_plain", python)
-    there.source = 64 * "0"
+    there.sources[MODULE] = 64 * "0"
     with pytest.raises(BadInput, match="imports another"):
         there(*rows(), seed=7)
+
+
+def test_other_source_of_a_neighbour_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that the interpreter has itself comes first: all its modules must be the hashed ones, not one."""
+    there = make_interpreter(tmp_path / "venv")
+    (site,) = there.parents[1].glob("lib/python*/site-packages")
+    for home, strength in ((tmp_path / "bundle", 1.0), (site, 2.0)):
+        package = home / "shadowed_package"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+        (package / "helper.py").write_text(f"STRENGTH = {strength}\n")
+        (package / "train.py").write_text(
+            "from sklearn.linear_model import LogisticRegression\n"
+            "from shadowed_package.helper import STRENGTH\n"
+            "def fit(features, labels, *, seed):\n"
+            "    return LogisticRegression(C=STRENGTH).fit(features, labels)\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path / "bundle")
+    with pytest.raises(BadInput, match=r"imports another 'shadowed_package\.helper'"):
+        find_function("shadowed_package.train:fit", str(there), (), LOG)(*rows(), seed=7)
 
 
 def test_untrusted_type_does_not_come_back(python: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ def test_what_is_left_out_is_filled_in() -> None:
         ["a", "b"],
     )
     assert plan(method="random")["budget"]["trials"] == 20
+    assert plan(method="optuna", budget={"trials": None, "minutes": 5})["budget"] == {"trials": 20, "minutes": 5.0}
     assert search_plan(GRID, time_column=None, params={})["folds"]["kind"] == "kfold"
     assert search_plan(None, time_column=None, params={}) is None
 
