@@ -162,7 +162,7 @@ def _alarms(was: ColumnSample, now: ColumnSample) -> tuple[int, list[int]]:
     before = before[:: max(1, -(-len(before) // _MOST_VALUES))]
     settings: dict[str, Any] = {"window_sizes": list(WINDOWS), "n_bootstraps": _BOOTSTRAPS, "verbose": False}
     kind = "float32"
-    # Its thresholds are drawn from numpy's global state: fixed here, and given back.
+    # Its thresholds, and what it makes of ties, are drawn from numpy's global state: fixed here, and given back.
     with _seeded():
         if was.kind == "numeric":
             detector = _cd().CVMDriftOnline(before.astype(kind), ERT, **settings)
@@ -171,11 +171,11 @@ def _alarms(was: ColumnSample, now: ColumnSample) -> tuple[int, list[int]]:
             before, values = before == first, values == first
             way = "less" if values.mean() < before.mean() else "greater"
             detector = _cd().FETDriftOnline(before.astype(kind), ERT, alternative=way, **settings)
-    rang = []
-    for number, value in enumerate(values.astype(kind), start=1):
-        if detector.predict(numpy.array([value]), return_test_stat=False)["data"]["is_drift"]:
-            rang.append(number)
-            detector.reset_state()
+        rang = []
+        for number, value in enumerate(values.astype(kind), start=1):
+            if detector.predict(numpy.array([value]), return_test_stat=False)["data"]["is_drift"]:
+                rang.append(number)
+                detector.reset_state()
     return len(values), rang
 
 
