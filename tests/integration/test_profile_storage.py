@@ -11,8 +11,9 @@ from airflow_provider_mlops.cli import profiles as commands
 from airflow_provider_mlops.core.retention import Rule
 from airflow_provider_mlops.hooks.pruning import Pruner
 from airflow_provider_mlops.hooks.storage import Storage
-from tests.integration.test_profile_operator import judged, profile_folders, write_policy
+from tests.integration.test_profile_operator import judged, profile_folders, rules, write_policy
 from tests.support.lab import DATASET, Lab
+from tests.support.prediction_logs import log_labels, log_scores
 
 
 def erase(lab: Lab, key: str) -> dict[str, Any]:
@@ -59,6 +60,28 @@ def test_erased_rows_of_the_reference_take_its_bins_along(make_lab: Any) -> None
     assert (missed.outcome, found.outcome) == ("INCONCLUSIVE", "FAIL")
     assert len(after) == 2
     assert {one.body["profile_spec"] for one in after}.isdisjoint(one.body["profile_spec"] for one in before)
+
+
+def test_a_profile_that_was_made_again_outlives_later_erasures(make_lab: Any) -> None:
+    """Classes freeze the same bins from the rows that are left, so the profile of a day lies where it lay before."""
+    lab = make_lab("promoted")
+    write_policy(lab)
+    digest = lab.facts["train"]["manifest_hash"]
+    log = log_scores(Storage(), lab.model, "2020-04", [0.5] * 700, dataset=DATASET, manifest_hash=digest)
+    log_labels(Storage(), lab.model, log, [1.0, 0.0] * 350)
+    manifest = lab.records("training")[0].body["manifest"]
+    trained = manifest["train"]["snapshots"][0]["partition_key"]
+    lab.run("profile", partition_key="2020-04", kind="label")
+    erase(lab, f"{trained}/5")
+    missed = judged(lab, kind="label")
+    again = lab.run("profile", partition_key="2020-04", kind="label")
+    erase(lab, "2020-03/7")
+    first, second = lab.records("profile")
+
+    assert first.body["path"] == second.body["path"]
+    assert missed.outcome == "INCONCLUSIVE"
+    assert [one["record"] for one in again["profiles"]] == [second.hash]
+    assert "profiles" not in rules(judged(lab, kind="label"))
 
 
 def test_a_profile_by_live_bins_outlives_its_snapshot(make_lab: Any) -> None:

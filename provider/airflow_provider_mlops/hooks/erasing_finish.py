@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
 from airflow_provider_mlops.core.erasure import check_tombstone
 from airflow_provider_mlops.core.errors import EvidenceBroken, Refused, TransientError
 from airflow_provider_mlops.core.gone import ERASED, gone_snapshots, is_void, successor
+from airflow_provider_mlops.core.profiled import PROFILE
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
@@ -17,6 +18,7 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.profile_folders import profiles_about
 from airflow_provider_mlops.hooks.removal import remove
 from airflow_provider_mlops.hooks.row_holders import holder_of
+from airflow_provider_mlops.hooks.snapshots import models_of
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_checkpoint import forget_states
 
@@ -90,7 +92,7 @@ class Finisher:
             self._remove(f"evaluations/{item['model']}", item["scores_id"], item["replaced_by"])
         for item in body["snapshots"]:
             self._remove(f"{item['folder']}/{self.dataset}", item["snapshot_id"], item["replaced_by"])
-        for path in (*body["reports"], *body.get("profiles", ())):
+        for path in (*body["reports"], *self._profiles(record)):
             remove(self.storage, path)
         for run_id in body["pages"]:
             self._remove_page(run_id)
@@ -98,6 +100,17 @@ class Finisher:
         forget_states(self.storage, self.dataset, datetime.fromisoformat(record.time))
         for item in body["others"]:
             holder_of(item["folder"]).remove(self.storage, item)
+
+    def _profiles(self, record: Record) -> list[str]:
+        """List the profiles that an erasure removes, but for those that were made again since, by bins frozen since."""
+        named = record.body.get("profiles", ())
+        anew = {
+            made.body["path"]
+            for records in (models_of(self.dataset, self.storage.ledger_root).values() if named else ())
+            for made in records
+            if made.kind == PROFILE and made.time > record.time and made.body["spec_path"] not in named
+        }
+        return [path for path in named if path not in anew]
 
     def _remove(self, folder: str, old: str, new: str | None) -> None:
         path = _below(folder, old)
