@@ -34,5 +34,7 @@ def _at_ranks(column: BinnedNumbers, ranks: IntArray) -> FloatArray:
     within = ranks - starts[place]
     free = (column.bins - np.append(column.at_edges, 0))[place]
     share = np.minimum(1.0, (within + 0.5) / np.maximum(free, 1))
-    found = np.where(within < free, lower[place] + share * (upper[place] - lower[place]), upper[place])
+    # By halves: the width of a bin may be more than a number can hold.
+    step = share * (upper[place] / 2 - lower[place] / 2)
+    found = np.where(within < free, lower[place] + step + step, upper[place])
     return np.asarray(np.sort(found), dtype=np.float64)

@@ -49,6 +49,18 @@ def test_values_stand_in_their_bins(n: int) -> None:
     assert np.mean(found.ordered) == pytest.approx(np.mean(values), abs=0.02)
 
 
+def test_a_bin_wider_than_any_number_has_finite_values() -> None:
+    """What lies between the two largest numbers lies nowhere else."""
+    reference, values = np.array([0.0]), np.concatenate([np.full(90, -1.7e308), np.full(90, 1.7e308)])
+    found = values_of(column_of(spec_of(reference), values))
+    single = values_of(column_of(freeze([("x", Numbers.owning(np.empty(0)))]), values))
+
+    for column in (found, single):
+        assert isinstance(column, Numbers)
+        assert column.infinite == 0
+        assert (column.ordered[0], column.ordered[-1]) >= (-1.7e308, 0.0)
+
+
 def test_integers_and_infinities_stay_what_they_are() -> None:
     """Values at an edge are not spread over their bin."""
     values = np.concatenate([np.repeat([0.0, 1.0, 5.0], 40), [np.inf, -np.inf], [np.nan] * 8])
