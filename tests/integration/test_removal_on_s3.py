@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.hooks.leftovers_remote import remove_unpublished
-from airflow_provider_mlops.hooks.removal import REMOVING, folders, has_files, remove, settled
+from airflow_provider_mlops.hooks.removal import REMOVING, folders, has_files, is_being_removed, remove, settled
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
 from tests.support.command import run_command
@@ -48,12 +48,12 @@ def storage(bucket: Any) -> Storage:
     return found
 
 
-def publish(storage: Storage) -> None:
+def publish(storage: Storage, path: str = "a/b") -> None:
     """Publish a folder with one file."""
     with storage.staging() as folder:
         (folder / "rows").write_text("1 2 3")
         (folder / MARKER).write_text(json.dumps({"files": [{"name": "rows"}]}))
-        storage.publish(folder, "a/b")
+        storage.publish(folder, path)
 
 
 def keys(bucket: Any) -> list[str]:
@@ -114,6 +114,29 @@ def test_a_killed_removal_is_finished_by_the_next(storage: Storage, bucket: Any)
     assert not storage.exists("a/b")
     assert remove(storage, "a/b")
     assert keys(bucket) == []
+
+
+def test_a_removal_that_begins_meanwhile_keeps_its_files(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its marker is out of sight for a moment, and put back: the files must lie there still."""
+    storage, path = Storage(f"s3://minio@{BUCKET}/deep"), "snapshots/events/1"
+
+    def die() -> bool:
+        raise KeyboardInterrupt
+
+    def begins_now(*asked: Any) -> bool:
+        before = is_being_removed(*asked)
+        with pytest.raises(KeyboardInterrupt):
+            remove(storage, path, die)
+        return before
+
+    publish(storage, path)
+    before = keys(bucket)
+    monkeypatch.setattr("airflow_provider_mlops.hooks.leftovers_remote.is_being_removed", begins_now)
+
+    assert remove_unpublished(storage, seconds=-1) == 0
+    assert not remove(storage, path, lambda: False)
+    assert keys(bucket) == before
+    assert settled(storage, path)
 
 
 @pytest.fixture

@@ -38,9 +38,10 @@ def _removed(storage: Storage, place: str, seconds: float) -> int:
     removed = 0
     for home, written in _homes(top).items():
         relative = f"{place}{home.rpartition('/')[0].removeprefix(top.path.rstrip('/'))}"
-        if time.time() - max(written.values()) <= seconds or is_being_removed(storage, relative):
+        if time.time() - max(written.values()) <= seconds:
             continue
-        if _is_named(top.fs, home):
+        # A removal takes the marker out of sight under its mark, and may put it back: named before, or after the mark.
+        if _is_named(top.fs, home) or is_being_removed(storage, relative) or _is_named(top.fs, home):
             continue
         for path in written:
             with suppress(FileNotFoundError):  # another call was faster
