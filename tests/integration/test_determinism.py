@@ -34,15 +34,17 @@ def test_training_that_repeats_itself(make_lab: MakeLab) -> None:
     assert record.body["manifest"]["determinism"] == "verify"
 
 
-def test_search_is_verified_by_its_winner(make_lab: MakeLab) -> None:
-    """The second training fits what has won, and the operating threshold is chosen again."""
+@pytest.mark.parametrize("replay", ["winner", "search"])
+def test_search_is_verified_by_its_winner(make_lab: MakeLab, capsys: pytest.CaptureFixture[str], replay: str) -> None:
+    """The second training fits what has won, whatever a replay does; the operating threshold is chosen again."""
     _, record = verified(
         make_lab,
         "fit_strength",
-        search={"method": "grid", "space": {"strength": [0.1, 1.0]}, "metric": "roc_auc"},
+        search={"method": "grid", "space": {"strength": [0.1, 1.0]}, "metric": "roc_auc", "replay": replay},
         operating_threshold={"metric": "f1"},
     )
 
+    assert capsys.readouterr().out.count("Trial 1: ") == 1
     assert (record.body["determinism"]["agrees"], record.body["determinism"]["threshold"]) == ("parameters", True)
 
 

@@ -91,6 +91,23 @@ def test_a_retry_finds_its_certificate(lab: Lab) -> None:
     assert len(certificates(lab)) == 1
 
 
+def test_another_tolerance_is_another_replay(lab: Lab) -> None:
+    """Two tasks of a run, or one that was cleared with a stricter Dag, do not share what the lax one found."""
+    lab.run("replay", run_type="manual", partition_key="2020-03", require="L2", tolerance=0.5)
+    lab.run("replay", run_type="manual", partition_key="2020-03", require="L2")
+
+    assert len(certificates(lab)) == 2
+
+
+def test_each_certificate_has_the_chain_of_its_own_dataset(lab: Lab) -> None:
+    """A model whose dataset was another one before: its chain is verified too."""
+    replay = lab.task("replay")._replay()
+    found = [[result.rule for result in replay._check_chains(name)] for name in (DATASET, "other", DATASET)]
+
+    model = f"chain model/{lab.model}"
+    assert found == [[model, f"chain dataset/{name}"] for name in (DATASET, "other", DATASET)]
+
+
 def test_a_range_of_partitions(lab: Lab) -> None:
     """Both ends are included."""
     result = lab.run("replay", run_type="manual", since="2020-03", until="2020-03")

@@ -129,7 +129,9 @@ def learned_snapshots(records: Sequence[Record], training: Record) -> list[str]:
 
 
 def chain_facts(records: Sequence[Record], manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Name the bases of a training as its manifests cite them, the nearest first; what is not recorded ends the list.
+    """Name the bases of a training as its manifests cite them, the nearest first.
+
+    What is not recorded ends the list, and so does one that stands in it already, which only a changed record cites.
 
     :param records: records of the model's ledger.
     :param manifest: of a training.
@@ -138,7 +140,7 @@ def chain_facts(records: Sequence[Record], manifest: Mapping[str, Any]) -> list[
     by_hash = {r.body["manifest_hash"]: r.body for r in records if r.kind == "training" and r.outcome is None}
     found: list[dict[str, Any]] = []
     cited = cited_base(manifest)
-    while cited is not None:
+    while cited is not None and cited["manifest_hash"] not in {item["manifest_hash"] for item in found}:
         body = by_hash.get(cited["manifest_hash"])
         base = body["manifest"] if body else {}
         found.append(

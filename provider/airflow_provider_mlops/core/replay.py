@@ -10,6 +10,9 @@ from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 # What is installed beside it differs between any two machines; whatever was imported is compared one by one.
 _NOT_COMPARED = ("installed",)
 
+TOLERANCE = 1e-6
+"""Largest absolute difference of a metric that counts as the recorded one, unless another is asked for."""
+
 
 class Level(StrEnum):
     """How far a replay agrees with the record; the first that holds counts."""

@@ -18,7 +18,7 @@ from airflow_provider_mlops.core.certificate import (
 from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.replay import Level, compare_training
+from airflow_provider_mlops.core.replay import TOLERANCE, Level, compare_training
 from airflow_provider_mlops.core.replay_choice import cited_records
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
@@ -57,9 +57,9 @@ class Replay:
     hook: MlflowHook
     log: Any
     require: Level = Level.L1
-    tolerance: float = 1e-6
+    tolerance: float = TOLERANCE
     from_root: bool = False
-    _chains: list[RuleResult] = field(default_factory=list)
+    _chains: dict[str, list[RuleResult]] = field(default_factory=dict)
 
     def certify(
         self, training: Record, function: Callable[..., Any], code: RecordedCode | None = None
@@ -115,10 +115,10 @@ class Replay:
         )
 
     def _check_chains(self, dataset: str) -> list[RuleResult]:
-        """Verify the chains once for all certificates of this replay."""
-        if not self._chains:
-            self._chains.extend(check_chains(self.ledger, dataset, self.storage.ledger_root))
-        return self._chains
+        """Verify the chains once for all certificates of this replay whose models learned one dataset."""
+        if dataset not in self._chains:
+            self._chains[dataset] = list(check_chains(self.ledger, dataset, self.storage.ledger_root))
+        return self._chains[dataset]
 
     def _train(
         self,

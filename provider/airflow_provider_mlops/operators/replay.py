@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.certificate import check_require, summary_rows
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.replay import TOLERANCE
 from airflow_provider_mlops.core.replay_choice import chosen_trainings
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
@@ -82,7 +83,7 @@ class ReplayModelOperator(MLOpsOperator):
         since: str = "",
         until: str = "",
         require: str = "L1",
-        tolerance: float = 1e-6,
+        tolerance: float = TOLERANCE,
         from_root: bool | str = False,
         code: str = TODAY,
         on_difference: str = "fail",
@@ -172,6 +173,7 @@ class ReplayModelOperator(MLOpsOperator):
 
         # Of this run: another replay is made anew, a retry finds what was certified already.
         decision: dict[str, Any] = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
+        decision |= {"tolerance": self.tolerance} if self.tolerance != TOLERANCE else {}
         decision |= {"from_root": True} if self._from_root else {}
         decision |= {"code": RECORDED} if self.code == RECORDED else {}
         key = self.decision_key(run, decision)

@@ -90,6 +90,14 @@ def test_a_chain_that_does_not_hold(ledger: Ledger, changed: dict[str, Any], wor
     assert len(chain_facts(ledger.records(), manifest)) == 1
 
 
+def test_a_base_that_cites_itself_ends(ledger: Ledger) -> None:
+    """Only a changed record says so; whoever shows the chain comes to an end all the same."""
+    root = trained(ledger, "a")
+    changed = trained(ledger, "b", root, manifest_hash="b")
+
+    assert [one["manifest_hash"] for one in chain_facts(ledger.records(), changed.body["manifest"])] == ["b"]
+
+
 def manifest(until: str | None, *keys: str) -> dict[str, Any]:
     """Make the manifest of a training on partitions."""
     return {"train": {"snapshots": snapshots(*keys), "until": until}}
