@@ -158,7 +158,8 @@ class InterpreterFunction:
             )
         except (OSError, ValueError) as err:  # a NUL in the path is the latter
             reason = getattr(err, "strerror", None) or err
-            raise MissingInterpreter(f"The interpreter {self.python!r} does not run: {reason}.") from err
+            shown = self.python.replace("\0", r"\0")
+            raise MissingInterpreter(f"The interpreter {shown} does not run: {reason}.") from err
         try:
             yield process
         finally:
