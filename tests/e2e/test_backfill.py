@@ -4,7 +4,6 @@ import contextlib
 import subprocess
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -15,7 +14,7 @@ from airflow_provider_mlops.core.retrain import pending_drift
 from airflow_provider_mlops.embedded import services
 from airflow_provider_mlops.embedded.api import FINISHED, AirflowApi, ApiError
 from airflow_provider_mlops.embedded.runtime import REVIEWER
-from tests.e2e.conftest import World
+from tests.e2e.conftest import Audit, World
 
 LIFECYCLE, FILL, REPLAY, CONSUMER = "events_lifecycle", "events_fill", "events_replay", "events_consumer"
 STORM, RETRAIN = "events_storm", "events_retrain"
@@ -115,16 +114,6 @@ def filled(world: World) -> World:
     run_out(world, len(MONTHS))
     api.wait_for_runs(FILL, count=len(MONTHS))
     return world
-
-
-@dataclass(frozen=True)
-class Audit:
-    """A backfill: the world before and after it, and its runs."""
-
-    world: World
-    before: dict[str, Any]
-    after: dict[str, Any]
-    runs: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
