@@ -11,7 +11,9 @@ from airflow_provider_mlops.core.drift_brief import cause_lines
 from airflow_provider_mlops.core.drift_history import FEATURE
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.markdown import code, escaped
+from airflow_provider_mlops.core.news import WATCHED
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.undecided import ways_out
 from airflow_provider_mlops.core.verdict import Outcome
 
 INFO, WARNING, ERROR = "info", "warning", "error"
@@ -64,7 +66,7 @@ def message_of(record: Record, *, moment: str = "", url: str = "") -> Message:
     headline, severity = _HEADLINES[record.kind](record)
     prefix = f"{moment.capitalize()}: " if moment else ""
     facts = [(name, str(value)) for name, value in _facts(record) if value is not None]
-    reasons = _reasons(record.body)
+    reasons = _reasons(record)
     lines = [f"{prefix}{model}: {headline}", "", *(f"{name}: {value}" for name, value in facts)]
     marked = [f"**{prefix}{escaped(model)}: {escaped(headline)}**", ""]
     marked += [f"- {name}: {code(value) if value.startswith('sha256:') else escaped(value)}" for name, value in facts]
@@ -183,10 +185,13 @@ def _report(body: Mapping[str, Any]) -> str | None:
     return None if uri is None else f"{uri}/index.html"
 
 
-def _reasons(body: Mapping[str, Any]) -> list[str]:
-    report = body.get("report")
+def _reasons(record: Record) -> list[str]:
+    body, report = record.body, record.body.get("report")
     causes = [f"Cause: {line}" for line in cause_lines(report)] if isinstance(report, Mapping) else []
-    return _blocking(body) + causes[:_MOST_REASONS]
+    told = _blocking(body) + causes[:_MOST_REASONS]
+    if record.kind in WATCHED and record.outcome == Outcome.INCONCLUSIVE:
+        told += [f"What to do: {way}" for way in ways_out(body)]
+    return told
 
 
 def _blocking(body: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.undecided import undecided
 from airflow_provider_mlops.core.verdict import Outcome
 
 WATCHED = ("drift", "performance")
@@ -17,13 +18,16 @@ def what_it_says(record: Record) -> str:
     """Digest what a record of monitoring says, apart from the figures and the partition.
 
     :param record: a record of a kind in `WATCHED`.
-    :return: the same for two records that differ in figures only: the outcome, the version, and which rules say FAIL
-        about what.
+    :return: the same for two records that differ in figures only: the outcome, the version, which rules say FAIL about
+        what; and of a verdict that is INCONCLUSIVE, which could not decide about what, and why.
     """
     body = record.body
     rules = (body.get("verdict") or {}).get("rules") or ()
     broken = [_subject(rule) for rule in rules if rule["outcome"] == Outcome.FAIL]
-    return sha256_of({"outcome": record.outcome, "version": body.get("champion_version"), "broken": sorted(broken)})
+    said = {"outcome": record.outcome, "version": body.get("champion_version"), "broken": sorted(broken)}
+    if record.outcome == Outcome.INCONCLUSIVE:
+        said["undecided"] = sorted(f"{_subject(rule)}: {cause}" for rule, cause in undecided(body))
+    return sha256_of(said)
 
 
 def unchanged_before(records: Sequence[Record], record: Record, within: timedelta) -> list[Record]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.drift_options import DriftKind, Origin
+from airflow_provider_mlops.core.prediction_log import labels_path, log_path
 from airflow_provider_mlops.core.profiled import Asked, Profiled, kind_profiled, profiles_to_judge
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.prediction_log import there_now
+from airflow_provider_mlops.hooks.profile_store import of_source, profile_place
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.drift_plan import DriftPlan
+    from airflow_provider_mlops.hooks.storage import Storage
 
 _SCORED = (DriftKind.PREDICTION, DriftKind.CONFIDENCE)
 
@@ -58,3 +62,39 @@ def sources_of(plan: DriftPlan) -> dict[str, str]:
         labels = one.labels if plan.question.kind is DriftKind.LABEL else None
         found[str(one.predictions.body["partition_key"])] = (labels or one.predictions).hash
     return found
+
+
+def log_source(storage: Storage, plan: DriftPlan, key: str) -> dict[str, Any]:
+    """Name a log, or labels, for good, and where they lie: an erasure must find what is of them.
+
+    Rows that are left after an erasure lie elsewhere. So a profile of all of them, which a task that was at work
+    meanwhile stores afterwards, is never taken for one of those that are left.
+
+    :param storage: where they lie; it knows the ledger that says what was erased.
+    :param plan: what is compared; it judges the prediction log.
+    :param key: one of its partitions.
+    :return: what `of_source` takes.
+    """
+    (one,) = [one for one in plan.logs if str(one.predictions.body["partition_key"]) == key]
+    model, log = plan.question.model_name, one.predictions.body
+    files = [(log_path(model, key, log["log_id"]), log["manifest_sha256"])]
+    if plan.question.kind is DriftKind.LABEL and one.labels is not None:
+        labels = one.labels.body
+        files.append((labels_path(model, key, labels["labels_id"]), labels["manifest_sha256"]))
+    found = [there_now(storage, log["dataset"], *file) for file in files]
+    paths = [now[0] for now in found if now is not None]
+    return {"kind": plan.question.kind.value, "record": sources_of(plan)[key], "logs": paths}
+
+
+def is_outdated(storage: Storage, plan: DriftPlan, record: Record) -> bool:
+    """Tell whether rows were erased from a log, or labels, since they were profiled.
+
+    :param storage: where they lie; it knows the ledger that says what was erased.
+    :param plan: what is compared.
+    :param record: record of a profile of one of its partitions.
+    """
+    if not plan.logs:
+        return False  # snapshots are named by their rows
+    body = record.body
+    of = of_source(plan.question.model_name, log_source(storage, plan, str(body["partition_key"])))
+    return bool(body["path"] != profile_place(of, body["profile_spec"]))

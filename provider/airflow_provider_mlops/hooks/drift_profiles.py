@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.drift_parts import joined, of_slice
 from airflow_provider_mlops.hooks.drift_plan import DriftPlan
+from airflow_provider_mlops.hooks.drift_profiled import is_outdated
 from airflow_provider_mlops.hooks.profile_store import read_profile, read_spec
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -51,7 +52,11 @@ def judge_profiles(storage: Storage, plan: DriftPlan, muted: Muted | None = None
 
     if plan.profiled is None:
         raise ValueError("The plan names no profiles.")
-    lost = [str(record.body["partition_key"]) for record in plan.profiled.records if not is_there(storage, record)]
+    lost = [
+        str(record.body["partition_key"])
+        for record in plan.profiled.records
+        if not is_there(storage, record) or is_outdated(storage, plan, record)
+    ]
     if plan.profiled.missing or lost or not plan.profiled.current:
         return _without(plan, [*plan.profiled.missing, *lost])
     policy, pair = plan.question.policy, read_pair(storage, plan.profiled.records, len(plan.profiled.before))

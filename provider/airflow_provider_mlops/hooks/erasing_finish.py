@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
 from airflow_provider_mlops.core.erasure import check_tombstone
 from airflow_provider_mlops.core.errors import EvidenceBroken, Refused, TransientError
 from airflow_provider_mlops.core.gone import ERASED, gone_snapshots, is_void, successor
+from airflow_provider_mlops.core.prediction_log import replaced_logs
 from airflow_provider_mlops.core.profiled import PROFILE
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
@@ -73,12 +74,14 @@ class Finisher:
 
         :raises TransientError: when a rewritten snapshot is missing: the old one stays until it is there.
         """
-        gone = gone_snapshots(self.ledger.records())
+        gone, scores = gone_snapshots(self.ledger.records()), set[str]()
         for record in self.ledger.records("erasure"):
             if record.mode == "live" and not is_void(record, gone):
                 self._finish(record)
-        # What was profiling such rows meanwhile stored its profile afterwards.
-        for path in profiles_about(self.storage, {one for one, lost in gone.items() if lost.how == ERASED}):
+                scores |= {item["scores_id"] for item in record.body["scores"]}
+        # What was profiling such rows meanwhile stored its profile afterwards, under the name that they had.
+        snapshots = {one for one, lost in gone.items() if lost.how == ERASED}
+        for path in profiles_about(self.storage, snapshots, scores, replaced_logs(self.ledger.records())):
             remove(self.storage, path)
 
     def _finish(self, record: Record) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.drift_history import look_of
+from airflow_provider_mlops.core.drift_options import Data
 from airflow_provider_mlops.core.errors import Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.fire_drill import Drill, Seen, Shift
@@ -68,7 +69,9 @@ class DrillRun:
 
         :raises Refused: when there is nothing to compare with.
         """
-        plan = plan_drift(self.question, self.records)
+        # The copy has no profile: where a policy judges those, its rows are judged here, by the same thresholds.
+        policy = replace(self.question.policy, data=Data.ROWS)
+        plan = plan_drift(replace(self.question, policy=policy), self.records)
         if plan.unable is not None:
             raise Refused(f"{plan.unable}: there is no alarm to try.")
         return plan

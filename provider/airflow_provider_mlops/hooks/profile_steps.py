@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.drift_options import DriftKind, Match, Origin, ReferenceChoice
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.gone import gone_snapshots
-from airflow_provider_mlops.core.prediction_log import labels_path, log_path
 from airflow_provider_mlops.core.profiled import PROFILED, newest_profiles
 from airflow_provider_mlops.hooks.drift_plan import DriftPlan, DriftQuestion, plan_drift
-from airflow_provider_mlops.hooks.drift_profiled import asked_of, sources_of
+from airflow_provider_mlops.hooks.drift_profiled import asked_of, is_outdated, log_source, sources_of
 from airflow_provider_mlops.hooks.drift_profiles import is_there
 from airflow_provider_mlops.hooks.drift_sources import compared, open_current, open_reference
 from airflow_provider_mlops.hooks.gone import scores_there_now, snapshot_there_now
@@ -120,8 +119,10 @@ class Profiler:
         if plan.question.kind is DriftKind.FEATURE:
             snapshot_id = sources_of(plan)[key]
             return profile_of(self.storage, plan.question.dataset, snapshot_id, spec, compute=self._compute())
+        # Named before it is read: what rows are erased from meanwhile is then profiled under the old name.
+        source = log_source(self.storage, plan, key)
         with self._opened(key) as columns:
-            return profile_of_columns(self.storage, plan.question.model_name, self._source(key), columns, spec)
+            return profile_of_columns(self.storage, plan.question.model_name, source, columns, spec)
 
     def count_again(self, key: str, recorded: Record) -> tuple[Profile, Profile]:
         """Count a partition anew by the specification of its record, and read what was stored; nothing is written.
@@ -168,7 +169,14 @@ class Profiler:
 
         :param recorded: its record, None where there is none.
         """
-        return recorded is not None and is_there(self.storage, recorded)
+        return recorded is not None and is_there(self.storage, recorded) and not self.is_outdated(recorded)
+
+    def is_outdated(self, recorded: Record) -> bool:
+        """Tell whether rows were erased from what was profiled.
+
+        :param recorded: the record of the profile.
+        """
+        return is_outdated(self.storage, self.plan, recorded)
 
     def _of_reference(self) -> dict[str, Any]:
         plan, kind = self.plan, self.plan.question.kind
@@ -187,16 +195,6 @@ class Profiler:
             return snapshot_there_now(self.storage, dataset, snapshot_id)
         except EvidenceBroken:  # pruned: what was frozen by it may still be there
             return snapshot_id
-
-    def _source(self, key: str) -> dict[str, Any]:
-        """Name a log, or labels, for good, and where they lie: an erasure must find what is of them."""
-        plan = self.plan
-        (one,) = [one for one in plan.logs if str(one.predictions.body["partition_key"]) == key]
-        model = plan.question.model_name
-        paths = [log_path(model, key, one.predictions.body["log_id"])]
-        if plan.question.kind is DriftKind.LABEL and one.labels is not None:
-            paths.append(labels_path(model, key, one.labels.body["labels_id"]))
-        return {"kind": plan.question.kind.value, "record": sources_of(plan)[key], "logs": paths}
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[Any]:

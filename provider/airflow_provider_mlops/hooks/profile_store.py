@@ -82,6 +82,15 @@ def place_of(dataset: str, key: Mapping[str, Any]) -> str:
     return f"{FOLDER}/{dataset}/{sha256_of({'schema': SCHEMA, **key}).removeprefix(PREFIX)}"
 
 
+def profile_place(of: Mapping[str, Any], spec_hash: str) -> str:
+    """Return where a profile lies below the storage root.
+
+    :param of: what it is of, as `of_snapshots` or `of_source` says it.
+    :param spec_hash: hash of the specification that it is made by.
+    """
+    return place_of(of["dataset"], {"profile_of": of, "spec": spec_hash})
+
+
 def read_profile(storage: Storage, path: str, expected: str | None = None) -> tuple[Profile, str]:
     """Read a profile.
 

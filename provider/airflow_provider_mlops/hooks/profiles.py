@@ -18,6 +18,7 @@ from airflow_provider_mlops.hooks.profile_store import (
     of_snapshots,
     of_source,
     place_of,
+    profile_place,
     read_profile,
     read_spec,
     write_content,
@@ -259,7 +260,7 @@ def _declared(slices: Slices, rows: Counted) -> dict[str, Sequence[str]]:
 
 
 def _profile_place(of: Mapping[str, Any], spec: ProfileSpec) -> str:
-    return place_of(of["dataset"], {"profile_of": of, "spec": spec.hash})
+    return profile_place(of, spec.hash)
 
 
 def _spec_place(of: Mapping[str, Any], columns: Mapping[str, Role], slices: Slices) -> str:

@@ -148,6 +148,9 @@ class ProfileDatasetOperator(MLOpsOperator):
 
         records = []
         for key, recorded in found.recorded.items():
+            if profiler.is_outdated(recorded):
+                self.log.info("Audit: rows were erased from %s since it was profiled; nothing is counted.", key)
+                continue
             stored, again = profiler.count_again(key, recorded)
             differs = differences(stored, again)
             body = {

@@ -168,11 +168,9 @@ def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float
         outcome = Outcome.INCONCLUSIVE
         end = f"underpowered: these rows show no {test.effect} below {smallest:.3f}, and {threshold:g} is material"
         numbers[UNDERPOWERED] = True
-    elif significant and _may_matter(finding):
-        outcome, end = (
-            Outcome.INCONCLUSIVE,
-            f"bins leave open whether it is large enough to matter (adjusted p {shown})",
-        )
+    elif _may_matter(finding):
+        outcome = Outcome.INCONCLUSIVE
+        end = f"bins leave open whether it is large enough to matter (adjusted p {shown})"
     elif significant:
         outcome = Outcome.PASS
         end = f"a change below the {test.effect} of {threshold:g} that matters (adjusted p {shown})"
@@ -182,9 +180,9 @@ def _judge(finding: Finding, test: ColumnTest, adjusted: float, strictest: float
 
 
 def _may_matter(finding: Finding) -> bool:
-    """Whether a distance that is known from bins only may reach its threshold inside one of them."""
-    at_most, limit = finding.numbers.get("ks_at_most"), finding.numbers.get("thresholds", {}).get("ks")
-    return at_most is not None and limit is not None and at_most >= limit
+    """Whether a distance that is known from bins only may reach its threshold inside them."""
+    limits = finding.numbers.get("thresholds", {})
+    return any(finding.numbers.get(f"{name}_at_most", 0.0) >= limit for name, limit in limits.items())
 
 
 def _bounds(bounds: Mapping[str, tuple[float | None, float]]) -> str:

@@ -87,12 +87,12 @@ def _compare_numbers(
     if early is not None:
         return [early, *findings]
     found = compare_numbers(was, now)
-    counts, moved = (found.old, found.new), found.moved
+    counts = (found.old, found.new)
     effects = {
         "ks": found.ks,
         "psi": distances.psi(*counts),
         "jensen_shannon": distances.jensen_shannon(*counts),
-        "wasserstein": moved,
+        "wasserstein": found.moved,
     }
     thresholds = _of_kind(policy.thresholds_of(name), NUMERIC_EFFECTS)
     test = ColumnTest(
@@ -107,11 +107,8 @@ def _compare_numbers(
             **_count_bounds(name, {"psi": counts, "jensen_shannon": counts}, thresholds, alpha),
         },
     )
-    shift = "" if moved is None else f", moved by {moved:.2f} standard deviations"
-    text = f"{name}{found.constant}: KS distance {found.shown}, PSI {effects['psi']:.3f}{shift}"
-    numbers: dict[str, Any] = {"n_reference": n, "n_current": m}
-    if found.slack:
-        numbers["ks_at_most"] = found.ks_at_most
+    text = f"{name}{found.constant}: KS distance {found.shown}, PSI {effects['psi']:.3f}{found.moved_shown}"
+    numbers: dict[str, Any] = {"n_reference": n, "n_current": m, **found.at_most}
     return [with_test(name, text, effects, thresholds, test, numbers), *findings]
 
 

@@ -15,6 +15,7 @@ from airflow_provider_mlops.statistics.sample_blocks import Blocks
 from airflow_provider_mlops.statistics.sorted_samples import Knots
 
 _MANY = 1 << 17
+_LARGE = 1e5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,8 @@ class NumberComparison:
 
     :param ks: Kolmogorov-Smirnov distance; of profiles the largest gap at an edge, at most the true one.
     :param ks_at_most: what the distance cannot exceed; of values the distance itself.
-    :param moved: Wasserstein distance in standard deviations of the reference; of profiles by interpolation.
+    :param moved: Wasserstein distance in standard deviations of the reference; of profiles what it is at least.
+    :param moved_at_most: what that distance cannot exceed; of values the distance itself.
     :param old: the reference's counts in the bins of PSI and Jensen-Shannon.
     :param new: the current counts.
     :param constant: what to say of constant columns, empty when neither is.
@@ -33,6 +35,7 @@ class NumberComparison:
     ks: float
     ks_at_most: float
     moved: float | None
+    moved_at_most: float | None
     old: FloatArray
     new: FloatArray
     constant: str
@@ -47,6 +50,26 @@ class NumberComparison:
     def shown(self) -> str:
         """The distance for a reader."""
         return f"{self.ks:.3f}" + (f" to {self.ks_at_most:.3f} (from bins)" if self.slack else "")
+
+    @property
+    def moved_shown(self) -> str:
+        """How far the values moved, for a reader; empty where that is not known."""
+        if self.moved is None or self.moved_at_most is None:
+            return ""
+        least, most = (f"{item:.2f}" if item < _LARGE else f"{item:.3g}" for item in (self.moved, self.moved_at_most))
+        if least == most:
+            return f", moved by {least} standard deviations"
+        return f", moved by {least} to {most} standard deviations (from bins)"
+
+    @property
+    def at_most(self) -> dict[str, float]:
+        """What distances known from bins cannot exceed, by the name that a record keeps it under."""
+        pairs = {"ks": (self.ks, self.ks_at_most), "wasserstein": (self.moved, self.moved_at_most)}
+        return {
+            f"{name}_at_most": most
+            for name, (least, most) in pairs.items()
+            if least is not None and most is not None and most > least
+        }
 
 
 def compare_numbers(was: Numbers | BinnedNumbers, now: Numbers | BinnedNumbers) -> NumberComparison:
@@ -70,7 +93,7 @@ def _compare_values(was: Numbers, now: Numbers) -> NumberComparison:
     ks, moved = found.largest_gap(), found.area_in_spreads()
     edges = np.unique(found.first_at(ranks))
     old, new = (distances.bin_counts(found.at_most(side, edges), found.sizes[side]) for side in (0, 1))
-    return NumberComparison(ks, ks, moved, old, new, _constant(*found.ends), "ks_two_sample")
+    return NumberComparison(ks, ks, moved, moved, old, new, _constant(*found.ends), "ks_two_sample")
 
 
 def _blocks(was: Numbers, now: Numbers, ranks: IntArray) -> Blocks:
@@ -87,9 +110,9 @@ def _blocks(was: Numbers, now: Numbers, ranks: IntArray) -> Blocks:
 def _compare_bins(was: BinnedNumbers, now: BinnedNumbers) -> NumberComparison:
     lower, upper = binned_ks(was, now)
     ends = (was.smallest, was.largest), (now.smallest, now.largest)
-    moved = binned_wasserstein(was, now)
+    moved = binned_wasserstein(was, now) or (None, None)
     return NumberComparison(
-        lower, upper, moved, was.coarse_counts(), now.coarse_counts(), _constant(*ends), "ks_binned"
+        lower, upper, *moved, was.coarse_counts(), now.coarse_counts(), _constant(*ends), "ks_binned"
     )
 
 

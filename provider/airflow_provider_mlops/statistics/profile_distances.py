@@ -1,11 +1,15 @@
 """Distances of two numeric columns that only their bins are known of."""
 
 import math
+import sys
 
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.columns import BinnedNumbers
+
+_ROUNDING = 1e-12
+"""By how much two means may be off together, against the largest value."""
 
 
 def binned_ks(was: BinnedNumbers, now: BinnedNumbers) -> tuple[float, float]:
@@ -23,30 +27,23 @@ def binned_ks(was: BinnedNumbers, now: BinnedNumbers) -> tuple[float, float]:
     return lower, min(1.0, max(lower, upper))
 
 
-def binned_wasserstein(was: BinnedNumbers, now: BinnedNumbers) -> float | None:
-    """Estimate the Wasserstein distance, as if values lay evenly inside each bin.
+def binned_wasserstein(was: BinnedNumbers, now: BinnedNumbers) -> tuple[float, float] | None:
+    """Bound the Wasserstein distance, the area between the two distribution functions.
+
+    Each function is known at the edges and at its own ends; in between it may rise anywhere. The difference of the
+    means is that area with its sign, which says how much is above where it is known how much is below.
 
     :param was: the reference, with at least one value.
     :param now: the column now, by the same edges.
-    :return: the distance in standard deviations of the reference; None when that is constant or a value is infinite.
+    :return: what the distance is at least and at most, in standard deviations of the reference, to rounding; None when
+        that is constant or a value is infinite.
     """
     spread = was.moments.spread
     if was.infinite or now.infinite or was.smallest == was.largest or not spread > 0 or not math.isfinite(spread):
         return None
-    gap = (_upto(was) - _upto(now))[1:-2]
-    before, after = np.append(0.0, gap), np.append(gap - (was.at_edges / was.present - now.at_edges / now.present), 0.0)
-    means = abs(was.moments.mean - now.moments.mean)
-    if np.all(np.append(before, after) >= 0) or np.all(np.append(before, after) <= 0):
-        # One function is above the other everywhere: the distance is that of the means.
-        return means / spread
-    low, high = min(was.smallest, now.smallest), max(was.largest, now.largest)
-    width = np.diff(np.concatenate([[low], np.clip(was.edges, low, high), [high]]))
-    both = np.abs(before) + np.abs(after)
-    mean_gap = both / 2
-    crosses = before * after < 0
-    mean_gap[crosses] = ((np.square(before) + np.square(after))[crosses]) / (2 * both[crosses])
-    moved = max(float(np.sum(mean_gap * width)), means) / spread
-    return moved if math.isfinite(moved) else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        least, most = (area / spread for area in _areas(was, now))
+    return (least, min(most, sys.float_info.max)) if math.isfinite(least) else None
 
 
 def quantile(column: BinnedNumbers, share: float) -> tuple[float, float]:
@@ -72,3 +69,41 @@ def _inside(column: BinnedNumbers) -> FloatArray:
     """Share of values strictly between minus infinity, the edges, the largest finite value and infinity."""
     between = column.bins - np.append(column.at_edges, 0)
     return np.append(between, 0) / column.present
+
+
+def _areas(was: BinnedNumbers, now: BinnedNumbers) -> tuple[float, float]:
+    """Bound the area between two functions, which is finite values' alone."""
+    ends = [was.smallest, was.largest, now.smallest, now.largest]
+    low, high = min(ends), max(ends)
+    at = np.unique(np.clip(np.concatenate([was.edges, ends]), low, high))
+    width = np.diff(at)
+    (least_p, most_p), (least_q, most_q) = _between(was, at), _between(now, at)
+    above = [_area(width, gap) for gap in (least_p - most_q, most_p - least_q)]
+    below = [_area(width, gap) for gap in (least_q - most_p, most_q - least_p)]
+    least = [above[0] + below[0]]
+    most = [_area(width, np.maximum(most_p - least_q, most_q - least_p))]
+    if math.isfinite(apart := now.moments.mean - was.moments.mean):
+        # The area above less the area below, as exactly as means of such numbers are known.
+        doubt = _ROUNDING * max(abs(low), abs(high))
+        least += [abs(apart) - doubt, apart + 2 * below[0] - doubt, 2 * above[0] - apart - doubt]
+        most += [apart + 2 * below[1] + doubt, 2 * above[1] - apart + doubt]
+    return min(max(least), *most), min(most)
+
+
+def _area(width: FloatArray, gap: FloatArray) -> float:
+    """Sum up where one function may be above; a width that no number can hold counts only there."""
+    there = gap > 0
+    return float(np.sum(width[there] * gap[there]))
+
+
+def _between(column: BinnedNumbers, at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bound the share of values up to any point between neighbours of a list that has its edges and its ends."""
+    n, upto = int(column.bins.sum()), np.cumsum(column.bins)[:-1]
+    edges = np.searchsorted(at, np.clip(column.edges, at[0], at[-1]))
+    reached, below = np.zeros(len(at)), np.ones(len(at))
+    np.maximum.at(reached, edges, upto / n)
+    np.minimum.at(below, edges, (upto - column.at_edges) / n)
+    first, last = np.searchsorted(at, [column.smallest, column.largest])
+    reached[first], below[first] = max(reached[first], 1 / n), 0.0
+    reached[last], below[last] = 1.0, min(below[last], (n - 1) / n)
+    return np.maximum.accumulate(reached)[:-1], np.minimum.accumulate(below[::-1])[::-1][1:]

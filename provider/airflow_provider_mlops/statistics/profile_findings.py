@@ -16,7 +16,8 @@ def profile_pairs(reference: Profile, current: Profile, spec: ProfileSpec) -> It
 
     PSI, Jensen-Shannon, chi-squared and Cramer's V come from counts in any case, and are what rows would give but for
     rare categories that are counted together. The KS distance is bounded from both sides: its p-value comes from the
-    lower bound, what could have been seen from the upper one. The Wasserstein distance is interpolated.
+    lower bound, what could have been seen from the upper one. The Wasserstein distance is bounded from both sides as
+    well: from below it proves, from above it rules out.
 
     :param reference: the reference's profile.
     :param current: the profile to judge, of a day or a window.

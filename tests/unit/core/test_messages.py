@@ -111,3 +111,47 @@ def test_drift_is_told_with_its_cause_and_its_report() -> None:
     assert "Report: /data/r/index.html" in text
     assert "- Cause: x: unit change: 1.609; in origin = JFK (since 2013-02)" in text
     assert "- Cause: upstream: the query changed" in text
+
+
+def open_rule(rule: str = "wind", **numbers: Any) -> dict[str, Any]:
+    """A rule that could not decide."""
+    return {"rule": rule, "outcome": "INCONCLUSIVE", "reason": f"{rule} is left open.", "numbers": numbers}
+
+
+@pytest.mark.parametrize(
+    ("rule", "way"),
+    [
+        (open_rule("profiles", partition_keys=["2013-03"]), "run ProfileDatasetOperator"),
+        (open_rule("reference"), "nothing, where no version served yet"),
+        (open_rule(feature="wind", underpowered=True), "judge more rows together"),
+        (open_rule("slices", not_assessed=["origin=JFK (3 and 4)"]), "judge more rows together"),
+        (open_rule("slices", effects={"ks": 0.2}, thresholds={"ks": 0.1}), "look at the report"),
+        (open_rule(effects={"ks": 0.2}, thresholds={"ks": 0.1}), "look at the report"),
+        (
+            open_rule(effects={"ks": 0.05}, thresholds={"ks": 0.1}, ks_at_most=0.12),
+            "judge these partitions by their rows",
+        ),
+        (open_rule(effects={"wasserstein": None}, thresholds={"wasserstein": 0.1}), "remove what the reason names"),
+        (open_rule(kind="realised", low=0.5, high=0.6), "look at the report"),
+        (open_rule(kind="latency", low=0.5, high=None), "judge more rows together"),
+        (open_rule(kind="realised", limit=0.5), "remove what the reason names"),
+    ],
+)
+def test_an_open_verdict_says_why_and_what_to_do(rule: dict[str, Any], way: str) -> None:
+    """Whoever is told that nothing can be told learns the cause and the way out, once each."""
+    body = {"champion_version": "3", "verdict": {"outcome": "INCONCLUSIVE", "rules": [rule, {**rule}]}}
+    for kind in ("drift", "performance"):
+        message = message_of(record(kind, "INCONCLUSIVE", **body))
+
+        assert "cannot be judged in 2013-03" in message.subject
+        assert f"- {rule['rule']}: {rule['reason']}" in message.text
+        assert message.text.count("What to do: ") == 1
+        assert f"- What to do: {way}" in message.text
+        assert "What to do: " in message.markdown
+
+
+def test_a_verdict_that_decides_needs_no_way_out() -> None:
+    """What drifted is told; that another feature has too few rows stands beside it, without advice."""
+    rules = [{**open_rule(underpowered=True)}, {**open_rule("rain"), "outcome": "FAIL"}]
+
+    assert "What to do" not in message_of(record("drift", "FAIL", verdict={"rules": rules})).text

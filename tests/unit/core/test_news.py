@@ -78,3 +78,34 @@ def test_decisions_are_always_news() -> None:
     first, second = (Record(**{**verdict(day).to_dict(), "kind": "gate"}) for day in (1, 2))
 
     assert unchanged_before([first, second], second, WEEK) == []
+
+
+def undecided(day: int, name: str = "wind", **numbers: Any) -> Record:
+    """Make a drift verdict of a day of May that could not decide."""
+    rules = [{"rule": name, "outcome": "INCONCLUSIVE", "reason": "", "numbers": {"feature": name, **numbers}}]
+    whole = verdict(day).to_dict()
+    return Record(**{**whole, "outcome": "INCONCLUSIVE", "body": {**whole["body"], "verdict": {"rules": rules}}})
+
+
+def test_another_cause_of_an_open_verdict_is_news() -> None:
+    """Too few rows today, no profile tomorrow: told again. Other figures of the same cause are not."""
+    few = undecided(1, underpowered=True, effects={"ks": 0.01}, thresholds={"ks": 0.1})
+    same = undecided(2, underpowered=True, effects={"ks": 0.02}, thresholds={"ks": 0.1})
+    others = [
+        undecided(2, effects={"ks": 0.2}, thresholds={"ks": 0.1}),
+        undecided(2, "rain", underpowered=True),
+        undecided(2, "profiles", partition_keys=["2013-05-02"]),
+    ]
+
+    assert what_it_says(few) == what_it_says(same)
+    assert [record.seq for record in unchanged_before([few, same], same, WEEK)] == [1]
+    assert what_it_says(few) not in {what_it_says(other) for other in others}
+    assert what_it_says(others[2]) == what_it_says(undecided(3, "profiles", partition_keys=["2013-05-03"]))
+
+
+def test_an_open_rule_beside_drift_is_no_news() -> None:
+    """The drift is told; whether another feature could be judged that day changes nothing about it."""
+    plain, beside = verdict(1, "wind"), verdict(2, "wind").to_dict()
+    beside["body"]["verdict"]["rules"].append({"rule": "rain", "outcome": "INCONCLUSIVE", "reason": "", "numbers": {}})
+
+    assert what_it_says(plain) == what_it_says(Record(**beside))

@@ -93,7 +93,7 @@ def test_the_bounds_are_close_and_touch_on_whole_numbers() -> None:
 @pytest.mark.parametrize("shift", [0.0, 0.02, 0.5, 5.0])
 @pytest.mark.parametrize("spread", [1.0, 1.4])
 def test_profiles_judge_as_rows_do(shift: float, spread: float) -> None:
-    """Same outcome; PSI and Jensen-Shannon equal, KS below the exact one by little, Wasserstein within 5 %."""
+    """Same outcome; PSI and Jensen-Shannon equal, KS and Wasserstein little below the exact ones."""
     was, now = numeric(RANDOM.normal(size=20_000)), numeric(RANDOM.normal(shift, spread, 20_000))
     rows, profiles = both(was, now)
     exact, ours = only(rows).numbers["effects"], only(profiles).numbers["effects"]
@@ -102,7 +102,7 @@ def test_profiles_judge_as_rows_do(shift: float, spread: float) -> None:
     assert ours["psi"] == pytest.approx(exact["psi"])
     assert ours["jensen_shannon"] == pytest.approx(exact["jensen_shannon"])
     assert exact["ks"] - 0.003 <= ours["ks"] <= exact["ks"] + 1e-12
-    assert ours["wasserstein"] == pytest.approx(exact["wasserstein"], rel=0.05, abs=0.005)
+    assert exact["wasserstein"] - 0.02 <= ours["wasserstein"] <= exact["wasserstein"] + 1e-9
 
 
 def test_a_reader_is_told_that_the_distance_comes_from_bins() -> None:
