@@ -29,11 +29,11 @@ _VOID_TAGS = frozenset({"br", "hr"})
 _DROPPED_WITH_CONTENT = frozenset({"script", "style", "head", "title", "template", "svg", "iframe", "object", "button"})
 _CLASS = re.compile(r"[\w\- ]*")
 _STYLE = """
-.ge-section{border-top:1px solid #d9d9d9;padding:.4em 0;margin-top:1em}.alert h4,.alert h5{margin:.2em 0}
-.badge{border:1px solid #8c8c8c;border-radius:.6em;padding:0 .5em;font-size:.85em;background:#f5f5f5}
+.ge-section{border-top:1px solid var(--line);padding:.4em 0;margin-top:1em}.alert h4,.alert h5{margin:.2em 0}
+.badge{border:1px solid var(--soft);border-radius:.6em;padding:0 .5em;font-size:.85em}
 i.fa-check-circle::before{content:"\\2714"}i.fa-times::before{content:"\\2716"}
 i.fa-exclamation-triangle::before{content:"\\26A0"}i{font-style:normal}
-.text-success{color:#00548a}.text-danger,.text-warning{color:#a63f00}.hide-succeeded-validations{display:none}
+.text-success{color:var(--pass)}.text-danger,.text-warning{color:var(--fail)}.hide-succeeded-validations{display:none}
 td,th{overflow-wrap:anywhere}
 """
 
@@ -61,7 +61,7 @@ def write_data_docs(
         page.table(Table(("Expectation", "Column", "Values"), examples))
     page.heading("Every expectation")
     page.parts.append(f"<style>{_STYLE}</style>")
-    page.parts.append(_rendered(report))
+    page.parts.append(_rendered(report, title))
     page.save(path)
 
 
@@ -76,7 +76,7 @@ def _examples(report: Mapping[str, Any]) -> list[list[Any]]:
     return rows
 
 
-def _rendered(report: Mapping[str, Any]) -> str:
+def _rendered(report: Mapping[str, Any], title: str) -> str:
     """Let the renderers of Great Expectations write the results, and keep of it what is a plain document."""
     version = library().__version__
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
@@ -89,7 +89,7 @@ def _rendered(report: Mapping[str, Any]) -> str:
         results=results,
         suite_name=_plain(report["suite_name"]),
         statistics=dict(report["statistics"]),
-        meta={"great_expectations_version": version},
+        meta={"great_expectations_version": version, "batch_kwargs": {"data_asset_name": _plain(title)}},
     )
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
     html = DefaultJinjaPageView().render(document, template="page_minimal.j2")

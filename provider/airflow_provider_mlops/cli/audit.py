@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_mlops.cli.datasets import open_storage
 from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.models import chosen_model, model_records
 from airflow_provider_mlops.cli.output import print_table, say, write_json
-from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.hooks.ledger import model_ledger
 
 
 @exit_codes
@@ -21,6 +21,7 @@ def report(args: Namespace) -> None:
     """
     from airflow_provider_mlops.hooks.audit_report import report_of, write_report
 
+    args.model = chosen_model(args.model, args.ledger_root)
     found = report_of(args.model, args.since or "", args.until or "", args.ledger_root)
     if args.json:
         write_json(found)
@@ -44,9 +45,7 @@ def events(args: Namespace) -> None:
     """
     from airflow_provider_mlops.core.audit_report import event_of, in_time
 
-    records = model_ledger(args.model, args.ledger_root).records()
-    if not records:
-        raise BadInput(f"Model {args.model!r} has no record.")
+    records = model_records(args.model, args.ledger_root)
     for record in in_time(records, args.since or "", args.until or ""):
         sys.stdout.write(json.dumps(event_of(record), ensure_ascii=False) + "\n")
 
@@ -57,7 +56,7 @@ def of_snapshot(args: Namespace) -> None:
 
     :param args: ``snapshot_id``, ``dataset`` (or None), ``json``, ``storage_root`` and ``ledger_root``.
     """
-    from airflow_provider_mlops.cli.datasets import chosen_datasets, chosen_snapshot, open_storage
+    from airflow_provider_mlops.cli.datasets import chosen_datasets, chosen_snapshot
     from airflow_provider_mlops.core.lineage import uses_of
     from airflow_provider_mlops.hooks.snapshots import models_of
 
@@ -82,9 +81,8 @@ def of_prediction(args: Namespace) -> None:
     from airflow_provider_mlops.core.base import chain_facts
     from airflow_provider_mlops.core.canonical import json_safe
     from airflow_provider_mlops.hooks.prediction_log import find_prediction
-    from airflow_provider_mlops.hooks.storage import Storage
 
-    storage = Storage(args.storage_root, args.ledger_root)
+    storage, records = open_storage(args), model_records(args.model, args.ledger_root)
     keys = [args.partition] if args.partition else None
     found = find_prediction(storage, args.model, args.prediction_id, keys)
     body, manifest = found.record.body, found.manifest
@@ -99,7 +97,7 @@ def of_prediction(args: Namespace) -> None:
         "manifest_hash": body["manifest_hash"],
         "trained_on": manifest["train"]["snapshots"],
         "training_dataset": manifest["dataset"],
-        "bases": chain_facts(model_ledger(args.model, args.ledger_root).records(), manifest),
+        "bases": chain_facts(records, manifest),
     }
     if args.json:
         write_json(json_safe(told))
@@ -122,7 +120,7 @@ def of_version(args: Namespace) -> None:
     from airflow_provider_mlops.core.base import chain_facts, fit_of
     from airflow_provider_mlops.core.evidence import registration_by_version, training_of
 
-    records = model_ledger(args.model, args.ledger_root).records()
+    records = model_records(args.model, args.ledger_root)
     registered = registration_by_version(records, args.model, args.version)
     made = training_of(records, args.model, registered.body["manifest_hash"])
     manifest = made.body.get("manifest") or {}

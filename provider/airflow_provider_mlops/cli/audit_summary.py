@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.models import chosen_model
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.audit_summary import Scope, build_summary
 from airflow_provider_mlops.core.errors import BadInput
@@ -21,9 +22,8 @@ def summary(args: Namespace) -> None:
     from airflow_provider_mlops.core.audit_summary_page import summary_sentences
     from airflow_provider_mlops.hooks.audit_summary import PAGE, write_summary
 
+    args.model = chosen_model(args.model, args.ledger_root)
     records = model_ledger(args.model, args.ledger_root).records()
-    if not records:
-        raise BadInput(f"Model {args.model!r} has no record.")
     expected = _runs_of(args.backfill) if args.backfill is not None else None
     run_ids = None if expected is None else frozenset(expected)
     if expected is None and args.audit:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.cli.datasets import open_storage
+from airflow_provider_mlops.cli.describe import count
 from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
 from airflow_provider_mlops.cli.ledger import open_chosen
 from airflow_provider_mlops.cli.ledger_verify import find_checkpoints, trusted_keys
@@ -59,7 +60,7 @@ def _say(found: "Audited", unchecked: list[str]) -> None:
     for finding in found.findings:
         say(str(finding))
     records = f"{sum(found.chains.values()):,} records of {len(found.chains)} chains"
-    end = f"{len(found.findings)} findings." if found.findings else "Everything is as recorded."
+    end = f"{count(len(found.findings), 'finding')}." if found.findings else "Everything is as recorded."
     say(f"{records}, {len(found.cited.folders):,} folders that they cite: {end}")
     for line in unchecked:
         say(f"not checked: {line}")

@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.models import chosen_model
 from airflow_provider_mlops.cli.output import write_json
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.card_page import card_markdown
@@ -17,6 +18,7 @@ def show(args: Namespace) -> None:
 
     :param args: ``model``, ``version``, ``json`` and ``ledger_root``.
     """
+    args.model = chosen_model(args.model, args.ledger_root)
     records = model_ledger(args.model, args.ledger_root).records()
     card = card_of(args.model, args.version, records, args.ledger_root)
     if args.json:

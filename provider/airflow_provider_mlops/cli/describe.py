@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow_provider_mlops.cli import describe_moves, describe_retraining
 from airflow_provider_mlops.core.approval_records import described
+from airflow_provider_mlops.core.drift_options import DRIFT_WORDS
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 
@@ -12,14 +13,6 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 _METRICS_FIRST = ("roc_auc", "average_precision", "multiclass_accuracy", "rmse")
 _MOST_PARTITIONS = 3
 _NOT_REGISTERED = "not registered"
-_DRIFT_WORDS = {
-    "feature": "drift of features",
-    "recent_change": "recent change of features",
-    "prediction": "drift of predictions",
-    "confidence": "drift of confidence",
-    "label": "shift of labels",
-    "skew": "skew between training and serving",
-}
 
 
 def describe(record: Record) -> str:
@@ -161,7 +154,7 @@ def profile(body: Mapping[str, Any]) -> str:
 
 def drift(body: Mapping[str, Any]) -> str:
     """Return what drifted, or in how many checks nothing did, or why nobody can say."""
-    verdict, kind = _verdict(body), _DRIFT_WORDS[body.get("kind", "feature")]
+    verdict, kind = _verdict(body), DRIFT_WORDS[body.get("kind", "feature")]
     muted = [str(rule.numbers["muted"]) for rule in verdict.rules if "muted" in rule.numbers]
     told = f"; muted: {'; '.join(muted)}" if muted else ""
     if verdict.passed:

@@ -5,6 +5,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.models import chosen_model, model_records
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.modes import Mode
@@ -23,6 +24,7 @@ def add(args: Namespace) -> None:
     from airflow_provider_mlops.hooks.ledger import model_ledger
     from airflow_provider_mlops.hooks.mutes import add_mute
 
+    args.model = chosen_model(args.model, args.ledger_root)
     who = getpass.getuser()
     body = mute_body(
         until=args.until,
@@ -44,9 +46,7 @@ def list_mutes(args: Namespace) -> None:
 
     :param args: ``model``, ``all``, ``json``, ``ledger_root``.
     """
-    from airflow_provider_mlops.hooks.ledger import model_ledger
-
-    records = model_ledger(args.model, args.ledger_root).records()
+    records = model_records(args.model, args.ledger_root)
     holding = {mute.record for mute in active_mutes(records, datetime.now(UTC))}
     rows = [
         {
@@ -59,6 +59,9 @@ def list_mutes(args: Namespace) -> None:
     ]
     if args.json:
         write_json(rows)
+        return
+    if not rows:
+        say(f"Model {args.model!r} has no mute{'' if args.all else ' that holds'}.", error=True)
         return
     columns = ("record", "feature", "rule", "kind", "until", "who", "holds", "why")
     shown = [
@@ -82,6 +85,7 @@ def end(args: Namespace) -> None:
     from airflow_provider_mlops.hooks.ledger import model_ledger
     from airflow_provider_mlops.hooks.mutes import end_mute
 
+    args.model = chosen_model(args.model, args.ledger_root)
     who = getpass.getuser()
     ledger = model_ledger(args.model, args.ledger_root)
     record = end_mute(ledger, args.record, why=args.reason, who=who, run=_run(who, "end"))

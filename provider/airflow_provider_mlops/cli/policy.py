@@ -5,14 +5,9 @@ from argparse import Namespace
 from difflib import get_close_matches
 from pathlib import Path
 
-from airflow_provider_mlops.cli.ledger import MODEL as MODEL_CHAIN
-from airflow_provider_mlops.cli.ledger import open_chosen
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.policy import Policy
-from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rules import MetricRule
-from airflow_provider_mlops.hooks.ledger import LedgerHook
 
 
 def schema(args: Namespace) -> None:  # noqa: ARG001 - how Airflow calls every command
@@ -48,22 +43,3 @@ def open_policy(path: str) -> Policy:
             except BadInput as err:
                 raise BadInput(f"{path}: $.rules[{index}]: {err}") from None
     return policy
-
-
-def model_records(model: str, root: str | None) -> list[Record]:
-    """Read the ledger of a model.
-
-    :param model: its name; the name of its chain does too.
-    :param root: folder or address of the ledgers, None for the configured one.
-    :return: the records, oldest first.
-    :raises BadInput: naming the models that there are, and the one that was meant.
-    :raises EvidenceBroken: when the chain is broken.
-    """
-    hook = LedgerHook()
-    store, name = open_chosen(root, hook), model.removeprefix(MODEL_CHAIN)
-    known = [chain.removeprefix(MODEL_CHAIN) for chain in chains(store) if chain.startswith(MODEL_CHAIN)]
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise BadInput(f"No model {name!r} in {store.root}; it has: {', '.join(known) or 'none'}.{hint}")
-    return Ledger(store, f"{MODEL_CHAIN}{name}", hook.keys).records()

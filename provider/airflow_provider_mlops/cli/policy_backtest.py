@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
+from airflow_provider_mlops.cli.models import model_records
 from airflow_provider_mlops.cli.output import print_table, say, write_json
-from airflow_provider_mlops.cli.policy import model_records, open_policy
+from airflow_provider_mlops.cli.policy import open_policy
 from airflow_provider_mlops.core.backtest import Case, Retried, cases_of, summarise, summary_text
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.record import Record

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.models import model_records
 from airflow_provider_mlops.cli.output import say, write_json
-from airflow_provider_mlops.cli.policy import model_records, open_policy
+from airflow_provider_mlops.cli.policy import open_policy
 from airflow_provider_mlops.core.approval_policy import demand_text
 from airflow_provider_mlops.core.errors import BadInput
 

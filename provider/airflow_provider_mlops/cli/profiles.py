@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.cli.datasets import LEAST_DIGITS, SHORT, open_storage
 from airflow_provider_mlops.cli.exit_codes import exit_codes
+from airflow_provider_mlops.cli.models import model_records
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput
@@ -36,6 +37,9 @@ def list_profiles(args: Namespace) -> None:
     ]
     if args.json:
         write_json(rows)
+        return
+    if not rows:
+        say(f"Model {args.model!r} has no recorded profile of kind {args.kind!r}.", error=True)
         return
     heads = ("partition", "dataset", "rows", "version", "reference", "profile", "specification", "stored")
     print_table(
@@ -127,12 +131,10 @@ def _chosen(args: Namespace, which: str) -> tuple[Record, str]:
 
 
 def _records(args: Namespace) -> list[Record]:
-    from airflow_provider_mlops.hooks.ledger import model_ledger
-
     if args.kind not in PROFILED:
         raise BadInput(f"--kind {args.kind!r} must be one of: {', '.join(PROFILED)}.")
-    records = model_ledger(args.model, args.ledger_root).records(PROFILE)
-    return [record for record in records if record.mode == Mode.LIVE and record.body["kind"] == args.kind]
+    records = model_records(args.model, args.ledger_root)
+    return [r for r in records if r.kind == PROFILE and r.mode == Mode.LIVE and r.body["kind"] == args.kind]
 
 
 def _short(digest: str) -> str:

@@ -28,6 +28,17 @@ class DriftKind(StrEnum):
     SKEW = "skew"
 
 
+DRIFT_WORDS: Mapping[str, str] = {
+    DriftKind.FEATURE: "drift of features",
+    DriftKind.RECENT_CHANGE: "recent change of features",
+    DriftKind.PREDICTION: "drift of predictions",
+    DriftKind.CONFIDENCE: "drift of confidence",
+    DriftKind.LABEL: "shift of labels",
+    DriftKind.SKEW: "skew between training and serving",
+}
+"""What a verdict of each kind is about, for people."""
+
+
 class Data(StrEnum):
     """What a check reads.
 

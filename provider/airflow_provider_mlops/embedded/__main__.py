@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from airflow_provider_mlops.embedded import mlflow_server, services
-from airflow_provider_mlops.embedded.config import AIRFLOW_PORT, MLFLOW_PORT, EmbeddedError
+from airflow_provider_mlops.embedded import mlflow_server, pages_server, services
+from airflow_provider_mlops.embedded.config import AIRFLOW_PORT, MLFLOW_PORT, PAGES_PORT, EmbeddedError
 from airflow_provider_mlops.embedded.runtime import REVIEWER, USER, EmbeddedAirflow
 from airflow_provider_mlops.embedded.story import Story, StoryError, Teller
 
@@ -84,7 +84,7 @@ def status(airflow: EmbeddedAirflow, _options: argparse.Namespace, console: Cons
         console.print(f"{entry.name:20s} {state:8s} process {entry.pid}", highlight=False)
     if airflow.is_running():
         unhealthy = services.unhealthy_parts(airflow.api)
-        unhealthy += [] if mlflow_server.is_healthy(airflow.ports) else [mlflow_server.NAME]
+        unhealthy += [part.NAME for part in (mlflow_server, pages_server) if not part.is_healthy(airflow.ports)]
         console.print(f"Not healthy: {', '.join(unhealthy)}" if unhealthy else "All healthy.", highlight=False)
         _print_addresses(airflow, console)
     return 0
@@ -136,7 +136,11 @@ def _start(airflow: EmbeddedAirflow, console: Console) -> None:
 
 def _print_addresses(airflow: EmbeddedAirflow, console: Console) -> None:
     ports = airflow.ports
-    for what, port, default in (("Airflow", ports.airflow, AIRFLOW_PORT), ("MLflow", ports.mlflow, MLFLOW_PORT)):
+    for what, port, default in (
+        ("Airflow", ports.airflow, AIRFLOW_PORT),
+        ("MLflow", ports.mlflow, MLFLOW_PORT),
+        ("Pages", ports.pages, PAGES_PORT),
+    ):
         moved = "" if port == default else f"  (not on {default})"
         console.print(f"{what:8s} http://127.0.0.1:{port}{moved}", highlight=False)
     logins = f"{USER} / {airflow.secrets.admin_password}  or  {REVIEWER} / {airflow.secrets.reviewer_password}"

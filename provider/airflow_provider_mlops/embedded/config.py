@@ -15,6 +15,7 @@ from airflow_provider_mlops.core.errors import MLOpsError
 LOOPBACK = "127.0.0.1"
 AIRFLOW_PORT = 8080
 MLFLOW_PORT = 5000
+PAGES_PORT = 5001
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -114,16 +115,18 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The three loopback ports.
+    """The loopback ports.
 
     :param airflow: port of the Airflow UI and API.
     :param mlflow: port of the MLflow server.
     :param postgres: port of PostgreSQL.
+    :param pages: port of the pages beside the evidence; 0 where nothing gives them out.
     """
 
     airflow: int
     mlflow: int
     postgres: int
+    pages: int = 0
 
     @property
     def airflow_url(self) -> str:
@@ -134,6 +137,11 @@ class Ports:
     def mlflow_url(self) -> str:
         """Address of MLflow."""
         return f"http://{LOOPBACK}:{self.mlflow}"
+
+    @property
+    def pages_url(self) -> str:
+        """Address of the pages beside the evidence."""
+        return f"http://{LOOPBACK}:{self.pages}" if self.pages else ""
 
     def database_url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database; the password is in the file that ``PGPASSFILE`` names.
@@ -208,7 +216,8 @@ def choose_ports(airflow: int | None = None, mlflow: int | None = None) -> Ports
     wanted = (mlflow,) if airflow is None and mlflow is not None else ()
     first = choose_port("Airflow", AIRFLOW_PORT, airflow, *wanted)
     second = choose_port("MLflow", MLFLOW_PORT, mlflow, first)
-    return Ports(first, second, any_free_port(first, second))
+    pages = choose_port("Pages", PAGES_PORT, None, first, second)
+    return Ports(first, second, any_free_port(first, second, pages), pages)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

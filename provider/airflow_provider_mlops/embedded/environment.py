@@ -136,7 +136,7 @@ def _airflow(layout: Layout, ports: Ports, secrets: Secrets) -> dict[str, str]:
         # A supervisor notices its task's end within this time (seconds) and holds its slot until then; 5 by default.
         "workers": {"min_heartbeat_interval": 1},
         "usage_data_collection": {"enabled": False},
-        "mlops": {"storage_root": layout.storage},
+        "mlops": {"storage_root": layout.storage, "reports_url": ports.pages_url},
     }
     flat = {f"AIRFLOW__{section}__{key}".upper(): str(v) for section, o in options.items() for key, v in o.items()}
     return {"AIRFLOW_HOME": str(layout.airflow_home), **flat}

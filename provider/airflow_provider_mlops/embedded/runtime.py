@@ -15,7 +15,7 @@ from typing import Self
 
 import psutil  # type: ignore[import-untyped]
 
-from airflow_provider_mlops.embedded import mlflow_server, postgres, services
+from airflow_provider_mlops.embedded import mlflow_server, pages_server, postgres, services
 from airflow_provider_mlops.embedded.api import AirflowApi
 from airflow_provider_mlops.embedded.config import EmbeddedError, Layout, Ports, Secrets, choose_ports, write_private
 from airflow_provider_mlops.embedded.environment import environment, write_settings
@@ -27,7 +27,7 @@ _LOCK_SECONDS = 30.0
 
 
 class EmbeddedAirflow:
-    """PostgreSQL, MLflow and the four processes of Airflow, for one project folder and profile.
+    """PostgreSQL, MLflow, the pages and the four processes of Airflow, for one project folder and profile.
 
     Usable as a context manager, which starts fresh and stops at the end.
 
@@ -100,7 +100,7 @@ class EmbeddedAirflow:
     def is_running(self) -> bool:
         """Say whether every process that was started runs."""
         names = {entry.name for entry in self.processes.known() if entry.process() is not None}
-        return names.issuperset({*services.COMMANDS, mlflow_server.NAME, postgres.NAME})
+        return names.issuperset({*services.COMMANDS, mlflow_server.NAME, pages_server.NAME, postgres.NAME})
 
     def start(self) -> float:
         """Start everything and wait until it is healthy. On failure call `stop`.
@@ -117,10 +117,12 @@ class EmbeddedAirflow:
         write_settings(self.layout, env)
         postgres.start(self.layout, ports, self.secrets, self.processes, env)
         mlflow_server.start(self.layout, ports, self.processes, env)
+        pages_server.start(self.layout, ports, self.processes, env)
         migration = services.start_migration(self.layout, self.processes, env)
         services.finish_migration(self.layout, self.processes, migration)
         since = services.start(self.processes, env)
         mlflow_server.wait(self.layout, ports, self.processes)
+        pages_server.wait(ports, self.processes)
         services.wait(self.processes, self.api, since)
         return time.monotonic() - began
 

@@ -22,7 +22,7 @@ MIGRATE_SECONDS = 180.0
 START_SECONDS = 180.0
 # PostgreSQL goes last, by the signal that makes it drop its connections instead of waiting for them.
 STOP_ORDER = (
-    StopGroup(frozenset({*COMMANDS, "mlflow"}), signal.SIGTERM, 10.0),
+    StopGroup(frozenset({*COMMANDS, "mlflow", "pages"}), signal.SIGTERM, 10.0),
     StopGroup(frozenset({"postgres"}), signal.SIGINT, 5.0),
 )
 _HEALTH = {

@@ -57,8 +57,10 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> Path:
     page.heading("Trainings and replays")
     page.table(Table(("Partition", "Version", "Dag", "Gate", "Promoted", "Level", "Certificate"), _trainings(report)))
     page.heading("Missing")
-    for line in report["missing"] or ["Nothing that this report looks for."]:
-        page.text(f"– {line}")
+    if report["missing"]:
+        page.items(report["missing"])
+    else:
+        page.text("Nothing that this report looks for.")
     page.heading("Decisions")
     page.table(Table(("Time (UTC)", "Kind", "Partition", "", "Why"), _decisions(report)))
     page.heading("Erased rows")

@@ -124,7 +124,6 @@ def _write_page(path: Path, certificate: Mapping[str, Any], digest: str) -> None
     page.heading("Levels")
     page.table(Table(("Level", "The replay gives"), [(level.value, MEANINGS[level]) for level in LEVELS]))
     page.heading("What it does not prove")
-    for line in PROVES_NOT:
-        page.text(f"– {line}")
+    page.items(PROVES_NOT)
     page.text(f"Certificate {digest}", kind="note")
     page.save(path)

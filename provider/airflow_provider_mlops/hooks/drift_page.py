@@ -15,6 +15,7 @@ from airflow_provider_mlops.backends.evidently import PAGE as EVIDENTLY_PAGE
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.drift_brief import brief_of
+from airflow_provider_mlops.core.drift_options import DRIFT_WORDS
 from airflow_provider_mlops.core.errors import MissingBackend
 from airflow_provider_mlops.hooks.drift_opinion import opinion_on, write_evidently
 from airflow_provider_mlops.hooks.drift_reading import Asked
@@ -128,7 +129,8 @@ def _write(asked: Asked, path: str, found: Gathered, log: Any) -> None:
 
 def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
     content = found.content
-    page = Page(f"{content['outcome']}: drift of {content['model']}, {content['partition_key']}")
+    words = DRIFT_WORDS[content["kind"]]
+    page = Page(f"{content['outcome']}: {words}, {content['model']}, {content['partition_key']}")
     page.text(_headline(content), kind=content["outcome"])
     page.text(_MEANING[content["outcome"]])
     page.table(Table(("", ""), _facts(content)))
@@ -236,8 +238,9 @@ def _run(partition: str, item: Mapping[str, Any]) -> list[str]:
 def _headline(content: Mapping[str, Any]) -> str:
     names = [item["feature"] for item in content["features"]]
     if not names:
-        words = {"PASS": "No feature has drifted", "FAIL": "Drift"}
-        return f"{words.get(content['outcome'], 'Nothing is decided')} in {content['partition_key']}"
+        kind = DRIFT_WORDS[content["kind"]]
+        told = {"PASS": f"No {kind}", "FAIL": f"{kind[0].upper()}{kind[1:]}"}
+        return f"{told.get(content['outcome'], 'Nothing is decided')} in {content['partition_key']}"
     more = len(names) - 3 + content["more_features"]
     listed = ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
     first = content["features"][0]

@@ -154,9 +154,11 @@ def store_report(
     report = json_safe(gx_shaped(found.judged, suite, meta))
     if found.first:
         report["before_quarantine"] = json_safe(gx_shaped(found.first, suite, {})["results"])
+    partition = dict(facts).get("Partition")
+    title = f"{dataset}{f', {partition}' if partition else ''}, by suite {suite['name']}"
     with storage.staging() as folder:
         (folder / RESULT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        write_data_docs(folder / PAGE, report, found.verdict, facts, f"{dataset} by suite {suite['name']}")
+        write_data_docs(folder / PAGE, report, found.verdict, facts, title)
         (folder / MARKER).write_text(canonical_json({"schema": 1, "files": [RESULT, PAGE]}) + "\n")
         uri = storage.publish(folder, report_path(dataset, key))
     return {"report_uri": uri, **_stored(storage, dataset, found, key)}

@@ -67,7 +67,7 @@ def test_nothing_of_the_rows_becomes_markup(page: str) -> None:
     attributes = {name for tag, attrs in tags.found if tag != "meta" for name in attrs}
 
     assert names.isdisjoint({"script", "img", "link", "a", "iframe", "object", "form", "base", "svg"})
-    assert attributes <= {"class", "lang", "charset"}
+    assert attributes <= {"class", "lang", "charset", "scope"}
     assert "<script>alert(1)</script>" in tags.words
     assert "ö" in tags.words
 

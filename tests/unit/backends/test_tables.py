@@ -4,7 +4,7 @@ import csv
 from html.parser import HTMLParser
 from pathlib import Path
 
-from airflow_provider_mlops.backends.tables import MAX_PAGE_ROWS, Page, Table, write_csv
+from airflow_provider_mlops.backends.tables import MAX_PAGE_ROWS, Link, Page, Table, write_csv
 
 HOSTILE = "<script>alert('x')</script><img src=http://evil/ onerror=y>"
 
@@ -90,3 +90,37 @@ def test_empty_columns_go(tmp_path: Path) -> None:
     found = Table(["a", "b", "c"], [[None, 0, ""], ["", False, "x"]]).filled()
 
     assert (list(found.columns), list(found.rows)) == (["b", "c"], [[0, ""], [False, "x"]])
+
+
+def test_facts_have_heads_of_rows_and_other_tables_heads_of_columns(tmp_path: Path) -> None:
+    """Who cannot see a table hears what a cell belongs to; nothing is an empty head."""
+
+    def build(made: Page) -> None:
+        made.table(Table(("", ""), [["Rows", 5]]))
+        made.table(Table(("Partition", "Outcome"), [["2013-01", "PASS"]]))
+
+    seen = page(tmp_path, build)
+
+    assert [value for name, value in seen.attributes if name == "scope"] == ["row", "col", "col"]
+    assert seen.tags.count("thead") == 1
+
+
+def test_a_page_is_read_on_any_screen(tmp_path: Path) -> None:
+    """On a narrow one, and on a dark one."""
+    made = Page("title")
+
+    assert 'name="viewport"' in made.render()
+    assert "prefers-color-scheme:dark" in made.render()
+
+
+def test_lists_and_links_hold_any_text(tmp_path: Path) -> None:
+    """What stands in a link's text, path or note is text."""
+
+    def build(made: Page) -> None:
+        made.items([HOSTILE, "b"])
+        made.links([Link(HOSTILE, '/a"><script>', HOSTILE)])
+
+    seen = page(tmp_path, build)
+
+    assert (seen.tags.count("li"), seen.tags.count("script"), seen.tags.count("img")) == (3, 0, 0)
+    assert [value for name, value in seen.attributes if name == "href"] == ['/a"><script>']

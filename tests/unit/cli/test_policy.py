@@ -8,9 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from airflow_provider_mlops.backends.yaml_file import read_yaml
-from airflow_provider_mlops.cli.policy import model_records, open_policy, schema
+from airflow_provider_mlops.cli.policy import open_policy, schema
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.ledger import Ledger
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,21 +55,3 @@ def test_a_misspelt_file_is_answered_with_the_one_that_was_meant(tmp_path: Path)
         open_policy(str(tmp_path / "polcy.yml"))
     with pytest.raises(BadInput, match="There is no file"):
         open_policy(str(tmp_path / "none" / "policy.yaml"))
-
-
-def test_a_model_is_found_by_its_name_or_its_chain(tmp_path: Path) -> None:
-    """Both ways of writing it are known from other commands."""
-    record = Ledger(tmp_path, "model/flights").append(kind="gate", key="k", body={})
-
-    assert [r.hash for r in model_records("flights", str(tmp_path))] == [record.hash]
-    assert [r.hash for r in model_records("model/flights", str(tmp_path))] == [record.hash]
-
-
-def test_a_misspelt_model_is_answered_with_the_one_that_was_meant(tmp_path: Path) -> None:
-    """The models that there are stand in the error."""
-    Ledger(tmp_path, "model/flights").append(kind="gate", key="k", body={})
-    Ledger(tmp_path, "dataset/other").append(kind="snapshot", key="k", body={})
-    with pytest.raises(BadInput, match=r"it has: flights\. Did you mean flights\?"):
-        model_records("flghts", str(tmp_path))
-    with pytest.raises(BadInput, match="--ledger-root"):
-        model_records("flights", str(tmp_path / "none"))
