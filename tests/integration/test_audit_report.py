@@ -79,7 +79,7 @@ def test_a_span_of_days_leaves_out_the_others(lab: Lab, said: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model", "no_such"], "has no record"),
+        (["--model", "no_such"], "it has: late_events"),
         (["--model", "late_events", "--from", "yesterday"], "write it as 2026-01-31"),
         (["--model", "late_events", "--from", "2026-02-01", "--to", "2026-01-01"], "is before the first"),
     ],

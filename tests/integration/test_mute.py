@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_provider_mlops.cli import mute as command
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.mute import active_mutes
+from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.operators.mute import MuteDriftOperator
 from tests.support.airflow import fake_context
 
@@ -21,15 +22,16 @@ SOON = (datetime.now(UTC) + timedelta(days=10)).date().isoformat()
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The root of the ledgers."""
+    """The root of the ledgers; the model has a verdict."""
+    Ledger(tmp_path / "ledger", "model/delays").append(kind="drift", key="k", body={})
     return tmp_path / "ledger"
 
 
 def ask(root: Path, *, user: str | None = "ann", run_id: str = "manual__1", **given: Any) -> dict[str, Any]:
     """Run the form's task as a person."""
     run = {name: given.pop(name) for name in ("run_type", "conf") if name in given}
-    arguments = {"feature": "wind", "until": SOON, "reason": "new station", **given}
-    task = MuteDriftOperator(task_id="mute", model_name="delays", ledger_root=str(root), **arguments)
+    arguments = {"model_name": "delays", "feature": "wind", "until": SOON, "reason": "new station", **given}
+    task = MuteDriftOperator(task_id="mute", ledger_root=str(root), **arguments)
     DAG("model_mute_drift", schedule=None).add_task(task)
     context = fake_context(task, root.parent, run_id=run_id, **{"run_type": "manual", **run})
     context["dag_run"].triggering_user_name = user
@@ -39,6 +41,11 @@ def ask(root: Path, *, user: str | None = "ann", run_id: str = "manual__1", **gi
 def holding(root: Path) -> list[str]:
     """Return the hashes of the mutes that hold."""
     return [mute.record for mute in active_mutes(Ledger(root, "model/delays").records(), datetime.now(UTC))]
+
+
+def mutes(root: Path) -> list[Record]:
+    """Return the mutes, also those that do not hold."""
+    return Ledger(root, "model/delays").records("mute")
 
 
 def call(function: Any, root: Path, **given: Any) -> None:
@@ -57,7 +64,14 @@ def test_a_person_mutes_a_feature(root: Path) -> None:
     assert ask(root) == muted
     assert ask(root, run_id="manual__2")["record"] == muted["record"]
     assert ask(root, run_id="manual__3", reason="other words")["record"] == muted["record"]
-    assert len(Ledger(root, "model/delays").records()) == 1
+    assert len(mutes(root)) == 1
+
+
+def test_a_misspelt_model_is_refused(root: Path) -> None:
+    """The drift of the model that was meant would go on ringing, and nobody would know why."""
+    with pytest.raises(AirflowFailException, match="Model 'delay' has no record in"):
+        ask(root, model_name="delay")
+    assert not (root / "model" / "delay").exists()
 
 
 def test_a_retry_after_its_end_finds_the_mute(root: Path) -> None:
@@ -75,7 +89,7 @@ def test_nobody_cannot_mute(root: Path) -> None:
     """A schedule accepts no drift."""
     with pytest.raises(AirflowFailException, match="who accepts the drift"):
         ask(root, user=None)
-    assert not root.exists()
+    assert mutes(root) == []
 
 
 def test_audits_and_dry_runs_mute_nothing(root: Path) -> None:
@@ -85,7 +99,7 @@ def test_audits_and_dry_runs_mute_nothing(root: Path) -> None:
     ask(root, conf={"mode": "dry_run"})
 
     assert holding(root) == []
-    assert [record.mode for record in Ledger(root, "model/delays").records()] == ["dry_run"]
+    assert [record.mode for record in mutes(root)] == ["dry_run"]
 
 
 def test_the_command_mutes_lists_and_ends(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

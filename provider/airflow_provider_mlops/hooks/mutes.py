@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.mute import MUTE, UNMUTE, active_mutes, mute_by_hash
@@ -24,7 +25,11 @@ def add_mute(ledger: Ledger, body: Mapping[str, Any], run: RunFacts) -> Record:
     :param body: what `core.mute.mute_body` returned.
     :param run: who asks, and in which mode.
     :return: the record of the mute, also when it was there before.
+    :raises BadInput: when the model has no record: a typing error would mute nothing, and say that it did.
     """
+    if not ledger.records():
+        model = ledger.chain.removeprefix("model/")
+        raise BadInput(f"Model {model!r} has no record in {ledger.store.root}: there is no drift of it to mute.")
 
     def there(records: Sequence[Record]) -> Record | None:
         active = {mute.record for mute in active_mutes(records, datetime.now(UTC))}
