@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,18 @@ def test_credentials_are_sent(connect: Connect, connection: dict[str, Any], head
     with HttpServer(lambda path: (200, b'{"experiments": []}')) as server:
         ask(connect(host=server.uri, **connection))
         assert server.requests[0][1].get("Authorization") == header
+
+
+def test_credentials_in_the_address_are_sent_and_told_to_nobody(connect: Connect) -> None:
+    """Libraries quote the address that they were given, in errors that end in the task's log with all their causes."""
+    with HttpServer(lambda path: (200, b'{"experiments": []}')) as server:
+        ask(connect(host=server.uri.replace("://", "://me:s3cret@")))
+        assert server.requests[0][1].get("Authorization") == "Basic bWU6czNjcmV0"
+
+    nobody = connect(host=f"http://me:s3cret@127.0.0.1:{free_port()}", extra={"retries": 0})
+    with pytest.raises(TransientError, match="cannot be reached") as caught:
+        ask(nobody)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput, TransientError
+from airflow_provider_mlops.hooks.mlflow_address import access_of, is_web, without_credentials
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -27,7 +27,6 @@ _CREDENTIALS = (
     "MLFLOW_TRACKING_INSECURE_TLS",
 )
 _QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@\[\]?#]+)(:[0-9]+)?")
 # Without it MLflow 3 shows its view of generative AI, in which a training run seems to be missing.
 _WORKFLOW = "?workflowType=machine_learning"
 _TRANSIENT = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED"})
@@ -64,8 +63,8 @@ class MlflowHook(BaseHook):
 
     @property
     def tracking_uri(self) -> str:
-        """The tracking URI that the connection names."""
-        return tracking_uri(self.connection)
+        """The tracking URI that the connection names; a web address without credentials."""
+        return access_of(self.connection).uri
 
     @property
     def public_uri(self) -> str:
@@ -134,7 +133,7 @@ class MlflowHook(BaseHook):
         :param model: name of the registered model.
         :param version: the version.
         """
-        return self._page(f"models/{model}/versions/{version}")
+        return self._page(f"models/{quote(model, safe='')}/versions/{version}")
 
     def artifact_page(self, experiment_id: str, run_id: str, path: str) -> str:
         """Return the address of the page that shows an artifact, or an empty text.
@@ -153,31 +152,31 @@ class MlflowHook(BaseHook):
         """
         uri = self.public_uri
         query = urlencode({"path": path, "run_uuid": run_id})
-        return f"{uri.rstrip('/')}/get-artifact?{query}" if uri.startswith(("http://", "https://")) else ""
+        return f"{uri.rstrip('/')}/get-artifact?{query}" if is_web(uri) else ""
 
     def _page(self, path: str) -> str:
         uri = self.public_uri
-        return f"{uri.rstrip('/')}/#/{path}" if uri.startswith(("http://", "https://")) else ""
+        return f"{uri.rstrip('/')}/#/{path}" if is_web(uri) else ""
 
     def _variables(self) -> dict[str, str | None]:
-        connection, extra = self.connection, self.connection.extra_dejson
+        access, extra = access_of(self.connection), self.connection.extra_dejson
         found: dict[str, str | None] = {
             # What the process has set for another server must not reach this one.
             **dict.fromkeys(_CREDENTIALS),
-            "MLFLOW_TRACKING_URI": self.tracking_uri,
-            "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or self.tracking_uri,
+            "MLFLOW_TRACKING_URI": access.uri,
+            "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or access.uri,
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(extra, "retries", DEFAULT_RETRIES),
             "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(extra, "timeout", DEFAULT_TIMEOUT),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         }
-        if extra.get("token"):
-            found["MLFLOW_TRACKING_TOKEN"] = extra["token"]
-        elif connection.login:
-            found["MLFLOW_TRACKING_USERNAME"] = connection.login
-            found["MLFLOW_TRACKING_PASSWORD"] = connection.password or ""
-        if str(extra.get("verify_tls", True)).lower() in ("false", "0", "no"):
+        if access.token:
+            found["MLFLOW_TRACKING_TOKEN"] = access.token
+        elif access.login:
+            found["MLFLOW_TRACKING_USERNAME"] = access.login
+            found["MLFLOW_TRACKING_PASSWORD"] = access.password
+        if not access.verify_tls:
             found["MLFLOW_TRACKING_INSECURE_TLS"] = "true"
         return found
 
@@ -192,49 +191,6 @@ class MlflowHook(BaseHook):
         if "Max retries exceeded" in text or "Connection refused" in text:
             return TransientError(f"{where} cannot be reached: {_root_cause(err)}")
         return err
-
-
-def tracking_uri(connection: Connection) -> str:
-    """Return the tracking URI of an MLflow connection.
-
-    :param connection: the Airflow connection: host (with or without a scheme), port, schema as the scheme.
-    :return: the URI, without a slash at the end.
-    :raises BadInput: when the connection has no host, or one that is no address.
-    """
-    host = (connection.host or "").rstrip("/")
-    if not host:
-        raise BadInput(
-            f"Connection {connection.conn_id!r} has no tracking URI; put it into the field Tracking URI (host)."
-        )
-    if "://" not in host:
-        host = f"{connection.schema or 'http'}://{host}"
-    try:
-        parts = urlsplit(host)
-        if not connection.port or not parts.hostname or parts.port:
-            return host
-    except ValueError:
-        shown = without_credentials(host)  # what urlsplit says may quote a password
-        raise BadInput(
-            f"Connection {connection.conn_id!r} has the tracking URI {shown!r}: it is no address; write what is "
-            "special in a password as %XX, or put it into the field Password."
-        ) from None
-    return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{connection.port}"))
-
-
-def without_credentials(uri: str) -> str:
-    """Return an address as it may be shown: for links, logs and errors.
-
-    :param uri: the address.
-    :return: the same without user and password; where these are not quoted as they should be, more is left out.
-    """
-    scheme, separator, rest = uri.partition("://")
-    if not separator or "@" not in rest:
-        return uri
-    place = rest.partition("/")[0]
-    _, at, host = place.rpartition("@")
-    if _HOST.fullmatch(host):
-        return f"{scheme}://{host}{rest[len(place) :]}" if at else uri
-    return f"{scheme}://{rest.rpartition('@')[2]}" if place else uri
 
 
 def _number(extra: Mapping[str, Any], name: str, default: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mlops.core.errors import BadInput, TransientError
 from airflow_provider_mlops.core.registry import RegisteredVersion
-from airflow_provider_mlops.hooks.mlflow import tracking_uri, without_credentials
+from airflow_provider_mlops.hooks.mlflow_address import access_of, is_web, tracking_uri, without_credentials
 
 if TYPE_CHECKING:
     import httpx
@@ -61,7 +61,7 @@ def speaks_http(connection: Connection) -> bool:
     :param connection: the MLflow connection.
     :raises BadInput: when it has no tracking URI.
     """
-    return _registry_uri(connection).startswith(("http://", "https://"))
+    return is_web(_registry_uri(connection))
 
 
 async def _get(connection: Connection, path: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -90,16 +90,12 @@ def _registry_uri(connection: Connection) -> str:
 
 
 def _options(connection: Connection, uri: str) -> dict[str, Any]:
-    extra = connection.extra_dejson
-    options: dict[str, Any] = {
-        "base_url": uri,
-        "timeout": REQUEST_TIMEOUT,
-        "verify": str(extra.get("verify_tls", True)).lower() not in ("false", "0", "no"),
-    }
-    if extra.get("token"):
-        options["headers"] = {"Authorization": f"Bearer {extra['token']}"}
-    elif connection.login:
-        options["auth"] = (connection.login, connection.password or "")
+    access = access_of(connection, uri)
+    options: dict[str, Any] = {"base_url": access.uri, "timeout": REQUEST_TIMEOUT, "verify": access.verify_tls}
+    if access.token:
+        options["headers"] = {"Authorization": f"Bearer {access.token}"}
+    elif access.login:
+        options["auth"] = (access.login, access.password)
     return options
 
 
