@@ -5,33 +5,16 @@ It holds aggregates only: no row, no id, and no name of a category that few rows
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops import config
-from airflow_provider_mlops.backends.drift_backends import EVIDENTLY
-from airflow_provider_mlops.backends.evidently import PAGE as EVIDENTLY_PAGE
 from airflow_provider_mlops.backends.tables import Page, Table
-from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
-from airflow_provider_mlops.core.drift_brief import brief_of
 from airflow_provider_mlops.core.drift_options import DRIFT_WORDS
-from airflow_provider_mlops.core.errors import MissingBackend
-from airflow_provider_mlops.hooks.drift_opinion import opinion_on, write_evidently
-from airflow_provider_mlops.hooks.drift_reading import Asked
-from airflow_provider_mlops.hooks.drift_report import Gathered, gather
-from airflow_provider_mlops.hooks.file_hashes import stored_hashes
-from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 if TYPE_CHECKING:
-    import logging
+    from airflow_provider_mlops.hooks.drift_report import Gathered
 
-    from airflow_provider_mlops.core.record import Record
-    from airflow_provider_mlops.hooks.drift_plan import DriftPlan
-
-PAGE = "index.html"
-REPORT = "report.json"
-FOLDER = "drift_reports"
 _MEANING: Mapping[str, str] = {
     "FAIL": "Drift: at least one change is proved, and large enough to matter by the policy.",
     "PASS": "No drift: no change is both proved and large enough to matter.",
@@ -39,95 +22,15 @@ _MEANING: Mapping[str, str] = {
 }
 
 
-def publish(
-    storage: Storage,
-    *,
-    model: str,
-    dataset: str,
-    body: Mapping[str, Any],
-    records: Sequence[Record],
-    history: Sequence[Record],
-    log: logging.Logger | Any,
-    events: Sequence[Any] = (),
-    plan: DriftPlan | None = None,
-) -> dict[str, Any] | None:
-    """Write the report of a drift verdict beside the evidence, under the hash of its content.
+def draw_page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
+    """Draw the page of a verdict; its figures are written beside it and stand in it.
 
-    The verdict stands whatever happens here: what cannot be shown is a warning in the log.
-
-    :param storage: where snapshots lie, and the report will.
-    :param model: name of the model.
-    :param dataset: name of the dataset that was judged.
-    :param body: body of the verdict's record.
-    :param records: records of the model's ledger, oldest first.
-    :param history: records of the dataset's ledger, oldest first.
-    :param log: the task's log.
-    :param events: the asset events that started the run, as Airflow gives them.
-    :param plan: what the verdict read; needed where that is the prediction log.
-    :return: what the record keeps: ``uri``, ``hash``, ``files`` (SHA-256 by name), ``features`` and ``upstream``; None
-        where nothing was compared, or the report could not be made.
+    :param folder: where figures are written; they are not needed once the page is saved.
+    :param found: what the page shows.
+    :param figures: whether it has figures.
+    :return: the page.
+    :raises MissingBackend: when there is nothing to draw figures with.
     """
-    if not any(rule["numbers"].get("feature") for rule in body["verdict"]["rules"]):
-        return None
-    asked = Asked(
-        model=model,
-        dataset=dataset,
-        body=body,
-        records=records,
-        history=history,
-        storage=storage,
-        events=[_event(item) for item in events],
-        plan=plan if plan is not None and plan.logs else None,
-    )
-    try:
-        found = gather(asked)
-        found.content["opinion"] = opinion_on(asked)
-        digest = sha256_of(found.content)
-        path = f"{FOLDER}/{model}/{digest.removeprefix(PREFIX)}"
-        if not storage.exists(path):
-            _write(asked, path, found, log)
-        files = stored_hashes(storage, path)
-    except Exception as err:  # noqa: BLE001 - a report explains a verdict; it must not prevent one
-        log.warning("The verdict has no report: %s: %s", type(err).__name__, err)
-        return None
-    log.info("Drift report: %s/%s", storage.uri(path), PAGE)
-    return {**brief_of(found.content, storage.uri(path), digest), "files": files}
-
-
-def report_links(model: str, body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the web addresses of a verdict's report and of Evidently's page, empty where there is none.
-
-    :param model: name of the model.
-    :param body: body of the verdict's record.
-    :return: ``drift_report`` and ``evidently``.
-    """
-    base, report = config.reports_url(), body.get("report")
-    if not base or not report:
-        return {"drift_report": "", "evidently": ""}
-    folder = f"{base}/{FOLDER}/{model}/{report['hash'].removeprefix(PREFIX)}"
-    other = f"{folder}/{EVIDENTLY_PAGE}" if body.get("backend") == EVIDENTLY else ""
-    return {"drift_report": f"{folder}/{PAGE}", "evidently": other}
-
-
-def _write(asked: Asked, path: str, found: Gathered, log: Any) -> None:
-    with asked.storage.staging() as folder:
-        text = canonical_json(found.content).encode() + b"\n"
-        (folder / REPORT).write_bytes(text)
-        try:
-            page = _page(folder, found)
-        except MissingBackend as err:
-            log.info("The report has no figures: %s", err)
-            page = _page(folder, found, figures=False)
-        page.save(folder / PAGE)
-        for figure in folder.glob("*.png"):  # their bytes stand in the page
-            figure.unlink()
-        names = [REPORT, PAGE, *((other,) if (other := write_evidently(asked, folder)) else ())]
-        files = [{"name": name, "sha256": sha256_bytes((folder / name).read_bytes())} for name in names]
-        (folder / MARKER).write_text(canonical_json({"schema": 1, "kind": "drift_report", "files": files}) + "\n")
-        asked.storage.publish(folder, path)
-
-
-def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
     content = found.content
     words = DRIFT_WORDS[content["kind"]]
     page = Page(f"{content['outcome']}: {words}, {content['model']}, {content['partition_key']}")
@@ -135,14 +38,7 @@ def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
     page.text(_MEANING[content["outcome"]])
     page.table(Table(("", ""), _facts(content)))
     if content["features"]:
-        page.heading("What moved")
-        rows = [
-            [f["feature"], f["size"], _how(f), _where(f), f["since"], f["clean"] or ""] for f in content["features"]
-        ]
-        heads = ("Feature", "Effect / threshold", "How", "Where", "Since", "Last clean")
-        page.table(Table(heads, rows).filled())
-        if content["more_features"]:
-            page.text(f"And {content['more_features']} more features, which moved less.", kind="note")
+        _add_features(page, content)
     _add_opinion(page, content)
     _add_upstream(page, content)
     page.heading("History")
@@ -151,51 +47,61 @@ def _page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
         kind="note",
     )
     if figures:
-        from airflow_provider_mlops.backends.figures_drift import draw_history
-
-        title = _headline(content)
-        draw_history(folder / "history.png", found.looks, title, _footer(content))
-        page.figure(folder / "history.png", "Effect over threshold by feature and partition")
-        _add_columns(page, folder, found)
+        _add_figures(page, folder, found)
     page.heading("All numbers")
     page.table(_history(content))
     return page
 
 
-def _add_columns(page: Page, folder: Path, found: Gathered) -> None:
+def _add_features(page: Page, content: Mapping[str, Any]) -> None:
+    page.heading("What moved")
+    heads = ("Feature", "Effect / threshold", "How", "Where", "Since", "Last clean")
+    rows = [[f["feature"], f["size"], _how(f), _where(f), f["since"], f["clean"] or ""] for f in content["features"]]
+    page.table(Table(heads, rows).filled())
+    if content["more_features"]:
+        page.text(f"And {content['more_features']} more features, which moved less.", kind="note")
+
+
+def _add_figures(page: Page, folder: Path, found: Gathered) -> None:
+    from airflow_provider_mlops.backends.figures_drift import draw_history
+
+    path = folder / "history.png"
+    draw_history(path, found.looks, _headline(found.content), _footer(found.content))
+    page.figure(path, "Effect over threshold by feature and partition")
+    for number, feature in enumerate(found.content["features"]):
+        page.heading(feature["feature"])
+        for reason in feature["reasons"]:
+            page.text(reason)
+        if feature["feature"] in found.columns:
+            _add_column(page, folder / f"column-{number}.png", feature, found)
+
+
+def _add_column(page: Page, path: Path, feature: Mapping[str, Any], found: Gathered) -> None:
+    """Add the figure of a column and where it moved; nothing where a side has no value, or another kind of them."""
     from airflow_provider_mlops.backends.figures_drift import draw_categories, draw_numbers
     from airflow_provider_mlops.statistics.columns import Categories, Numbers
     from airflow_provider_mlops.statistics.drift_cause import finite
 
-    for number, feature in enumerate(found.content["features"]):
-        name = feature["feature"]
-        page.heading(name)
-        for reason in feature["reasons"]:
-            page.text(reason)
-        if name not in found.columns:
-            continue
-        was, now = found.columns[name]
-        path, title = (
-            folder / f"column-{number}.png",
-            f"{name}: {feature['changes'][0]['text'] if feature['changes'] else 'moved'}",
-        )
-        if isinstance(was, Numbers) and isinstance(now, Numbers):
+    name = feature["feature"]
+    title = f"{name}: {feature['changes'][0]['text'] if feature['changes'] else 'moved'}"
+    match found.columns[name]:
+        case (Numbers() as was, Numbers() as now):
             sides = finite(was), finite(now)
             if min(map(len, sides)) == 0:
-                continue
+                return
             draw_numbers(path, name, *sides, title, _footer(found.content))
-        elif isinstance(was, Categories) and isinstance(now, Categories):
+        case (Categories() as was, Categories() as now):
             if min(was.counts.total(), now.counts.total()) == 0:
-                continue
+                return
             draw_categories(path, name, was.counts, now.counts, title, _footer(found.content))
-        else:
-            continue
-        page.figure(path, title)
-        parts = [
-            [_part(item), item["n_reference"], item["n_current"], item["size"], "; ".join(item["how"])]
-            for item in feature["slices"]
-        ]
-        page.table(Table(("Where it moved", "Rows before", "Rows now", "Effect / threshold", "How"), parts))
+        case _:
+            return
+    page.figure(path, title)
+    parts = [
+        [_part(item), item["n_reference"], item["n_current"], item["size"], "; ".join(item["how"])]
+        for item in feature["slices"]
+    ]
+    page.table(Table(("Where it moved", "Rows before", "Rows now", "Effect / threshold", "How"), parts))
 
 
 def _add_opinion(page: Page, content: Mapping[str, Any]) -> None:
@@ -297,10 +203,3 @@ def _history(content: Mapping[str, Any]) -> Table:
     keys = [look["partition_key"] for look in content["history"]][-12:]
     by_key = {look["partition_key"]: look["sizes"] for look in content["history"]}
     return Table(("Effect / threshold", *keys), [[name, *(by_key[key].get(name) for key in keys)] for name in names])
-
-
-def _event(event: Any) -> dict[str, Any]:
-    asset = getattr(event, "asset", None)
-    names = {"dag_id": "source_dag_id", "run_id": "source_run_id", "task_id": "source_task_id"}
-    facts = {name: getattr(event, field, None) for name, field in names.items()}
-    return {"asset": str(getattr(asset, "name", "")), **facts, "time": str(getattr(event, "timestamp", "") or "")}

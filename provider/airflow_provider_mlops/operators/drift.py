@@ -16,7 +16,7 @@ from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.mute import Mute, active_mutes
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
-from airflow_provider_mlops.hooks import drift_page
+from airflow_provider_mlops.hooks import drift_publish
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.drift import DriftReportLink, EvidentlyReportLink
@@ -126,7 +126,7 @@ class DetectDriftOperator(MLOpsOperator):
             record = ledger.append(
                 kind="drift", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome
             )
-        push_links(context, **drift_page.report_links(self.model_name, record.body))
+        push_links(context, **drift_publish.report_links(self.model_name, record.body))
         return self._report(context, run, record)
 
     def _kind(self) -> DriftKind:
@@ -178,7 +178,7 @@ class DetectDriftOperator(MLOpsOperator):
     def _publish(
         self, context: Context, body: dict[str, Any], records: Sequence[Record], plan: DriftPlan
     ) -> dict[str, Any] | None:
-        return drift_page.publish(
+        return drift_publish.publish(
             Storage(self.storage_root, self.ledger_root),
             model=self.model_name,
             dataset=self.dataset,
