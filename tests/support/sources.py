@@ -13,8 +13,10 @@ import pyarrow as pa
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.source import parse_source
 from airflow_provider_mlops.embedded import postgres, services
-from airflow_provider_mlops.embedded.config import LOOPBACK, Layout, Ports, Secrets, any_free_port
+from airflow_provider_mlops.embedded.config import LOOPBACK, Layout
 from airflow_provider_mlops.embedded.environment import environment
+from airflow_provider_mlops.embedded.ports import Ports, any_free_port
+from airflow_provider_mlops.embedded.private import Secrets
 from airflow_provider_mlops.embedded.processes import Processes
 from airflow_provider_mlops.hooks.sources.opened import open_source
 from airflow_provider_mlops.hooks.sources.reading import Reading, Where

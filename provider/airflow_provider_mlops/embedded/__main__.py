@@ -13,7 +13,8 @@ from typing import NoReturn
 from rich.console import Console
 
 from airflow_provider_mlops.embedded import mlflow_server, pages_server, services
-from airflow_provider_mlops.embedded.config import AIRFLOW_PORT, MLFLOW_PORT, PAGES_PORT, EmbeddedError
+from airflow_provider_mlops.embedded.config import EmbeddedError
+from airflow_provider_mlops.embedded.ports import AIRFLOW_PORT, MLFLOW_PORT, PAGES_PORT
 from airflow_provider_mlops.embedded.runtime import REVIEWER, USER, EmbeddedAirflow
 from airflow_provider_mlops.embedded.story import Story, StoryError, Teller
 

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_provider_mlops.embedded.config import LOOPBACK, Layout, Ports, Secrets, write_private
+from airflow_provider_mlops.embedded.config import LOOPBACK, Layout
+from airflow_provider_mlops.embedded.ports import Ports
+from airflow_provider_mlops.embedded.private import Secrets, write_private
 
 STATE_VARIABLE = "AIRFLOW_PROVIDER_MLOPS_EMBEDDED"
 """Set to the state folder in every process that is started, so that a stray one can be recognised."""

@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 import httpx
 
-from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout, Ports
+from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout
+from airflow_provider_mlops.embedded.ports import Ports
 from airflow_provider_mlops.embedded.processes import Processes
 
 NAME = "mlflow"

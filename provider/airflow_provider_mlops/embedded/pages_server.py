@@ -20,7 +20,8 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from airflow_provider_mlops.backends.tables import Link, Page
-from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout, Ports
+from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout
+from airflow_provider_mlops.embedded.ports import Ports
 from airflow_provider_mlops.embedded.processes import Processes
 
 NAME = "pages"

@@ -15,7 +15,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout, Ports, Secrets, write_private
+from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout
+from airflow_provider_mlops.embedded.ports import Ports
+from airflow_provider_mlops.embedded.private import Secrets, write_private
 from airflow_provider_mlops.embedded.processes import Processes
 
 NAME = "postgres"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from airflow_provider_mlops.embedded.config import EmbeddedError, Layout, write_private
+from airflow_provider_mlops.embedded.config import EmbeddedError, Layout
 from airflow_provider_mlops.embedded.environment import STATE_VARIABLE
+from airflow_provider_mlops.embedded.private import write_private
 
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 # Kept for the life of this process, because they are meant to outlive the object that started them.

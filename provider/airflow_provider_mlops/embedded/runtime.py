@@ -17,8 +17,10 @@ import psutil  # type: ignore[import-untyped]
 
 from airflow_provider_mlops.embedded import mlflow_server, pages_server, postgres, services
 from airflow_provider_mlops.embedded.api import AirflowApi
-from airflow_provider_mlops.embedded.config import EmbeddedError, Layout, Ports, Secrets, choose_ports, write_private
+from airflow_provider_mlops.embedded.config import EmbeddedError, Layout
 from airflow_provider_mlops.embedded.environment import environment, write_settings
+from airflow_provider_mlops.embedded.ports import Ports, choose_ports
+from airflow_provider_mlops.embedded.private import Secrets, write_private
 from airflow_provider_mlops.embedded.processes import Processes
 
 USER = "admin"

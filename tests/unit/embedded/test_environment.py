@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_mlops.embedded.config import Layout, Ports, Secrets
+from airflow_provider_mlops.embedded.config import Layout
 from airflow_provider_mlops.embedded.environment import STATE_VARIABLE, environment, write_settings
+from airflow_provider_mlops.embedded.ports import Ports
+from airflow_provider_mlops.embedded.private import Secrets
 
 PORTS = Ports(18080, 15000, 15432)
 

@@ -11,8 +11,10 @@ import psycopg2
 import pytest
 
 from airflow_provider_mlops.embedded import postgres, services
-from airflow_provider_mlops.embedded.config import LOOPBACK, Layout, Ports, Secrets, any_free_port
+from airflow_provider_mlops.embedded.config import LOOPBACK, Layout
 from airflow_provider_mlops.embedded.environment import environment
+from airflow_provider_mlops.embedded.ports import Ports, any_free_port
+from airflow_provider_mlops.embedded.private import Secrets
 from airflow_provider_mlops.embedded.processes import Processes
 
 
