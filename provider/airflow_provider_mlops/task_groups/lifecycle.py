@@ -10,19 +10,15 @@ from airflow.sdk import TaskGroup
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
-from airflow_provider_mlops.operators.approve import ModelApprovalOperator
 from airflow_provider_mlops.operators.base import PARTITION_KEY
-from airflow_provider_mlops.operators.card import ModelCardOperator
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
 from airflow_provider_mlops.operators.decide import DecideRetrainOperator
-from airflow_provider_mlops.operators.evaluate import EvaluateModelOperator
-from airflow_provider_mlops.operators.gate import GateModelOperator
-from airflow_provider_mlops.operators.promote import PromoteModelOperator
-from airflow_provider_mlops.operators.register import RegisterModelOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
 from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator
 from airflow_provider_mlops.operators.train import TrainModelOperator
 from airflow_provider_mlops.operators.validate import ValidateDatasetOperator
+from airflow_provider_mlops.task_groups.promotion import judge_and_promote
+from airflow_provider_mlops.task_groups.results import member_if_any, member_of
 
 
 def model_lifecycle(
@@ -54,8 +50,6 @@ def model_lifecycle(
     :param dataset: name of the dataset.
     :param source: what a partition's rows are taken from: a mapping that `airflow_provider_mlops.sources` builds, or
         the import path of a function that yields them.
-    :param suite: suite file, relative to the Dag bundle's root.
-    :param source: import path of the function that yields a partition's rows.
     :param suite: suite file, relative to the Dag bundle's root, or import path of a function that returns one.
     :param train_function: import path of the training function.
     :param policy: gate policy file, relative to the Dag bundle's root.
@@ -89,7 +83,7 @@ def model_lifecycle(
         validate = ValidateDatasetOperator(
             task_id="validate",
             dataset=dataset,
-            snapshot_id=_of(snapshot, "snapshot_id"),
+            snapshot_id=member_of(snapshot, "snapshot_id"),
             suite=suite,
             contract=contract,
             mlflow_conn_id=MlflowHook.default_conn_name,
@@ -102,7 +96,7 @@ def model_lifecycle(
             features=features,
             label_column=label_column,
             time_column=time_column,
-            test_snapshot_id=_of(validate, "snapshot_id"),
+            test_snapshot_id=member_of(validate, "snapshot_id"),
             window=window,
             **train,
         )
@@ -114,11 +108,11 @@ def model_lifecycle(
                 task_id="check",
                 dataset=dataset,
                 checks=checks,
-                test_snapshot_id=_of(validate, "snapshot_id"),
+                test_snapshot_id=member_of(validate, "snapshot_id"),
                 window=window,
             )
             validate >> check >> training
-        _judge_and_promote(
+        judge_and_promote(
             training,
             model_name=model_name,
             policy=policy,
@@ -202,11 +196,11 @@ def model_retraining(
                 policy=retrain_policy,
                 time_column=time_column,
             )
-            key = _of(first, "training_partition_key")
+            key = member_of(first, "training_partition_key")
             if window is None:
-                chosen = {name: _of(first, name, within="window") for name in ("since", "partitions")}
-            params_from = params_from or _given(first, "params_from")
-            fit = fit or _given(first, "fit")
+                chosen = {name: member_if_any(first, name, within="window") for name in ("since", "partitions")}
+            params_from = params_from or member_if_any(first, "params_from")
+            fit = fit or member_if_any(first, "fit")
         training = TrainModelOperator(
             task_id="train",
             model_name=model_name,
@@ -235,7 +229,7 @@ def model_retraining(
                 partition_key=key,
             )
             first >> check >> training
-        _judge_and_promote(
+        judge_and_promote(
             training,
             model_name=model_name,
             policy=policy,
@@ -246,62 +240,3 @@ def model_retraining(
             card=card,
         )
     return group
-
-
-def _judge_and_promote(
-    training: TrainModelOperator,
-    *,
-    model_name: str,
-    policy: str,
-    checks: str | None,
-    evaluation: Mapping[str, Any],
-    approval: Mapping[str, Any] | None,
-    governance: Mapping[str, str] | None,
-    card: bool,
-) -> None:
-    register = RegisterModelOperator(
-        task_id="register",
-        model_name=model_name,
-        manifest_hash=_of(training, "manifest_hash"),
-        governance=governance,
-        outlets=[assets.candidate_alias(model_name)],
-    )
-    evaluate = EvaluateModelOperator(
-        task_id="evaluate",
-        model_name=model_name,
-        manifest_hash=_of(register, "manifest_hash"),
-        **evaluation,
-    )
-    gate = GateModelOperator(
-        task_id="gate", model_name=model_name, evaluation_id=_of(evaluate, "evaluation_id"), policy=policy
-    )
-    promote = PromoteModelOperator(
-        task_id="promote", model_name=model_name, gate_record=_of(gate, "record"), policy=policy, checks=checks
-    )
-    training >> register >> evaluate >> gate
-    if approval is None:
-        gate >> promote
-    else:
-        approve = ModelApprovalOperator(
-            task_id="approve", model_name=model_name, gate_record=_of(gate, "record"), policy=policy, **approval
-        )
-        gate >> approve >> promote
-        gate.routes = {"pass": [approve.task_id], "inconclusive": [approve.task_id]}
-    if card:
-        promote >> ModelCardOperator(task_id="model_card", model_name=model_name, version=_of(promote, "version"))
-
-
-def _given(task: Any, name: str) -> str:
-    """Template of one member of another task's result, empty where that is null."""
-    return f"{{{{ ti.xcom_pull(task_ids={task.task_id!r}).get({name!r}) or '' }}}}"
-
-
-def _of(task: Any, name: str, within: str | None = None) -> str:
-    """Template of one member of another task's result: small, and readable in the UI's rendered fields.
-
-    Of a member that is a mapping, or null, the named member of it, and empty where it has none.
-    """
-    result = f"ti.xcom_pull(task_ids={task.task_id!r})"
-    if within is None:
-        return f"{{{{ {result}[{name!r}] }}}}"
-    return f"{{{{ ({result}[{within!r}] or {{}}).get({name!r}) or '' }}}}"
