@@ -52,15 +52,13 @@ def backtest(args: Namespace) -> None:
 
 def _judge(policy: "Policy", case: Case, storage: "Storage") -> Retried:
     """Judge one evaluation; scores that are gone or changed are a finding, not the end."""
-    from airflow_provider_mlops.hooks.scores_store import read_scores
+    from airflow_provider_mlops.hooks.scores_store import recorded_scores
     from airflow_provider_mlops.statistics.gate import judge
 
     body = case.evaluation.body
     model = case.evaluation.chain.rpartition("/")[2]
     try:
-        table = read_scores(storage, model, body["scores_id"], body.get("thresholds"))
-        if table.task != body.get("task", table.task):
-            raise EvidenceBroken(f"The stored scores say task {table.task!r}, the record {body['task']!r}.")
+        table = recorded_scores(storage, model, body)
         verdict = judge(policy, table, evaluation_id=body["evaluation_id"], looks=case.looks, facts=case.facts)
     except (BadInput, EvidenceBroken) as err:
         return Retried(case=case, problem=str(err))

@@ -68,14 +68,14 @@ def _draw(folder: Path, card: Mapping[str, Any], records: Sequence[Record], stor
     """Draw the figures anew: what MLflow keeps may have been changed, the scores are proved by their hash."""
     from airflow_provider_mlops.hooks.artifacts import write_evaluation_artifacts, write_gate_artifacts
     from airflow_provider_mlops.hooks.evaluation_page import FIGURES
-    from airflow_provider_mlops.hooks.scoring import read_scores
+    from airflow_provider_mlops.hooks.scores_store import recorded_scores
 
     evaluation = evaluation_by_id(records, card["model"], card["evaluation"]["evaluation_id"]).body
     gate = next(r for r in records if r.hash in {e["hash"] for e in card["evidence"]} and r.kind == "gate")
     with tempfile.TemporaryDirectory(prefix="mlops-card-") as drawn:
         place = Path(drawn)
         try:
-            scores = read_scores(storage, card["model"], evaluation["scores_id"], evaluation.get("thresholds"))
+            scores = recorded_scores(storage, card["model"], evaluation)
         except EvidenceBroken:
             return {}
         write_evaluation_artifacts(place, evaluation, scores, model_name=card["model"])

@@ -20,7 +20,7 @@ from airflow_provider_mlops.core.evaluation import (
 from airflow_provider_mlops.hooks.gone import erased_test_rows
 from airflow_provider_mlops.hooks.leakage import leakage_facts, time_facts
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
-from airflow_provider_mlops.hooks.scores_store import read_score_frame, read_scores, score_table, store_scores
+from airflow_provider_mlops.hooks.scores_store import read_score_frame, recorded_scores, score_table, store_scores
 from airflow_provider_mlops.hooks.scoring import Scoring, score_test_rows
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.statistics.gate import measure_all
@@ -237,7 +237,7 @@ def write_artifacts(storage: Storage, model_name: str, body: Mapping[str, Any], 
     """
     from airflow_provider_mlops.hooks.artifacts import write_evaluation_artifacts
 
-    table = read_scores(storage, model_name, body["scores_id"], body.get("thresholds"))
+    table = recorded_scores(storage, model_name, body)
     left_out = write_evaluation_artifacts(folder, body, table, model_name=model_name)
     for name, reason in left_out.items():
         log.info("Not drawn: %s: %s", name, reason)

@@ -17,7 +17,7 @@ from airflow_provider_mlops.core.promotion_level import PromotionLevel
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.live_rows import LiveRows, dependence_columns
 from airflow_provider_mlops.hooks.prediction_log import Labelled, read_labelled, read_predictions
-from airflow_provider_mlops.hooks.scores_store import read_scores
+from airflow_provider_mlops.hooks.scores_store import recorded_scores
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.statistics.performance import TASKS, Case, Side
 from airflow_provider_mlops.statistics.score_table import ScoreTable
@@ -171,7 +171,7 @@ def promotion_side(storage: Storage, model_name: str, level: PromotionLevel) -> 
     if evaluation is None:
         return Side(problem=level.problem)
     body = evaluation.body
-    table = read_scores(storage, model_name, body["scores_id"], body.get("thresholds"))
+    table = recorded_scores(storage, model_name, body)
     try:
         return Side(rows=Rows(table, rows_together(stored_dependence(body), table)))
     except NotMeasurable as error:

@@ -137,6 +137,25 @@ def read_scores(
     return score_table(frame, manifest, thresholds)
 
 
+def recorded_scores(storage: Storage, model_name: str, body: Mapping[str, Any]) -> ScoreTable:
+    """Read the scores that the record of an evaluation cites.
+
+    :param storage: where evaluations lie.
+    :param model_name: name of the registered model.
+    :param body: body of the record.
+    :return: labels, scores and slices, as `read_scores` gives them.
+    :raises EvidenceBroken: when they are missing, were changed, or are of another task than the record says.
+    :raises BadInput: as `read_scores` does.
+    """
+    table = read_scores(storage, model_name, body["scores_id"], body.get("thresholds"))
+    if table.task != (task := body.get("task", BINARY)):
+        raise EvidenceBroken(
+            f"The scores {body['scores_id']} say that they are of the task {table.task!r}, the evaluation's record "
+            f"says {task!r}: their manifest was changed."
+        )
+    return table
+
+
 def score_table(
     frame: pd.DataFrame, facts: Mapping[str, Any] | None = None, thresholds: Mapping[str, float] | None = None
 ) -> ScoreTable:

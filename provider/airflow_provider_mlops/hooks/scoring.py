@@ -20,10 +20,7 @@ from airflow_provider_mlops.hooks.scores_store import (
     VARIANT,
     ScoredRows,
     check_names,
-    read_scores,
     score_columns,
-    score_table,
-    store_scores,
 )
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.variants import altered_rows, floats, is_number
@@ -31,16 +28,6 @@ from airflow_provider_mlops.hooks.variants import altered_rows, floats, is_numbe
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
-
-__all__ = [
-    "ScoredRows",
-    "load_model",
-    "read_scores",
-    "score_again",
-    "score_table",
-    "score_test_rows",
-    "store_scores",
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.utils.skipmixin import SkipMixin
 
-from airflow_provider_mlops.core.code_identity import code_files, import_callable
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, FinalError, Refused
+from airflow_provider_mlops.core.errors import FinalError, Refused
 from airflow_provider_mlops.core.evidence import latest_of_run, looks_at, training_of
 from airflow_provider_mlops.core.gate_facts import gate_facts
-from airflow_provider_mlops.core.manifest import BINARY
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.outcomes import Steering, steering
 from airflow_provider_mlops.core.policy import SKIP
@@ -106,22 +104,8 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             policy.outcomes, on_refusal=self.on_refusal, routes=self.routes, after=self.downstream_task_ids
         )
         ledger = model_ledger(self.model_name, self.ledger_root)
-        records = ledger.records()
-        evaluation = self._evaluation(records, run)
-        # The record's hash, not the id alone: ages and serving are of one evaluation, the scores may be of several.
-        decision = {"evaluation": evaluation.hash, "policy": policy.hash, **_custom_code(policy)}
-        key = self.decision_key(run, decision)
-        record = ledger.find(kind="gate", key=key, mode=run.mode)
-        if record is None:
-            body = self._judge(self._of_the_time(records, evaluation, run), evaluation, policy)
-            while run.mode is Mode.LIVE and body["looks"] != self._look(ledger.records(), evaluation):
-                self.log.info("Another candidate was judged on these test rows meanwhile; its look counts too.")
-                records = ledger.records()
-                body = self._judge(records, evaluation, policy)
-            if run.mode is Mode.AUDIT:
-                self._compare(records, body, run)
-            outcome = body["verdict"]["outcome"]
-            record = ledger.append(kind="gate", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome)
+        evaluation = self._evaluation(ledger.records(), run)
+        record = self._record(ledger, evaluation, policy, run)
         verdict = Verdict.from_dict(record.body["verdict"])
         self.log.info(
             "Candidate version %s against champion version %s, by %s.",
@@ -141,6 +125,22 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         result = self._result(record, verdict)
         self._steer(context, verdict, result, after)
         return result
+
+    def _record(self, ledger: Ledger, evaluation: Record, policy: Policy, run: RunFacts) -> Record:
+        """Find the verdict that was recorded on the same inputs, or judge and record one."""
+        key = self.decision_key(run, _decision(evaluation, policy))
+        records = ledger.records()
+        if (record := ledger.find(kind="gate", key=key, mode=run.mode)) is not None:
+            return record
+        body = self._judge(self._of_the_time(records, evaluation, run), evaluation, policy)
+        while run.mode is Mode.LIVE and body["looks"] != self._look(ledger.records(), evaluation):
+            self.log.info("Another candidate was judged on these test rows meanwhile; its look counts too.")
+            records = ledger.records()
+            body = self._judge(records, evaluation, policy)
+        if run.mode is Mode.AUDIT:
+            self._compare(records, body, run)
+        outcome = body["verdict"]["outcome"]
+        return ledger.append(kind="gate", key=key, body=body, run=run.to_record(), mode=run.mode, outcome=outcome)
 
     def _evaluation(self, records: Sequence[Record], run: RunFacts) -> Record:
         for record in reversed(records):
@@ -162,17 +162,12 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         return 1 + looks_at(records, evaluation.body["test"]["snapshot_id"], self.evaluation_id)
 
     def _judge(self, records: Sequence[Record], evaluation: Record, policy: Policy) -> dict[str, Any]:
-        from airflow_provider_mlops.hooks.scoring import read_scores
+        from airflow_provider_mlops.hooks.scores_store import recorded_scores
         from airflow_provider_mlops.statistics.gate import judge
 
         body = evaluation.body
         storage = Storage(self.storage_root, self.ledger_root)
-        table = read_scores(storage, self.model_name, body["scores_id"], body.get("thresholds"))
-        if table.task != body.get("task", BINARY):
-            raise EvidenceBroken(
-                f"The scores {body['scores_id']} say that they are of the task {table.task!r}, the evaluation's record "
-                f"says {body.get('task', BINARY)!r}: their manifest was changed."
-            )
+        table = recorded_scores(storage, self.model_name, body)
         looks = self._look(records, evaluation)
         facts = gate_facts(records, evaluation)
         verdict = judge(policy, table, evaluation_id=self.evaluation_id, looks=looks, facts=facts)
@@ -288,18 +283,14 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         return {"model_name": self.model_name, **shown, "verdict": verdict.to_xcom(), "record": record.hash}
 
 
-def _custom_code(policy: Policy) -> dict[str, Any]:
-    """Hash the code of one's own metrics, those that can be judged by: a changed metric decides anew."""
+def _decision(evaluation: Record, policy: Policy) -> dict[str, Any]:
+    """Return what the verdict depends on, the code of one's own metrics too: a changed metric decides anew."""
+    from airflow_provider_mlops.statistics.custom_metric import metric_code
     from airflow_provider_mlops.statistics.rule_checks import check_rule
 
     for rule in policy.rules:
         check_rule(rule)
-    paths = sorted({rule.metric for rule in policy.rules if isinstance(rule, MetricRule) and ":" in rule.metric})
-    return {"metric_code": {path: _code_of(path) for path in paths}} if paths else {}
-
-
-def _code_of(path: str) -> dict[str, str]:
-    try:
-        return code_files(import_callable(path))
-    except (TypeError, AttributeError, OSError) as err:
-        raise BadInput(f"The metric {path} has no source to hash: call it in a function of your own.") from err
+    own = {rule.metric for rule in policy.rules if isinstance(rule, MetricRule) and ":" in rule.metric}
+    code = {"metric_code": metric_code(own)} if own else {}
+    # The record's hash, not the id alone: ages and serving are of one evaluation, the scores may be of several.
+    return {"evaluation": evaluation.hash, "policy": policy.hash, **code}

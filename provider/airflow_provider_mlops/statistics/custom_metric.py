@@ -2,13 +2,13 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from airflow_provider_mlops.core.code_identity import import_callable
+from airflow_provider_mlops.core.code_identity import code_files, import_callable
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics.arrays import FloatArray
@@ -84,6 +84,23 @@ def custom_metric(path: str, *, higher_is_better: bool) -> CustomMetric:
         within=ANYTHING,
         function=function,
     )
+
+
+def metric_code(paths: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Hash the code of one's own metrics.
+
+    :param paths: import paths of functions, as `custom_metric` takes them.
+    :return: by path, the SHA-256 of each source file that the function may call.
+    :raises BadInput: when a function has no source.
+    """
+    return {path: _code_of(path) for path in sorted(paths)}
+
+
+def _code_of(path: str) -> dict[str, str]:
+    try:
+        return code_files(import_callable(path))
+    except (TypeError, AttributeError, OSError) as err:
+        raise BadInput(f"The metric {path} has no source to hash: call it in a function of your own.") from err
 
 
 def _read_only(values: FloatArray) -> FloatArray:
