@@ -213,7 +213,10 @@ def test_days_are_counted_where_the_policy_says_so(lab: Lab) -> None:
     few = watch(lab, policy=policy)
     enough = watch(lab, policy=policy, partition_key=keys[-1], window=7)
 
-    assert "There are 6 clusters or days" in reason_of(few, "roc_auc_minimum")
+    assert "There are 6 clusters or days of rows; an interval needs at least 7, 1 more" in reason_of(
+        few, "roc_auc_minimum"
+    )
+    assert "underpowered" in few.body["verdict"]["marks"]
     assert rules_of(enough) == {"roc_auc_minimum": "PASS"}
 
 
@@ -256,6 +259,21 @@ def test_groups_are_compared_as_the_gate_does(lab: Lab) -> None:
     (found,) = record.body["verdict"]["rules"]
     assert found["outcome"] == "PASS"
     assert found["numbers"]["kind"] == "fairness"
+
+
+def test_fairness_on_few_days_is_underpowered(lab: Lab) -> None:
+    """Where rows of a day go together days are counted: the reason says how many are missing, nothing passes."""
+    rule = "  - {name: fair, kind: fairness, metric: calibration_gap, value: 0.3, group: [group]}\n"
+    (lab.root / "fair.yaml").write_text((lab.root / "policy.yaml").read_text() + rule)
+    serve_real_rows(lab, "2020-03")
+    policy = write_policy(lab, "fairness: fair.yaml\ndependence: {time: time}\n")
+    record = watch(lab, partition_key="2020-03", policy=policy)
+
+    (found,) = record.body["verdict"]["rules"]
+    assert record.outcome == "INCONCLUSIVE"
+    assert "There are 1 clusters or days of rows; an interval needs at least 20, 19 more" in found["reason"]
+    assert (found["numbers"]["clusters"], found["numbers"]["clusters_needed"]) == (1, 20)
+    assert "underpowered" in record.body["verdict"]["marks"]
 
 
 def test_fairness_needs_rules_to_judge(lab: Lab) -> None:

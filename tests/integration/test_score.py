@@ -330,3 +330,16 @@ def test_nothing_is_left_of_the_snapshot(lab: Lab) -> None:
     assert (result["rows"], result["failed"], result["snapshot_id"]) == (0, 0, None)
     assert log_record(lab).body["latency"]["batch"] is None
     assert list(read_predictions(Storage(), [log_record(lab)])) == []
+
+
+def test_a_window_is_scored_by_its_partitions(lab: Lab) -> None:
+    """Its rows have their logs under their own keys; the error names each, and nothing is logged."""
+    from tests.integration.test_window_snapshot import WINDOW, taken
+
+    named = taken(lab)
+    with pytest.raises(AirflowFailException, match="is a window: its rows belong to other partitions") as failed:
+        lab.run("score", dataset=WINDOW, partition_key=KEY, snapshot_id=named["snapshot_id"])
+
+    assert "ScoreBatchOperator.partial(dataset='events', ...).expand(partition_key=['2020-0" in str(failed.value)
+    assert lab.records("predictions") == []
+    assert not (lab.storage / "predictions").exists()

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 SYNTHETIC = "tests.support.synthetic"
 LEARN = "tests.support.learning:learn"
+TASKS = "tests.support.training_tasks"
 DATASET, MODEL = "events", "late_events"
 MONTHS = ("2020-01", "2020-02", "2020-03")
 DATABASE = "mlflow.db"
@@ -135,6 +136,22 @@ metrics:
 latency: {p95_ms: 200}
 error_rate: 0.05
 concept: {max_shift: 0.1}
+"""
+KINDS_POLICY = """\
+schema: 1
+name: late_events
+rules:
+  - {name: accuracy_minimum, kind: minimum, metric: multiclass_accuracy, value: 0.5}
+"""
+KINDS_PERFORMANCE = """\
+schema: 1
+name: late_events
+min_rows: 100
+metrics:
+  - {metric: multiclass_accuracy, minimum: 0.6, max_drop: 0.1}
+  - {metric: macro_f1, max_drop: 0.1}
+  - {metric: multiclass_log_loss, max_drop: 0.2}
+concept: {max_shift: 0.2}
 """
 
 
@@ -236,7 +253,7 @@ class Lab:
 
     def accept(self, key: str, source: str = "read_partition") -> str:
         """Take and validate the snapshot of a partition, and return its id."""
-        taken = self.run("snapshot", partition_key=key, source=f"{SYNTHETIC}:{source}")
+        taken = self.run("snapshot", partition_key=key, source=source if ":" in source else f"{SYNTHETIC}:{source}")
         self.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"])
         return str(taken["snapshot_id"])
 
@@ -419,6 +436,8 @@ class Stages:
     - ``alarmed``: the drift verdict is recorded.
     - ``scored``: the champion of ``promoted`` has scored the third month.
     - ``learned``: after ``accepted``, a champion for the second month that can learn on; four months are accepted.
+    - ``kinds``: after ``empty``, a champion for the second month whose label is one of three words; it has scored the
+      third.
 
     :param folder: where they are kept.
     """
@@ -437,6 +456,7 @@ class Stages:
         "alarmed",
         "scored",
         "learned",
+        "kinds",
     )
 
     def __init__(self, folder: Path) -> None:
@@ -462,7 +482,7 @@ class Stages:
         root = self.folder / stage
         if stage == "empty":
             return _empty(root)
-        apart = {"drifted": "challenged", "scored": "promoted", "learned": "accepted"}
+        apart = {"drifted": "challenged", "scored": "promoted", "learned": "accepted", "kinds": "empty"}
         before = apart.get(stage) or self.ORDER[self.ORDER.index(stage) - 1]
         lab = copy_lab(self._stage(before), root)
         with pytest.MonkeyPatch.context() as monkeypatch:
@@ -503,6 +523,12 @@ def _serve(lab: Lab, stage: str) -> None:
         case "learned":
             lab.facts["snapshots"]["2020-04"] = lab.accept("2020-04")
             lab.promote("2020-02", train_function=LEARN, train_params={"alpha": 0.01})
+        case "kinds":
+            (lab.root / "policy.yaml").write_text(KINDS_POLICY)
+            (lab.root / "performance.yaml").write_text(KINDS_PERFORMANCE)
+            lab.facts["snapshots"] = {key: lab.accept(key, f"{TASKS}:with_kinds") for key in MONTHS}
+            lab.facts.update(lab.promote("2020-02", task="multiclass", train_function=f"{TASKS}:fit_kinds"))
+            lab.facts["score"] = lab.run("score", partition_key="2020-03")
 
 
 def _empty(root: Path) -> Lab:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FACTOR = 1.609344
 _SEED = 20130101
+_MOST_CLASSES = 100
 
 
 def suits(shift: Shift, column: pd.Series[Any]) -> bool:
@@ -73,7 +74,8 @@ def _apart(column: pd.Series[Any]) -> tuple[Any, Any]:
 
 def _flipped(column: pd.Series[Any]) -> Any:
     values = sorted(column.dropna().unique())
-    if _is_numeric(column) and len(values) > 2:
+    # Of classes that are numbers each becomes another one of them, and nothing in between.
+    if _is_numeric(column) and len(values) > _MOST_CLASSES:
         return column.max() + column.min() - column
     order = dict(zip(values, reversed(values), strict=True))
     return column.map(order).where(column.notna())

@@ -222,6 +222,21 @@ def looks_at(records: Iterable[Record], snapshot_id: str, evaluation_id: str) ->
     return len((same & judged) - {evaluation_id}) + len(probed)
 
 
+def newest_evaluation(records: Sequence[Record], manifest_hash: str) -> Record | None:
+    """Find the newest live evaluation that scored a model as the candidate, and kept the scores.
+
+    :param records: records of the model's ledger, oldest first.
+    :param manifest_hash: hash of the manifest of its training.
+    :return: the record, None where there is none.
+    """
+    for record in reversed(records):
+        if record.kind == "evaluation" and record.mode == "live":
+            candidate = record.body.get("candidate") or {}
+            if candidate.get("manifest_hash") == manifest_hash and record.body.get("scores_id"):
+                return record
+    return None
+
+
 def importance_of(evaluation: Record | None) -> dict[str, float] | None:
     """Return how much each feature weighs in the candidate of an evaluation.
 

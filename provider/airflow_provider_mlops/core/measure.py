@@ -6,9 +6,31 @@ from typing import Any
 
 from airflow_provider_mlops.core.errors import BadInput
 
+UNDERPOWERED = "underpowered"
+"""Marks what rows could not show because they are too few."""
+
 
 class NotMeasurable(BadInput):
     """Raised when the rows cannot answer the question: one class only, NaN scores, too few rows."""
+
+
+class TooFewClusters(NotMeasurable):
+    """Raised when there are too few days, or other groups of rows that belong together, for a bound.
+
+    :param there: how many there are.
+    :param needed: how many it takes.
+    """
+
+    def __init__(self, there: int, needed: int) -> None:
+        super().__init__(
+            f"There are {there} clusters or days of rows; an interval needs at least {needed}, {needed - there} more: "
+            "take a longer window, or shorter blocks of time."
+        )
+        self.there, self.needed = there, needed
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what a rule's numbers say of it."""
+        return {UNDERPOWERED: True, "clusters": self.there, "clusters_needed": self.needed}
 
 
 @dataclass(frozen=True, slots=True)

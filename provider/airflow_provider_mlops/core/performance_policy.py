@@ -16,6 +16,7 @@ P95_MS = 200.0
 """Bound on the 95th percentile of the latency where the policy states none, milliseconds."""
 
 _WHERE = "The monitoring policy"
+_LOSSES = ("log_loss", "brier", "multiclass_log_loss", "mae")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class ConceptLimit:
     """How far the mean loss of labelled rows may rise above that at promotion.
 
     :param max_shift: the rise, in the unit of the loss.
-    :param loss: ``log_loss`` or ``brier`` (binary), ``mae`` (regression); None: the first of the model's task.
+    :param loss: ``log_loss`` or ``brier`` (binary), ``multiclass_log_loss`` (multiclass), ``mae`` (regression); None:
+        the first of the model's task.
     """
 
     max_shift: float
@@ -189,7 +191,7 @@ def _error_rate(value: Any, where: str) -> float:
 
 def _concept(value: Any, where: str) -> ConceptLimit:
     reading.check_keys(value, where, allowed=("max_shift", "loss"), required=("max_shift",))
-    loss = reading.one_of("log_loss", "brier", "mae")(value["loss"], f"{where}: loss") if "loss" in value else None
+    loss = reading.one_of(*_LOSSES)(value["loss"], f"{where}: loss") if "loss" in value else None
     return ConceptLimit(max_shift=reading.above_zero(value["max_shift"], f"{where}: max_shift"), loss=loss)
 
 

@@ -30,6 +30,8 @@ def lines_of(body: Mapping[str, Any]) -> Iterator[str]:
     track = estimated["track_record"]
     if track["estimates"]:
         yield f"Track record: {track['inside']} of {track['estimates']} estimates held, {track['level']:.0%} should."
+    if (outside := estimated["outside"]) is not None and (most := estimated.get("most_outside")) is not None:
+        yield f"Support: {outside:.1%} of their scores are unlike those that were held out, {most:.0%} may be."
     doubt = f"; it is not to be believed: {estimated['problem'].rstrip('.')}" if estimated["problem"] else ""
     yield f"An estimate {estimated['assumes']}{doubt}."
 
@@ -38,7 +40,8 @@ def short_estimate(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what of an estimate travels between tasks.
 
     :param body: body of the record.
-    :return: the assumption, the estimated metrics, and how often such estimates held; None where nothing was estimated.
+    :return: the assumption, what speaks against it, the estimated metrics, the share of scores unlike those that were
+        held out, and how often such estimates held; None where nothing was estimated.
     """
     estimated = body["estimated"]
     if not estimated:
@@ -46,6 +49,8 @@ def short_estimate(body: Mapping[str, Any]) -> dict[str, Any] | None:
     track = estimated["track_record"]
     return {
         "assumes": estimated["assumes"],
+        "problem": estimated["problem"],
+        "outside": estimated["outside"],
         "metrics": dict(list(estimated["window"].items())[:_MOST_METRICS]),
         "inside": track["inside"],
         "estimates": track["estimates"],

@@ -11,7 +11,8 @@ from airflow_provider_mlops.core.drift_options import Data, DriftKind, Match, Or
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.drift_window import Season, partitions_before, season_of, window_of, windows_before
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.evidence import accepted_snapshots, importance_of, training_of
+from airflow_provider_mlops.core.evaluation import Contender
+from airflow_provider_mlops.core.evidence import accepted_snapshots, importance_of, newest_evaluation, training_of
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.profiled import Profiled
 from airflow_provider_mlops.core.record import Record
@@ -60,6 +61,7 @@ class DriftPlan:
     :param version: version of the champion; None when there was none.
     :param manifest_hash: hash of the manifest of its training.
     :param manifest: that manifest; None where it was not trained here.
+    :param classes: its classes in the order of its scores; None where it has one score a row.
     :param reference: ``{"snapshot_id"}`` of the reference, possibly with ``dataset``.
     :param reference_dataset: its dataset.
     :param season: which of its rows count.
@@ -78,6 +80,7 @@ class DriftPlan:
     version: str | None = None
     manifest_hash: str | None = None
     manifest: Mapping[str, Any] | None = None
+    classes: Sequence[Any] | None = None
     reference: Sequence[Mapping[str, Any]] = ()
     reference_dataset: str | None = None
     season: Season = field(default_factory=Season)
@@ -161,9 +164,12 @@ def _plan(question: DriftQuestion, records: Sequence[Record]) -> DriftPlan:
     planned = _served(question, records, keys) if question.kind in SERVED else _snapshots(question, records, keys)
     if planned.unable is not None or planned.manifest_hash is None:
         return planned
-    manifest = training_of(records, question.model_name, planned.manifest_hash).body.get("manifest")
-    evaluation = _evaluation(records, planned.manifest_hash)
-    planned = replace(planned, manifest=manifest, importance=importance_of(evaluation))
+    training = training_of(records, question.model_name, planned.manifest_hash)
+    manifest, classes = training.body.get("manifest"), None
+    if manifest is not None:
+        classes = Contender(training, planned.version).classes
+    evaluation = newest_evaluation(records, planned.manifest_hash)
+    planned = replace(planned, manifest=manifest, classes=classes, importance=importance_of(evaluation))
     if manifest is None or not manifest["train"]["snapshots"]:
         why = f"Champion version {planned.version} was not trained on snapshots of this storage"
         return replace(planned, unable=why)
@@ -278,16 +284,6 @@ def _same_partitions(plan: DriftPlan, dataset: str) -> DriftPlan:
     cut = any(spans[key].start < first or spans[key].end > last for key in there)
     season = Season(since=first.isoformat(), until=last.isoformat()) if cut else Season()
     return replace(plan, reference=_ids(accepted, there), reference_dataset=dataset, season=season)
-
-
-def _evaluation(records: Sequence[Record], manifest_hash: str) -> Record | None:
-    """Find the newest live evaluation that scored a model as the candidate."""
-    for record in reversed(records):
-        if record.kind == "evaluation" and record.mode == "live":
-            candidate = record.body.get("candidate") or {}
-            if candidate.get("manifest_hash") == manifest_hash and record.body.get("scores_id"):
-                return record
-    return None
 
 
 def _ids(accepted: Mapping[str, str], keys: Sequence[str]) -> list[dict[str, Any]]:

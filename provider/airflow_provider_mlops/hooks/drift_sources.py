@@ -6,17 +6,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.backends.drift_columns import ArrowColumns, Columns
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.parquet_column import ParquetPairs, floats_of
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.manifest import BINARY, REGRESSION, task_of
+from airflow_provider_mlops.core.manifest import REGRESSION, task_of
+from airflow_provider_mlops.hooks.drift_scores import score_names, served_scores, tested_scores
 from airflow_provider_mlops.hooks.prediction_log import read_labelled, read_predictions
 from airflow_provider_mlops.hooks.samples import open_columns
-from airflow_provider_mlops.hooks.scores_store import read_score_frame
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.drift_plan import DriftPlan
     from airflow_provider_mlops.hooks.storage import Storage
 
-SCORE, CONFIDENCE, LABEL = "score", "confidence", "label"
+LABEL = "label"
 ALIKE = 0.6
 
 
@@ -71,7 +71,7 @@ def compared(plan: DriftPlan) -> list[str]:
     """
     kind = plan.question.kind
     if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
-        return [CONFIDENCE if kind is DriftKind.CONFIDENCE else SCORE]
+        return score_names(plan)
     return [LABEL] if kind is DriftKind.LABEL else list((plan.manifest or {})["features"])
 
 
@@ -87,7 +87,7 @@ def open_reference(storage: Storage, plan: DriftPlan) -> Iterator[ParquetColumns
     """
     kind, manifest, season = plan.question.kind, plan.manifest or {}, plan.season
     if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
-        yield _test_scores(storage, plan, task_of(manifest))
+        yield tested_scores(storage, plan)
         return
     cut = bool(season.since or season.until or season.weekdays)
     opened = open_columns(
@@ -118,7 +118,7 @@ def open_current(storage: Storage, plan: DriftPlan) -> Iterator[ParquetColumns |
     """
     kind, manifest = plan.question.kind, plan.manifest or {}
     if kind in (DriftKind.PREDICTION, DriftKind.CONFIDENCE):
-        yield _served_scores(storage, plan)
+        yield served_scores(storage, plan)
         return
     if kind is DriftKind.LABEL:
         yield _labels(storage, plan, task_of(manifest) != REGRESSION)
@@ -134,37 +134,6 @@ def open_current(storage: Storage, plan: DriftPlan) -> Iterator[ParquetColumns |
         yield current
 
 
-def _test_scores(storage: Storage, plan: DriftPlan, task: str) -> ArrowColumns:
-    """Read the champion's scores on its test rows, and the columns beside them."""
-    kind = plan.question.kind
-    frame, _ = read_score_frame(storage, plan.question.model_name, str(plan.scores_id))
-    if "candidate" not in frame.columns:
-        raise BadInput(
-            f"The champion has a score per class, of which the prediction log holds one; kind={kind.value!r}."
-        )
-    if kind is DriftKind.CONFIDENCE and task != BINARY:
-        raise BadInput(f"A {task} model has no confidence; use kind='prediction'.")
-    table = load("pyarrow", "parquet").Table.from_pandas(frame, preserve_index=False)
-    return ArrowColumns(_with(table, compared(plan)[0], table["candidate"]))
-
-
-def _served_scores(storage: Storage, plan: DriftPlan) -> ArrowColumns:
-    pa = load("pyarrow", "parquet")
-    batches = list(read_predictions(storage, [one.predictions for one in plan.logs]))
-    served = pa.Table.from_batches(batches) if batches else pa.table({SCORE: pa.array([], pa.float64())})
-    return ArrowColumns(_with(served, compared(plan)[0], served[SCORE]))
-
-
-def _with(table: pa.Table, name: str, scores: Any) -> pa.Table:
-    """Put a column of scores beside the others."""
-    np, pa = load("numpy", "parquet"), load("pyarrow", "parquet")
-    values = floats_of(scores.combine_chunks())
-    if name == CONFIDENCE:
-        values = np.maximum(values, 1 - values)
-    kept = table.drop_columns([name]) if name in table.column_names else table
-    return kept.append_column(name, pa.array(values, from_pandas=True))
-
-
 def _labels(storage: Storage, plan: DriftPlan, classes: bool) -> ArrowColumns:
     pa, batches = load("pyarrow", "parquet"), list(read_labelled(storage, plan.logs, ["entity", "time"]))
     table = pa.Table.from_batches(batches) if batches else pa.table({LABEL: pa.array([], pa.float64())})
@@ -178,15 +147,25 @@ def _labels_of(columns: Columns, name: str, *, classes: bool, beside: pa.Table |
         raise BadInput(f"There is no column {name!r} of labels; there are: {', '.join(columns.names[:20])}.")
     arrays = list(columns.batches(name))
     if classes and columns.kind(name) == "numeric":
-        arrays = [pa.array(list(map(_class, floats_of(array).tolist())), pa.string()) for array in arrays]
+        arrays = [_class_names(array) for array in arrays]
     column = pa.chunked_array(arrays) if arrays else pa.chunked_array([], pa.string())
     if beside is None:
         return ArrowColumns(pa.table({LABEL: column}))
     return ArrowColumns(beside.drop_columns([LABEL]).append_column(LABEL, column))
 
 
-def _class(value: float) -> str | None:
-    return None if math.isnan(value) else f"{value:g}"
+def _class_names(array: pa.Array) -> pa.Array:
+    """Name classes that are numbers as the prediction log does: a whole number by its digits, however long."""
+    pa = load("pyarrow", "parquet")
+    if load("pyarrow.types", "parquet").is_integer(array.type):
+        return array.cast(pa.string())
+    return pa.array([_class_name(value) for value in floats_of(array).tolist()], pa.string())
+
+
+def _class_name(value: float) -> str | None:
+    if math.isnan(value):
+        return None
+    return f"{value:.0f}" if value.is_integer() else f"{value:g}"
 
 
 def _served(storage: Storage, plan: DriftPlan, names: Sequence[str]) -> ArrowColumns | None:

@@ -16,7 +16,7 @@ from airflow_provider_mlops.core.performance_policy import PerformancePolicy
 from airflow_provider_mlops.core.promotion_level import promotion_level
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.live_case import check_task, labelled_side, promotion_side
-from airflow_provider_mlops.hooks.live_rows import LiveRows
+from airflow_provider_mlops.hooks.live_rows import LiveRows, score_columns
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.scoring import load_model
 from airflow_provider_mlops.hooks.storage import Storage
@@ -39,14 +39,14 @@ class LabelAlarm:
     :param policy: the monitoring policy.
     :param contender: the champion.
     :param then: the rows that it was promoted on.
-    :param scores: its scores of the copy, by the index of the rows.
+    :param scores: its scores of the copy as the log would hold them, by the index of the rows.
     :param seed: hash of what is judged.
     """
 
     policy: PerformancePolicy
     contender: Contender
     then: Side
-    scores: pd.Series[Any]
+    scores: pd.DataFrame
     seed: str
 
     @classmethod
@@ -85,7 +85,7 @@ class LabelAlarm:
             policy=policy,
             contender=contender,
             then=promotion_side(storage, model, promotion_level(records, plan.manifest_hash, version)),
-            scores=load("pandas", "parquet").Series(found, index=rows.index),
+            scores=load("pandas", "parquet").DataFrame(found, rows.index, score_columns(contender.classes)),
             seed=sha256_of({"plan": plan.decision(), "policy": policy.hash}),
         )
 
@@ -103,8 +103,8 @@ class LabelAlarm:
     def _judge(self, rows: pd.DataFrame) -> Verdict:
         from airflow_provider_mlops.backends import scikit_learn as sk
 
-        manifest = self.contender.manifest
-        _, labels, unlabelled = sk.split_features(rows, features=[], label=manifest["label"], task=self.contender.task)
+        asked = {"label": self.contender.manifest["label"], "task": self.contender.task}
+        _, labels, unlabelled = sk.split_features(rows, features=[], classes=self.contender.classes, **asked)
         live = self._as_served(rows.loc[labels.index], labels)
         case = Case(
             policy=self.policy,
@@ -119,8 +119,9 @@ class LabelAlarm:
     def _as_served(self, rows: pd.DataFrame, labels: pd.Series[Any]) -> LiveRows:
         """Give rows the columns of a prediction log."""
         arrow = load("pyarrow", "parquet")
-        scores = self.scores.loc[rows.index]
-        columns: dict[str, Any] = {"score": scores.to_numpy(), "label": labels.to_numpy(dtype="float64")}
+        scores, classes = self.scores.loc[rows.index], self.contender.classes
+        known = labels.to_numpy(dtype="float64") if classes is None else [str(classes[at]) for at in labels]
+        columns: dict[str, Any] = {**{str(name): scores[name].to_numpy() for name in scores}, "label": known}
         if (dependence := self.policy.dependence) is not None:
             manifest = self.contender.manifest
             own = {TIME: manifest["time_column"], "row_id": manifest["row_id"]}.get(dependence.column)

@@ -15,7 +15,7 @@ from airflow_provider_mlops.core.performance_policy import PerformancePolicy
 from airflow_provider_mlops.core.performance_window import PerformanceWindow
 from airflow_provider_mlops.core.promotion_level import PromotionLevel
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.hooks.live_rows import LiveRows, dependence_columns
+from airflow_provider_mlops.hooks.live_rows import LiveRows, dependence_columns, score_columns
 from airflow_provider_mlops.hooks.prediction_log import Labelled, read_labelled, read_predictions
 from airflow_provider_mlops.hooks.scores_store import recorded_scores
 from airflow_provider_mlops.hooks.storage import Storage
@@ -54,6 +54,7 @@ class LiveCase:
     :param rows: all rows of its newest partitions: scores, latencies, errors.
     :param labelled: rows of its newest partitions with mature labels, those without a label too.
     :param usable: mask of the labelled rows that have a score and a label.
+    :param classes: the classes of a multiclass model, in the order of its scores; else None.
     :param counts: rows by what is known about them.
     :param case: what the statistics judge.
     """
@@ -62,6 +63,7 @@ class LiveCase:
     rows: LiveRows
     labelled: LiveRows
     usable: Any
+    classes: Sequence[Any] | None
     counts: Mapping[str, int]
     case: Case
 
@@ -78,12 +80,14 @@ class LiveCase:
         contender = Contender(served.training, served.window.version)
         check_task(served.model_name, contender)
         storage, window, policy = served.storage, served.window, served.policy
-        logs = [one.predictions for one in window.served]
-        rows = LiveRows.of(read_predictions(storage, [log], ["score", "latency_ms"]) for log in logs)
-        columns = list(dict.fromkeys(("row_id", "score", *dependence_columns(policy.dependence))))
+        logs, scores = [one.predictions for one in window.served], score_columns(contender.classes)
+        names = list(dict.fromkeys(("score", *scores, "latency_ms")))
+        rows = LiveRows.of(read_predictions(storage, [log], names) for log in logs)
+        columns = list(dict.fromkeys(("row_id", "score", *scores, *dependence_columns(policy.dependence))))
         mature = [one for one in window.mature if isinstance(one, Labelled)] if policy.labelled_rules else []
         labelled = LiveRows.of(read_labelled(storage, [one], columns) for one in mature)
-        scored, known = (~numpy.isnan(labelled.numbers(name)) for name in ("score", "label"))
+        scored = ~numpy.isnan(labelled.numbers("score"))
+        known = ~numpy.isnan(labelled.labels(contender.classes))
         counts = {
             "served": len(rows),
             "failed": int(numpy.isnan(rows.numbers("score")).sum()),
@@ -96,7 +100,15 @@ class LiveCase:
         who = f"version {window.version}"
         then = promotion_side(storage, served.model_name, served.level)
         case = Case(policy=policy, task=contender.task, who=who, now=now, then=then, seed=served.seed)
-        return cls(served=served, rows=rows, labelled=labelled, usable=scored & known, counts=counts, case=case)
+        return cls(
+            served=served,
+            rows=rows,
+            labelled=labelled,
+            usable=scored & known,
+            classes=contender.classes,
+            counts=counts,
+            case=case,
+        )
 
 
 def check_task(model_name: str, contender: Contender) -> None:
@@ -108,8 +120,7 @@ def check_task(model_name: str, contender: Contender) -> None:
     """
     if contender.task not in TASKS:
         raise BadInput(
-            f"Model {model_name!r} is of the task {contender.task!r}; a log holds one score a row, so "
-            f"performance is monitored for: {', '.join(TASKS)}."
+            f"Model {model_name!r} is of the task {contender.task!r}; performance is monitored for: {', '.join(TASKS)}."
         )
 
 
@@ -150,8 +161,8 @@ def labelled_side(rows: LiveRows, policy: PerformancePolicy, contender: Contende
     except NotMeasurable as error:
         return Side(problem=str(error))
     table = ScoreTable(
-        labels=rows.numbers("label"),
-        candidate=rows.numbers("score"),
+        labels=rows.labels(contender.classes),
+        candidate=rows.scores(contender.classes),
         task=contender.task,
         thresholds={} if contender.threshold is None else {"candidate": contender.threshold},
     )

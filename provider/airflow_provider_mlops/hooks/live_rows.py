@@ -80,6 +80,30 @@ class LiveRows:
         """
         return [None if value is None else str(value) for value in self.table.column(name).to_pylist()]
 
+    def scores(self, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
+        """Return the scores.
+
+        :param classes: the classes of a multiclass model, in the order of its scores; else None.
+        :return: one per row, or one per row and class; NaN where a row could not be scored.
+        """
+        if classes is None:
+            return self.numbers("score")
+        columns = [self.numbers(name) for name in score_columns(classes)]
+        return load("numpy", "parquet").column_stack(columns)  # type: ignore[no-any-return]
+
+    def labels(self, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
+        """Return the labels as metrics take them.
+
+        :param classes: the classes of a multiclass model, in the order of its scores; else None.
+        :return: 0 or 1, the number, or the index of the class, -1 for one that the model does not know; NaN where no
+            label is known.
+        """
+        if classes is None or "label" not in self.table.column_names:
+            return self.numbers("label")
+        numpy, known = load("numpy", "parquet"), {str(one): at for at, one in enumerate(classes)}
+        found = [numpy.nan if text is None else known.get(text, -1) for text in self.texts("label")]
+        return numpy.array(found, dtype="float64")  # type: ignore[no-any-return]
+
     def where(self, mask: npt.NDArray[Any]) -> LiveRows:
         """Return some of the rows.
 
@@ -112,6 +136,14 @@ class LiveRows:
             raise BadInput(f"dependence: time names {name!r}, which is no time of the log but {column.type}.")
         moments = column.cast(arrow.timestamp("us", tz="UTC")).cast("int64").to_numpy(zero_copy_only=False)
         return numpy.floor(moments / (dependence.block_days * _DAY_US)).astype("int64")  # type: ignore[no-any-return]
+
+
+def score_columns(classes: Sequence[Any] | None) -> list[str]:
+    """Return the columns of the log that hold the scores.
+
+    :param classes: the classes of a multiclass model, in the order of its scores; else None.
+    """
+    return ["score"] if classes is None else [f"score:{one}" for one in classes]
 
 
 def dependence_columns(dependence: Dependence | None) -> tuple[str, ...]:

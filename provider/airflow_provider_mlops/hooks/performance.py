@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.core.measure import UNDERPOWERED, NotMeasurable
 from airflow_provider_mlops.core.performance_policy import DECIDES, OFF
 from airflow_provider_mlops.core.performance_window import key_of
 from airflow_provider_mlops.core.record import Record
@@ -15,7 +15,7 @@ from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.live_case import LiveCase, Served
 from airflow_provider_mlops.hooks.live_importance import importance_at_promotion, live_importance
 from airflow_provider_mlops.hooks.live_rows import joined_columns
-from airflow_provider_mlops.statistics.estimates import judge_estimates
+from airflow_provider_mlops.statistics.estimates import SUPPORT, judge_estimates
 from airflow_provider_mlops.statistics.live_estimate import LiveEstimate
 from airflow_provider_mlops.statistics.live_groups import IMPORTANCE, judge_importance, judge_live_fairness
 from airflow_provider_mlops.statistics.performance import judge_labelled, measure_now
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.mlflow import MlflowHook
 
 ASSUMES_NO_DRIFT = "estimate_assumes_no_concept_drift"
+OUTSIDE_SUPPORT = "estimate_outside_support"
 UNLABELLED = "unlabelled_rows"
 
 
@@ -57,6 +58,8 @@ def judge_performance(
         if policy.estimate == DECIDES:
             rules += [rule for rule in said if rule.outcome is Outcome.FAIL]
         marks.append(ASSUMES_NO_DRIFT)
+        marks += [OUTSIDE_SUPPORT] if SUPPORT in body["estimated"]["broken_assumptions"] else []
+    marks += [UNDERPOWERED] if any(rule.numbers.get(UNDERPOWERED) for rule in rules) else []
     return {**body, "verdict": Verdict.from_rules(rules, marks).to_dict()}
 
 
@@ -147,12 +150,12 @@ def _estimate(live: LiveCase, earlier: Mapping[str, Any]) -> tuple[dict[str, Any
     """Estimate the partitions whose labels are not mature, beside how right such estimates were."""
     numpy, window = load("numpy", "parquet"), live.served.window
     found = LiveEstimate.of(live.case)
-    labels, known = live.labelled.numbers("label"), live.labelled.numbers("score")
+    labels, known = live.labelled.labels(live.classes), live.labelled.scores(live.classes)
     masks = {key_of(one): live.usable & (live.labelled.partition == at) for at, one in enumerate(window.mature)}
     pairs = found.pairs({key: (labels[mask], known[mask]) for key, mask in masks.items()}, earlier)
     keys = [key_of(one) for one in window.served]
     waiting = [keys.index(key_of(one)) for one in window.waiting]
-    scores, scored = live.rows.numbers("score"), ~numpy.isnan(live.rows.numbers("score"))
+    scores, scored = live.rows.scores(live.classes), ~numpy.isnan(live.rows.numbers("score"))
     partitions = {keys[at]: scores[scored & (live.rows.partition == at)] for at in waiting}
     together = scores[scored & numpy.isin(live.rows.partition, waiting)]
     said = judge_estimates(live.case, found.estimator, together) if found.estimator and len(together) else []

@@ -35,6 +35,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
     What needs labels (metrics, concept drift, calibration, fairness, importance) is judged on the newest partitions of
     that version whose labels are mature, against the evaluation that it was promoted on; latency and errors on its
     newest partitions. What has no mature labels yet is estimated, and the estimate is shown beside how right it was.
+    Models of the tasks ``binary``, ``multiclass`` and ``regression`` are judged.
     A breach is FAIL, everything within is PASS, anything that cannot be proved is INCONCLUSIVE; the task succeeds with
     each. With the alias ``assets.performance_alias(model_name)`` among the outlets, a live FAIL emits an event of
     ``assets.performance(model_name)``.
@@ -43,7 +44,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
     :param policy: monitoring policy file, YAML, relative to the Dag bundle's root or absolute. (templated)
     :param partition_key: newest partition to look at; default: that of the run. (templated)
     :param window: how many partitions are judged together, at most; with days, rows of one day count as one when the
-        policy says that they depend on one another, so that at least 7 are needed.
+        policy says that they depend on one another, so that at least 7 are needed, and 20 for fairness.
     :param dataset: dataset that was scored; default: any. (templated)
     :param arm: whose predictions are judged.
     :param mlflow_conn_id: id of the MLflow connection.

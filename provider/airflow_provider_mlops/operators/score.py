@@ -21,7 +21,6 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.score_plan import ScorePlan
 from airflow_provider_mlops.core.verdict import Outcome
-from airflow_provider_mlops.hooks.gone import snapshot_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused, record_refused
@@ -176,6 +175,8 @@ class ScoreBatchOperator(MLOpsOperator):
         )
 
     def _plan(self, records: Sequence[Record], partition: str, recorded: Record | None) -> tuple[ScorePlan, Record]:
+        from airflow_provider_mlops.hooks.score_batch import rows_to_score
+
         storage = Storage(self.storage_root, self.ledger_root)
         if recorded is not None:
             body = recorded.body
@@ -203,7 +204,7 @@ class ScoreBatchOperator(MLOpsOperator):
             manifest_hash=model.manifest_hash,
             dataset=self.dataset,
             partition_key=partition,
-            snapshot_id=snapshot_there_now(storage, self.dataset, snapshot_id) if snapshot_id else None,
+            snapshot_id=rows_to_score(storage, self.dataset, snapshot_id) if snapshot_id else None,
             inputs=tuple(model.manifest["features"]),
             row_id=asked["row_id"] or model.manifest["row_id"],
             entity=asked["entity"] or None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from airflow_provider_mlops.core.measure import Interval, NotMeasurable
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable, TooFewClusters
 from airflow_provider_mlops.statistics.arrays import (
     FloatArray,
     IntArray,
@@ -23,6 +23,7 @@ from airflow_provider_mlops.statistics.arrays import (
     check_same_length,
     positives_of,
 )
+from airflow_provider_mlops.statistics.clusters import summed_by
 from airflow_provider_mlops.statistics.few_clusters import LEAST_CLUSTERS
 
 INTERCEPT, SLOPE = "intercept", "slope"
@@ -37,18 +38,20 @@ _METHOD = "logistic_sandwich"
 class CalibrationTest:
     """A test whether labels could come from the probabilities.
 
-    :param z: Spiegelhalter's statistic, about normal when they do.
+    :param z: the statistic, about normal when they do.
     :param p_value: two-sided.
     :param n: rows.
+    :param test: name of the test.
     """
 
     z: float
     p_value: float
     n: int
+    test: str = "spiegelhalter"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-safe form."""
-        return {"test": "spiegelhalter", "z": self.z, "p_value": self.p_value, "n": self.n}
+        return {"test": self.test, "z": self.z, "p_value": self.p_value, "n": self.n}
 
 
 def spiegelhalter(labels: Any, probabilities: Any, clusters: IntArray | None = None) -> CalibrationTest:
@@ -64,7 +67,7 @@ def spiegelhalter(labels: Any, probabilities: Any, clusters: IntArray | None = N
     parts = (truth - p) * (1 - 2 * p)
     variance = float((np.square(1 - 2 * p) * p * (1 - p)).sum())
     if clusters is not None:
-        sums = _sums(parts[:, None], clusters)[:, 0]
+        sums = summed_by(parts[:, None], clusters)[:, 0]
         variance = max(variance, float(np.square(sums).sum()))
     if variance <= 0:
         raise NotMeasurable("The probabilities are all 0, 1 or one half: they cannot be tested.")
@@ -117,18 +120,13 @@ def _fit(
     inverse = np.linalg.inv((design * (said * (1 - said))[:, None]).T @ design)
     units = len(truth)
     if clusters is not None:
-        parts = _sums(parts, clusters)
+        parts = summed_by(parts, clusters)
         units = len(parts)
         if units < LEAST_CLUSTERS:
-            raise NotMeasurable(f"There are {units} clusters or days of rows; at least {LEAST_CLUSTERS} are needed.")
+            raise TooFewClusters(units, LEAST_CLUSTERS)
     variance = float((inverse @ (parts.T @ parts) @ inverse)[-1, -1]) * units / (units - 1)
     half = float(special.stdtrit(units - 1, (1 + level) / 2)) * math.sqrt(variance)
     return Interval(float(beta[-1]), float(beta[-1]) - half, float(beta[-1]) + half, len(truth), _METHOD)
-
-
-def _sums(parts: FloatArray, clusters: IntArray) -> FloatArray:
-    names, code = np.unique(clusters, return_inverse=True)
-    return np.column_stack([np.bincount(code, weights=column, minlength=len(names)) for column in parts.T])
 
 
 def _checked(labels: Any, probabilities: Any) -> tuple[FloatArray, FloatArray]:

@@ -22,11 +22,13 @@ from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray, as_fl
 from airflow_provider_mlops.statistics.calibrator import Calibrator, choose_calibrator, group_scores, refits
 from airflow_provider_mlops.statistics.expected_metrics import EXPECTATIONS, Expected, cells
 from airflow_provider_mlops.statistics.intervals import MIN_ROWS_FOR_MEAN, two_sided_z
+from airflow_provider_mlops.statistics.support import Support
 
 MIN_ROWS = MIN_ROWS_FOR_MEAN
 _REFITS = 200
 _MOST_PLACES = 1_000
-_NOT_SHARES = ("log_loss",)
+NOT_SHARES = ("log_loss", "multiclass_log_loss")
+"""Metrics that can be above 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +37,12 @@ class Calibration:
 
     :param calibrator: the map from scores to probabilities.
     :param maps: the same map, fitted to rows as they could have been.
-    :param lowest: lowest score among them.
-    :param highest: highest score among them.
+    :param support: their scores.
     """
 
     calibrator: Calibrator
     maps: tuple[Calibrator, ...]
-    lowest: float
-    highest: float
+    support: Support
 
     @classmethod
     def of(cls, labels: Any, scores: Any, seed: int = 0) -> "Calibration":
@@ -58,14 +58,14 @@ class Calibration:
         groups = group_scores(labels, ranked)
         chosen = choose_calibrator(labels, ranked)
         maps = tuple(refits(groups, chosen, _REFITS, seed))
-        return cls(chosen, maps, float(ranked.min()), float(ranked.max()))
+        return cls(chosen, maps, Support.of(ranked))
 
     def outside(self, scores: FloatArray) -> float:
-        """Return the share of scores that the held-out rows did not reach.
+        """Return the share of scores that no held-out row is near to.
 
         :param scores: served scores, finite.
         """
-        return float(np.mean((scores < self.lowest) | (scores > self.highest)))
+        return float(np.mean(self.support.is_outside(scores)))
 
 
 def estimate(
@@ -104,8 +104,11 @@ def estimate(
         try:
             expected = EXPECTATIONS[name](p, served, threshold)
             error = _calibration_variance(expected, served, calibration.maps)
-            top = math.inf if name in _NOT_SHARES else 1.0
-            found[name] = _interval(expected, p, level, spread, error, top, calibration.calibrator.method)
+            top = math.inf if name in NOT_SHARES else 1.0
+            chance = _chance(expected, p, spread, error)
+            found[name] = expected_interval(
+                expected.value, chance, level, len(p), top, f"cbpe_{calibration.calibrator.method}"
+            )
         except NotMeasurable as err:
             reasons[name] = str(err)
     return {"rows": len(served), "cells": cells(p, served, threshold), "metrics": found, "reasons": reasons}
@@ -141,17 +144,30 @@ def _calibration_variance(expected: Expected, scores: FloatArray, maps: tuple[Ca
     return float(np.var([slopes @ one.probabilities(means) for one in maps], ddof=1))
 
 
-def _interval(
-    expected: Expected, p: FloatArray, level: float, spread: float, error: float, top: float, method: str
+def _chance(expected: Expected, p: FloatArray, spread: float, error: float) -> tuple[float, float]:
+    """Return the variance and the third central moment of the value."""
+    toss = p * (1 - p)
+    labels = float((np.square(expected.gradient) * toss).sum())
+    return labels * spread + error * spread, float((expected.gradient**3 * toss * (1 - 2 * p)).sum())
+
+
+def expected_interval(
+    value: float, chance: tuple[float, float], level: float, n: int, top: float, method: str
 ) -> Interval:
-    z, toss = two_sided_z(level), p * (1 - p)
-    labels = float((np.square(expected.gradient) * toss).sum()) * spread
-    variance = labels + error * spread
-    skewness = 0.0
+    """Bound an expected value, with the skewness that the labels give it.
+
+    :param value: the expected value.
+    :param chance: its variance and its third central moment.
+    :param level: two-sided level.
+    :param n: rows.
+    :param top: the largest value that it can have.
+    :param method: how it was made.
+    :return: the value with its interval.
+    """
+    z, (variance, third), skewness = two_sided_z(level), chance, 0.0
     if variance > 0:
-        third = float((expected.gradient**3 * toss * (1 - 2 * p)).sum())
         skewness = max(-1.0, min(1.0, third / variance**1.5))
     root, bend = math.sqrt(variance), (z * z - 1) * skewness / 6
-    low, high = expected.value - root * (z - bend), expected.value + root * (z + bend)
-    value = min(max(expected.value, 0.0), top)
-    return Interval(value, max(0.0, min(low, value)), min(top, max(high, value)), len(p), f"cbpe_{method}")
+    low, high = value - root * (z - bend), value + root * (z + bend)
+    kept = min(max(value, 0.0), top)
+    return Interval(kept, max(0.0, min(low, kept)), min(top, max(high, kept)), n, method)

@@ -83,3 +83,14 @@ def _block(text: str, days: float) -> int:
         raise NotMeasurable(f"{text!r} is no time in ISO 8601, so the rows cannot be cut into blocks.") from None
     utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return math.floor(utc.timestamp() / (days * _DAY))
+
+
+def summed_by(parts: FloatArray, clusters: IntArray) -> FloatArray:
+    """Add up the rows of each cluster.
+
+    :param parts: of shape (rows, columns).
+    :param clusters: code of each row's cluster.
+    :return: of shape (clusters, columns).
+    """
+    names, code = np.unique(clusters, return_inverse=True)
+    return np.column_stack([np.bincount(code, weights=column, minlength=len(names)) for column in parts.T])

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_mlops.core.drift_policy import FAMILY_WISE, Correction, Decide, DriftPolicy
+from airflow_provider_mlops.core.measure import UNDERPOWERED
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.statistics import multiplicity
 from airflow_provider_mlops.statistics.arrays import FloatArray
@@ -27,7 +28,7 @@ CORRECTIONS: Mapping[Correction, Callable[[npt.ArrayLike], FloatArray]] = Mappin
         Correction.BY: multiplicity.benjamini_yekutieli,
     }
 )
-UNDERPOWERED, LISTED, NOT_FAMILY_WISE, MUTED = "underpowered", "listed_only", "not_family_wise", "muted"
+LISTED, NOT_FAMILY_WISE, MUTED = "listed_only", "not_family_wise", "muted"
 NOT_ASSESSED = "slices_not_assessed"
 SHOWN_SLICES, MAX_SLICES = 10, 200
 

@@ -13,39 +13,46 @@ from airflow_provider_mlops.core.gate import decide_maximum, decide_minimum, dec
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.core.performance_policy import MetricLimits
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.statistics import cbpe
+from airflow_provider_mlops.statistics import cbpe, class_cbpe
 from airflow_provider_mlops.statistics.arrays import FloatArray, check_finite
-from airflow_provider_mlops.statistics.calibration_line import spiegelhalter
+from airflow_provider_mlops.statistics.calibration_line import CalibrationTest, spiegelhalter
+from airflow_provider_mlops.statistics.class_cbpe import ClassCalibration
+from airflow_provider_mlops.statistics.class_expectations import CLASS_EXPECTATIONS
 from airflow_provider_mlops.statistics.error_model import METRICS as ERROR_METRICS
 from airflow_provider_mlops.statistics.error_model import ErrorModel, error_spread
 from airflow_provider_mlops.statistics.expected_metrics import EXPECTATIONS
 from airflow_provider_mlops.statistics.intervals import clopper_pearson
+from airflow_provider_mlops.statistics.metric_rows import check_class_scores
 from airflow_provider_mlops.statistics.performance import Case, checked_metric
 from airflow_provider_mlops.statistics.performance_decision import result, unanswered
 from airflow_provider_mlops.statistics.resampling import DRAWS
-from airflow_provider_mlops.statistics.score_table import BINARY
+from airflow_provider_mlops.statistics.score_table import BINARY, MULTICLASS
 from airflow_provider_mlops.statistics.scores import own_threshold, threshold_of
+from airflow_provider_mlops.statistics.slicing import Rows
+from airflow_provider_mlops.statistics.support import MAX_OUTSIDE
 from airflow_provider_mlops.statistics.two_samples import change
 
 ESTIMATED = "estimated"
-MAX_OUTSIDE = 0.05
-"""Share of served scores beyond those of the held-out rows above which an estimate is not believed."""
-
 CAVEAT = "assumes no concept drift"
+CALIBRATED, SUPPORT = "calibration", "support"
+"""What is tested of an estimate: that the probabilities hold, and that scores like these were held out."""
+
+_HELD_OUT_ALPHA = 0.001
+"""Error rate of the test on the held-out rows: its answer stays for as long as the version serves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimator:
     """A label-free estimate, fitted on the rows of the evaluation at promotion.
 
-    :param held_out: calibration of a binary classifier, or model of the error of a regression.
+    :param held_out: calibration of a classifier, or model of the error of a regression.
     :param level: two-sided level of its intervals.
     :param spread: how many times the variance of independent rows the rows of the log have.
     :param assumptions: what was tested, JSON-safe.
     :param problem: why it must not be believed; empty when nothing speaks against it.
     """
 
-    held_out: cbpe.Calibration | ErrorModel
+    held_out: cbpe.Calibration | ClassCalibration | ErrorModel
     level: float
     spread: float = 1.0
     assumptions: Mapping[str, Any]
@@ -60,7 +67,7 @@ class Estimator:
         :return: the estimate.
         :raises NotMeasurable: when these rows cannot carry it.
         """
-        if isinstance(self.held_out, ErrorModel):
+        if not isinstance(self.held_out, cbpe.Calibration):
             return self.held_out.estimate(scores, limits.metric, self.level, spread=self.spread)
         found = cbpe.estimate(
             scores, self.held_out, [limits.metric], self.level, threshold=threshold, spread=self.spread
@@ -68,6 +75,19 @@ class Estimator:
         if limits.metric in found["reasons"]:
             raise NotMeasurable(found["reasons"][limits.metric])
         return found["metrics"][limits.metric]  # type: ignore[no-any-return]
+
+    def doubts(self, scores: FloatArray) -> dict[str, str]:
+        """Say which assumptions do not hold for served rows.
+
+        :param scores: their scores, finite.
+        :return: why not, by ``calibration`` or ``support``.
+        """
+        found = {CALIBRATED: self.problem} if self.problem else {}
+        if len(scores) and (outside := self.held_out.outside(scores)) > MAX_OUTSIDE:
+            found[SUPPORT] = (
+                f"{outside:.1%} of the scores are unlike those of the held-out rows, at most {MAX_OUTSIDE:.0%} may be"
+            )
+        return found
 
 
 def fit_estimator(case: Case) -> Estimator:
@@ -78,10 +98,13 @@ def fit_estimator(case: Case) -> Estimator:
     :raises NotMeasurable: when the rows at promotion cannot carry one.
     """
     then = case.then.get().table
-    check_finite(then.candidate)
     if case.task == BINARY:
+        check_finite(then.candidate)
         held_out = cbpe.Calibration.of(then.labels, then.candidate, case.seed_of("calibration"))
         return _tested(case, held_out)
+    if case.task == MULTICLASS:
+        return _tested(case, ClassCalibration.of(then.labels, then.candidate))
+    check_finite(then.candidate)
     model = ErrorModel.of(then.labels, then.candidate)
     if case.now.rows is None or case.now.problem:
         untested = {"labelled_window": None, "spread": 1.0}
@@ -99,7 +122,7 @@ def estimable(case: Case) -> list[MetricLimits]:
 
     :param case: the version.
     """
-    known = tuple(EXPECTATIONS) if case.task == BINARY else ERROR_METRICS
+    known = {BINARY: tuple(EXPECTATIONS), MULTICLASS: tuple(CLASS_EXPECTATIONS)}.get(case.task, ERROR_METRICS)
     return [limits for limits in case.policy.metrics if limits.metric in known]
 
 
@@ -142,30 +165,43 @@ def coverage(pairs: Iterable[Mapping[str, Any]], level: float) -> dict[str, Any]
     return {"estimates": len(hits), "inside": sum(hits), "share": share}
 
 
-def _tested(case: Case, held_out: cbpe.Calibration) -> Estimator:
-    level, alpha = case.errors.level, case.policy.alpha
-    if case.now.rows is None or case.now.problem:
-        untested = {"labelled_window": None, "calibrator": held_out.calibrator.to_dict(), "spread": 1.0}
-        return Estimator(held_out=held_out, level=level, assumptions=untested)
-    now = case.now.rows
-    check_finite(now.table.candidate)
-    p = held_out.calibrator.probabilities(now.table.candidate)
-    problem, test = "", None
-    try:
-        test = spiegelhalter(now.table.labels, p, now.clusters)
-        if test.p_value < alpha:
-            problem = (
-                f"on the newest labelled rows its probabilities do not hold (z = {test.z:.2f}, p = {test.p_value:.2g})"
-            )
-    except NotMeasurable as error:
-        problem = f"its probabilities could not be tested: {error}"
-    spread = cbpe.design_effect(now.table.labels, p, now.clusters)
-    tested = {
-        "labelled_window": test.to_dict() if test else None,
-        "calibrator": held_out.calibrator.to_dict(),
-        "spread": spread,
-    }
+def _tested(case: Case, held_out: cbpe.Calibration | ClassCalibration) -> Estimator:
+    """Test the probabilities: on the labelled window, and of several classes on the held-out rows too."""
+    level, then = case.errors.level, case.then.get().table
+    tested: dict[str, Any] = {"labelled_window": None, "calibrator": held_out.calibrator.to_dict(), "spread": 1.0}
+    problem, spread = "", 1.0
+    if isinstance(held_out, ClassCalibration):
+        own = class_cbpe.check_held_out(then.labels, then.candidate, held_out.calibrator)
+        tested["held_out"] = own.to_dict()
+        if own.p_value < _HELD_OUT_ALPHA:
+            problem = f"no map makes probabilities of the scores at promotion (p = {own.p_value:.2g})"
+    if case.now.rows is not None and not case.now.problem:
+        if isinstance(held_out, cbpe.Calibration):
+            check_finite(case.now.rows.table.candidate)
+        test, found, spread = _on_labels(case.now.rows, held_out)
+        tested |= {"labelled_window": test.to_dict() if test else None, "spread": spread}
+        if test is None or test.p_value < case.policy.alpha:
+            problem = problem or found
     return Estimator(held_out=held_out, level=level, spread=spread, assumptions=tested, problem=problem)
+
+
+def _on_labels(rows: Rows, held_out: cbpe.Calibration | ClassCalibration) -> tuple[CalibrationTest | None, str, float]:
+    """Test the probabilities on labelled rows: the test, what to say where they do not hold, and the design effect."""
+    table, clusters, spread = rows.table, rows.clusters, 1.0
+    try:
+        if isinstance(held_out, ClassCalibration):
+            check_class_scores(table.candidate, probabilities=True)
+            p = held_out.calibrator.probabilities(table.candidate)
+            test = class_cbpe.class_test(table.labels, p, clusters)
+            spread = class_cbpe.class_design_effect(table.labels, p, table.candidate, clusters)
+        else:
+            p = held_out.calibrator.probabilities(table.candidate)
+            spread = cbpe.design_effect(table.labels, p, clusters)
+            test = spiegelhalter(table.labels, p, clusters)
+    except NotMeasurable as error:
+        return None, f"its probabilities could not be tested: {error}", spread
+    found = f"on the newest labelled rows its probabilities do not hold (z = {test.z:.2f}, p = {test.p_value:.2g})"
+    return test, found, spread
 
 
 def _judge(
@@ -185,17 +221,15 @@ def _judge(
             outcome = decide_non_inferior(moved, value, higher_is_better=higher)
         else:
             outcome = (decide_minimum if what == "minimum" else decide_maximum)(found, value)
-        outside = estimator.held_out.outside(scores)
     except NotMeasurable as error:
         return unanswered(rule, ESTIMATED, subject, error, **numbers)
     text = f"{subject} is {found.value:.4g}, between {found.low:.4g} and {found.high:.4g}"
-    problem = estimator.problem
-    if outside > MAX_OUTSIDE:
-        problem = problem or f"{outside:.1%} of the scores are beyond those of the held-out rows"
-    if outcome is Outcome.FAIL and not problem:
+    doubts = estimator.doubts(scores)
+    if outcome is Outcome.FAIL and not doubts:
         return result(rule, ESTIMATED, Outcome.FAIL, f"{text}: it breaks the {what} {value:g}.", found, **numbers)
-    if problem:
-        reason = f"{text}; it is not to be believed: {problem}."
+    if doubts:
+        numbers["broken_assumptions"] = list(doubts)
+        reason = f"{text}; it is not to be believed: {'; '.join(doubts.values())}."
     elif outcome is Outcome.PASS:
         reason = f"{text}: nothing speaks against the {what} {value:g}, but only labels prove it."
     else:

@@ -1,11 +1,12 @@
 """Fairness rules of a policy: every group is compared with the reference group, and the bounds decide."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.core.measure import NotMeasurable, TooFewClusters
 from airflow_provider_mlops.core.rules import OPERATING, Fairness
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.statistics.arrays import (
@@ -47,7 +48,9 @@ def judge_fairness(
         question = _question(rule, table, alpha, options, evaluation_id)
         yield from question.results()
     except NotMeasurable as error:
-        numbers = {"metric": rule.metric, "columns": list(rule.group), "limit": rule.value, "alpha": alpha}
+        numbers: dict[str, Any] = {"metric": rule.metric, "columns": list(rule.group)}
+        numbers |= {"limit": rule.value, "alpha": alpha}
+        numbers |= error.numbers() if isinstance(error, TooFewClusters) else {}
         reason = f"{rule.metric} cannot be measured: {error}"
         yield RuleResult(rule=rule.name, outcome=Outcome.INCONCLUSIVE, reason=reason, numbers=numbers)
 

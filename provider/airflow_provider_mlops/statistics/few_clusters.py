@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from airflow_provider_mlops.core.measure import Interval, NotMeasurable
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable, TooFewClusters
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.clusters import Clusters
 from airflow_provider_mlops.statistics.folding import folded
@@ -56,10 +56,7 @@ def measure_together(metric: Metric, labels: Any, scores: Any, options: Options)
 
 def _check(codes: IntArray, size: int, weights: FloatArray | None) -> None:
     if size < LEAST_CLUSTERS:
-        raise NotMeasurable(
-            f"There are {size} clusters or days of rows; an interval needs at least {LEAST_CLUSTERS}: take a longer "
-            "window."
-        )
+        raise TooFewClusters(size, LEAST_CLUSTERS)
     sizes = np.bincount(codes, weights=weights)
     worth = float(np.square(sizes.sum()) / np.square(sizes).sum()) if sizes.any() else 0.0
     if worth < _MIN_WORTH:

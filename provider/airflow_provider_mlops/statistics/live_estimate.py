@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.performance_policy import MetricLimits
 from airflow_provider_mlops.statistics import cbpe
 from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.error_model import ErrorModel
 from airflow_provider_mlops.statistics.estimates import (
     CAVEAT,
     Estimator,
@@ -22,6 +23,7 @@ from airflow_provider_mlops.statistics.expected_metrics import cells
 from airflow_provider_mlops.statistics.metric import Options
 from airflow_provider_mlops.statistics.performance import Case, checked_metric
 from airflow_provider_mlops.statistics.scores import threshold_of
+from airflow_provider_mlops.statistics.support import MAX_OUTSIDE
 
 MOST_PAIRS = 400
 """Estimates that a track record names, the newest ones; so that a record stays small however long a model serves."""
@@ -55,17 +57,19 @@ class LiveEstimate:
         """Estimate rows without labels.
 
         :param partitions: scores by partition.
-        :param together: scores of all of them.
+        :param together: scores of all of them, one a row or one a row and class.
         :return: what the record holds: the assumption and its tests, the estimates with intervals.
         """
         found: dict[str, Any] = {"assumes": CAVEAT, "method": None, "problem": self.problem or None}
+        found |= {"broken_assumptions": [], "most_outside": MAX_OUTSIDE}
         if self.estimator is None:
             return {**found, "assumptions": None, "outside": None, "window": {}, "partitions": {}}
-        cbpe_used = isinstance(self.estimator.held_out, cbpe.Calibration)
-        finite = together[np.isfinite(together)]
+        finite = together[np.isfinite(together).all(axis=tuple(range(1, together.ndim)))]
+        doubts = self.estimator.doubts(finite)
         found |= {
-            "method": "cbpe" if cbpe_used else "error_by_prediction",
-            "problem": self.estimator.problem or None,
+            "method": "error_by_prediction" if isinstance(self.estimator.held_out, ErrorModel) else "cbpe",
+            "problem": "; ".join(doubts.values()) or None,
+            "broken_assumptions": list(doubts),
             "assumptions": dict(self.estimator.assumptions),
             "outside": self.estimator.held_out.outside(finite) if len(finite) else None,
             "window": self._estimates(together) if partitions else {},

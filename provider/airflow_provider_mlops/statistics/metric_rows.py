@@ -128,7 +128,7 @@ def _multiclass(
     if strange:
         raise NotMeasurable(f"{strange} of {len(truth)} labels are no index of the {size} classes, 0 to {size - 1}.")
     for array in arrays:
-        _check_matrix(array, probabilities)
+        check_class_scores(array, probabilities=probabilities)
     classes = truth.astype(np.int64)
     cases = np.bincount(classes[counts], minlength=size)
     if np.count_nonzero(cases) < 2:
@@ -140,7 +140,13 @@ def _multiclass(
     return Rows(truth, arrays, classes, len(counts), int(cases.min()))
 
 
-def _check_matrix(scores: FloatArray, probabilities: bool) -> None:
+def check_class_scores(scores: FloatArray, *, probabilities: bool) -> None:
+    """Refuse class scores that cannot be.
+
+    :param scores: of shape (rows, classes).
+    :param probabilities: whether they must be probabilities that add up to 1.
+    :raises NotMeasurable: with the number of rows that are not.
+    """
     check_finite(np.where(np.isfinite(scores).all(axis=1), 0.0, np.nan))
     if probabilities:
         check_probabilities(np.where(((scores >= 0) & (scores <= 1)).all(axis=1), 0.0, -1.0))

@@ -15,7 +15,7 @@ from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.metrics import metric_named
 from airflow_provider_mlops.statistics.performance_decision import Errors, result, shift_text, unanswered
 from airflow_provider_mlops.statistics.resampling import DRAWS
-from airflow_provider_mlops.statistics.score_table import BINARY, REGRESSION
+from airflow_provider_mlops.statistics.score_table import BINARY, MULTICLASS, REGRESSION
 from airflow_provider_mlops.statistics.scores import scores_of, threshold_of
 from airflow_provider_mlops.statistics.seeds import derive_seed
 from airflow_provider_mlops.statistics.slicing import Rows
@@ -23,8 +23,8 @@ from airflow_provider_mlops.statistics.two_samples import change
 from airflow_provider_mlops.statistics.wording import interval_text, limit_text
 
 REALISED, CONCEPT, CALIBRATION = "realised", "concept", "calibration"
-TASKS = (BINARY, REGRESSION)
-_LOSSES = {BINARY: ("log_loss", "brier"), REGRESSION: ("mae",)}
+TASKS = (BINARY, MULTICLASS, REGRESSION)
+_LOSSES = {BINARY: ("log_loss", "brier"), MULTICLASS: ("multiclass_log_loss",), REGRESSION: ("mae",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ class Case:
     """A served version before its monitoring policy.
 
     :param policy: the policy.
-    :param task: ``binary`` or ``regression``.
+    :param task: ``binary``, ``multiclass`` or ``regression``.
     :param who: the version in words, e.g. ``version 3``.
     :param now: labelled rows of the window.
     :param then: rows of the evaluation at promotion.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_mlops.core.measure import Interval, NotMeasurable
+from airflow_provider_mlops.core.measure import Interval, NotMeasurable, TooFewClusters
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.statistics.resampling import DRAWS, MORE_DRAWS, wants_more_draws
 from airflow_provider_mlops.statistics.wording import interval_text
@@ -91,7 +91,8 @@ def unanswered(name: str, kind: str, what: str, error: NotMeasurable | str, **nu
     :param numbers: further figures.
     :return: an INCONCLUSIVE result.
     """
-    return result(name, kind, Outcome.INCONCLUSIVE, f"{what} cannot be judged: {error}", **numbers)
+    few = error.numbers() if isinstance(error, TooFewClusters) else {}
+    return result(name, kind, Outcome.INCONCLUSIVE, f"{what} cannot be judged: {error}", **numbers, **few)
 
 
 def shift_text(outcome: Outcome, start: str, shift: Interval, limit: float, what: str) -> str:

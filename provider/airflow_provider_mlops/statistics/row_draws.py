@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.core.measure import NotMeasurable, TooFewClusters
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
 from airflow_provider_mlops.statistics.clusters import Clusters
 
@@ -68,10 +68,7 @@ class RowDraws:
             return
         names, of_row = np.unique(plan.clusters, return_inverse=True)
         if len(names) < MIN_CLUSTERS:
-            raise NotMeasurable(
-                f"There are {len(names)} clusters; an interval needs at least {MIN_CLUSTERS}: collect rows of "
-                "more of them, or take shorter blocks of time."
-            )
+            raise TooFewClusters(len(names), MIN_CLUSTERS)
         sizes = np.bincount(of_row, weights=plan.weights)
         worth = float(np.square(sizes.sum()) / np.square(sizes).sum()) if sizes.any() else 0.0
         if worth < MIN_EFFECTIVE_CLUSTERS:

@@ -15,6 +15,7 @@ from airflow_provider_mlops.statistics.cbpe import Calibration, design_effect, e
 from airflow_provider_mlops.statistics.expected_metrics import EXPECTATIONS, cells
 from airflow_provider_mlops.statistics.metric import Options
 from airflow_provider_mlops.statistics.metrics import METRICS
+from airflow_provider_mlops.statistics.support import MAX_OUTSIDE, Support
 
 LEVEL, THRESHOLD, REPEATS = 0.9, 0.4, 120
 NAMES = tuple(EXPECTATIONS)
@@ -78,7 +79,7 @@ def test_value_and_error_are_those_of_simulated_labels(name: str) -> None:
     """Formulas agree with labels drawn again and again, scores with ties among them."""
     random = np.random.default_rng(3)
     scores = np.round(special.expit(random.normal(-0.5, 1.5, 300)), 2).clip(0.01, 0.99)
-    held_out = Calibration(cal.Calibrator(cal.NONE, 1_000), (), 0.0, 1.0)
+    held_out = Calibration(cal.Calibrator(cal.NONE, 1_000), (), Support.of(scores))
     found = estimate(scores, held_out, [name], LEVEL)["metrics"][name]
     mean, error = exact(name, scores, scores)
 
@@ -211,6 +212,19 @@ def test_metrics_that_rest_on_too_few_rows_say_so() -> None:
 
 def test_scores_beyond_the_held_out_rows_are_counted() -> None:
     """The share that the estimate has never seen."""
-    held_out = Calibration(cal.Calibrator(cal.NONE, 100), (), 0.2, 0.8)
+    known = np.concatenate([np.linspace(0.2, 0.4, 50), np.linspace(0.7, 0.8, 50)])
+    held_out = Calibration(cal.Calibrator(cal.NONE, 100), (), Support.of(known))
 
     assert held_out.outside(np.array([0.1, 0.2, 0.8, 0.9])) == 0.5
+    assert held_out.outside(np.array([0.55, 0.3])) == 0.5
+
+
+def test_few_held_out_rows_are_no_false_alarm() -> None:
+    """Scores like those that were held out, of which there were hardly enough: a few in a hundred are outside."""
+    random = np.random.default_rng(12)
+    found = []
+    for _ in range(50):
+        labels, scores = drawn(random, 250)
+        found.append(Calibration.of(labels, scores).outside(drawn(random, 500)[1]))
+
+    assert max(found) < MAX_OUTSIDE

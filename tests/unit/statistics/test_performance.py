@@ -168,7 +168,28 @@ def test_an_estimate_is_not_believed_when_its_tests_fail() -> None:
     assert doubted.outcome is Outcome.INCONCLUSIVE
     assert "do not hold" in doubted.reason
     assert unseen.outcome is Outcome.INCONCLUSIVE
-    assert "beyond those of the held-out rows" in unseen.reason
+    assert "of the scores are unlike those of the held-out rows, at most 5% may be" in unseen.reason
+    assert unseen.numbers["broken_assumptions"] == ["support"]
+    assert doubted.numbers["broken_assumptions"] == ["calibration"]
+
+
+def test_scores_in_a_gap_of_the_held_out_rows_are_named_beside_the_estimate() -> None:
+    """Held out were sure rows only; timid ones are a guess: the record says so, and no estimate of them decides."""
+    random = np.random.default_rng(10)
+    sure = random.random(1_000) * 0.2 + random.integers(0, 2, 1_000) * 0.8
+    table = ScoreTable(labels=(random.random(1_000) < sure).astype(float), candidate=sure)
+    policy = PerformancePolicy.from_mapping({**POLICY, "metrics": [{"metric": "accuracy", "minimum": 0.8}]})
+    none = Side(problem="no labels yet.")
+    one = Case(policy=policy, task=BINARY, who="version 1", now=none, then=Side(rows=Rows(table)), seed="s")
+    found, timid = LiveEstimate.of(one), random.random(400) * 0.2 + 0.4
+    assert found.estimator is not None
+    clean, guessed = found.record({"d": sure[:400]}, sure[:400]), found.record({"d": timid}, timid)
+
+    assert (clean["broken_assumptions"], clean["problem"], clean["outside"]) == ([], None, 0.0)
+    assert guessed["broken_assumptions"] == ["support"]
+    assert guessed["outside"] > 0.9
+    assert "unlike those of the held-out rows" in guessed["problem"]
+    assert [rule.outcome for rule in judge_estimates(one, found.estimator, timid)] == [Outcome.INCONCLUSIVE]
 
 
 def test_the_track_record_is_counted() -> None:

@@ -1,0 +1,194 @@
+"""A model of several classes is monitored as one of two is: its log, its drift, its labels, its performance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_mlops.core.partition import Partition
+from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.prediction_log import find_predictions, read_predictions
+from airflow_provider_mlops.hooks.scoring import load_model
+from airflow_provider_mlops.hooks.storage import Storage
+from tests.conftest import MakeLab
+from tests.support.lab import TASKS, Lab
+from tests.support.synthetic import FEATURES, rows_of
+from tests.support.training_tasks import KINDS, with_kinds
+
+KEY = "2020-03"
+DRIFT = "schema: 1\nname: events\nmin_rows: 100\nthresholds: {ks: 0.2, cramers_v: 0.2, missing: 0.3}\n"
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab) -> Lab:
+    """A champion of three classes that has scored March."""
+    return make_lab("kinds")
+
+
+def swapped(partition: Partition) -> Any:
+    """Yield a month whose cars are trains, and whose trains are cars."""
+    for frame in with_kinds(partition):
+        yield frame.assign(late=frame["late"].replace({"car": "train", "train": "car"}))
+
+
+def warmer(partition: Partition) -> Any:
+    """Yield a month with more trains than there were."""
+    for frame in with_kinds(partition):
+        signal = frame["signal"] + 1.2
+        codes = np.digitize(signal + 0.3 * frame["noise"], [-0.5, 0.5])
+        late = pd.Series(np.asarray(KINDS)[codes], dtype=object).where(frame["late"].notna(), None)
+        yield frame.assign(signal=signal, late=late)
+
+
+def join(lab: Lab, key: str = KEY, labels: str = f"{TASKS}:with_kinds") -> None:
+    """Join the labels of a month."""
+    lab.run("labels", partition_key=key, labels=labels, label_time_column=None)
+
+
+def judged(lab: Lab, kind: str, key: str = KEY) -> Record:
+    """Judge drift, and return the record."""
+    (lab.root / "drift.yaml").write_text(DRIFT)
+    lab.run("drift", partition_key=key, kind=kind)
+    return lab.records("drift")[-1]
+
+
+def watch(lab: Lab, key: str = KEY, window: int = 1, **arguments: Any) -> Record:
+    """Judge the performance, and return the record."""
+    lab.run("performance", partition_key=key, window=window, **arguments)
+    return lab.records("performance")[-1]
+
+
+def outcomes(record: Record) -> dict[str, str]:
+    """Return outcome by rule."""
+    return {rule["rule"]: rule["outcome"] for rule in record.body["verdict"]["rules"]}
+
+
+def logged(lab: Lab, columns: Sequence[str]) -> pd.DataFrame:
+    """Read the log of March."""
+    found = find_predictions(lab.ledger().records(), [KEY])
+    return pa.Table.from_batches(read_predictions(Storage(), found, columns)).to_pandas()
+
+
+def test_every_class_has_its_score_in_the_log(lab: Lab) -> None:
+    """The probabilities are the champion's, the score is the greatest of them, and an audit finds the same."""
+    names = [f"score:{one}" for one in KINDS]
+    frame = logged(lab, ["score", *names])
+    expected = load_model(MlflowHook(), lab.records("training")[-1]).predict_proba(rows_of(KEY)[FEATURES])
+    lab.run("score", partition_key=KEY, run_type="backfill", run_id="audit")
+
+    assert np.array_equal(frame[names], expected)
+    assert np.array_equal(frame["score"], expected.max(axis=1))
+    assert lab.records("predictions")[-1].outcome == "PASS"
+
+
+def test_a_month_like_the_test_rows_has_no_drift(lab: Lab) -> None:
+    """Predicted class, its probability, and the probability of each class are compared."""
+    record, confidence = judged(lab, "prediction"), judged(lab, "confidence")
+
+    assert record.outcome == "PASS"
+    assert set(outcomes(record)) == {"predicted_class", "score", *(f"score:{one}" for one in KINDS)}
+    assert outcomes(confidence) == {"confidence": "PASS"}
+
+
+def test_more_trains_are_drift_of_predictions_and_of_labels(lab: Lab) -> None:
+    """The share of a class grows: what was predicted says so at once, the labels when they have come."""
+    lab.accept("2020-04", f"{__name__}:warmer")
+    lab.run("score", partition_key="2020-04")
+    record = judged(lab, "prediction", "2020-04")
+    report = record.body["report"]
+    join(lab, "2020-04", f"{__name__}:warmer")
+    shift = judged(lab, "label", "2020-04")
+
+    assert record.outcome == "FAIL"
+    assert outcomes(record)["predicted_class"] == "FAIL"
+    assert report is not None
+    assert {item["feature"] for item in report["features"]} >= {"predicted_class", "score:train"}
+    assert outcomes(shift)["label"] == "FAIL"
+
+
+def test_labels_like_the_training_are_no_shift(lab: Lab) -> None:
+    """The classes of the labels are those of the training snapshots."""
+    join(lab)
+
+    assert outcomes(judged(lab, "label")) == {"label": "PASS", "label:nulls": "PASS"}
+
+
+def test_a_version_that_keeps_its_level_passes(lab: Lab) -> None:
+    """Accuracy, macro F1 and log loss are measured with intervals, against promotion."""
+    join(lab)
+    record = watch(lab)
+
+    assert set(outcomes(record).values()) == {"PASS"}
+    assert outcomes(record).keys() == {
+        "multiclass_accuracy_minimum",
+        "multiclass_accuracy_max_drop",
+        "macro_f1_max_drop",
+        "multiclass_log_loss_max_drop",
+        "concept_multiclass_log_loss",
+    }
+    assert record.body["realised"]["macro_f1"]["now"]["low"] < record.body["realised"]["macro_f1"]["now"]["high"]
+    assert record.body["rows"]["labelled"] > 600
+    assert record.body["rows"]["unlabelled"] > 50
+
+
+def test_classes_that_were_swapped_are_concept_drift(lab: Lab) -> None:
+    """The same scores, and other labels: every rule is broken, and the estimate is not believed."""
+    join(lab, labels=f"{__name__}:swapped")
+    record = watch(lab)
+
+    assert record.outcome == "FAIL"
+    assert outcomes(record)["concept_multiclass_log_loss"] == "FAIL"
+    assert outcomes(record)["multiclass_accuracy_minimum"] == "FAIL"
+    assert record.body["estimated"]["broken_assumptions"] == ["calibration"]
+    assert lab.events[0][1]["kind"] == "realised"
+
+
+def test_what_has_no_labels_yet_is_estimated(lab: Lab) -> None:
+    """By confidence; when the labels come the estimate stands beside what they showed."""
+    before = watch(lab)
+    join(lab)
+    lab.accept("2020-04", f"{TASKS}:with_kinds")
+    lab.run("score", partition_key="2020-04")
+    after = watch(lab, "2020-04", window=2)
+
+    estimated, pairs = before.body["estimated"], after.body["estimated"]["track_record"]["pairs"]
+    assert before.outcome == "INCONCLUSIVE"
+    assert estimated["method"] == "cbpe"
+    assert set(estimated["window"]) == {"multiclass_accuracy", "macro_f1", "multiclass_log_loss"}
+    assert estimated["window"]["multiclass_accuracy"]["method"].startswith("cbpe_")
+    assert estimated["assumptions"]["held_out"]["test"] == "tenths"
+    assert [(pair["partition_key"], pair["before"]) for pair in pairs] == [(KEY, True)] * 3
+    assert set(after.body["estimated"]["partitions"]) == {"2020-04"}
+    assert after.body["estimated"]["assumptions"]["labelled_window"]["test"] == "spiegelhalter_by_class"
+
+
+def test_a_fire_drill_flips_classes(lab: Lab) -> None:
+    """The alarm of the monitoring policy rings when classes are swapped in a copy of the month."""
+    from tests.integration.test_fire_drill import POLICY, run
+
+    (lab.root / "drill.yaml").write_text(POLICY)
+    result: Any = run(lab, shifts=["label_flip"], size="0.8", performance_policy="performance.yaml")
+
+    assert (result["drills"][0]["feature"], result["drills"][0]["rang"]) == ("late", True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        ("metrics:\n  - {metric: roc_auc, minimum: 0.6}\n", "of the task binary, the model is of the task multiclass"),
+        ("calibration: {slope: 0.3}\n", "calibration is for models of the task binary; this one is multiclass"),
+        ("concept: {max_shift: 0.1, loss: log_loss}\n", "is not of the task multiclass: multiclass_log_loss"),
+    ],
+)
+def test_what_is_for_two_classes_is_refused(lab: Lab, policy: str, why: str) -> None:
+    """A policy of another task is an error that names the task, not a verdict."""
+    join(lab)
+    (lab.root / "own.yaml").write_text(f"schema: 1\nname: own\n{policy}")
+
+    with pytest.raises(AirflowFailException, match=why):
+        watch(lab, policy="own.yaml")
