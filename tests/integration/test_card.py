@@ -111,8 +111,18 @@ def test_scores_that_are_gone_are_a_limit(promoted: Lab) -> None:
         manifest.unlink()
     folder = folder_of(promoted, write(promoted))
 
-    assert "there are no figures" in (folder / "model_card.md").read_text()
+    assert "so there are no figures: Nothing is stored at" in (folder / "model_card.md").read_text()
     assert not list(folder.glob("*.png"))
+
+
+def test_scores_that_were_changed_are_told_as_such(promoted: Lab) -> None:
+    """A card must not say of exchanged scores that they are gone."""
+    for part in promoted.storage.glob("evaluations/*/*/*.parquet"):
+        part.write_bytes(part.read_bytes()[:-1])
+    folder = folder_of(promoted, write(promoted))
+
+    assert "so there are no figures" in (page := (folder / "model_card.md").read_text())
+    assert "Nothing is stored" not in page
 
 
 @pytest.mark.parametrize("run", [{"run_type": "backfill"}, {"conf": {"mode": "dry_run"}}])

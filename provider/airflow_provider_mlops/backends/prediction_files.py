@@ -18,7 +18,7 @@ from airflow_provider_mlops.backends.snapshot_files import (
 )
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.prediction_log import COLUMNS
+from airflow_provider_mlops.core.prediction_log import COLUMNS, LABEL_COLUMNS
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, seal
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def label_schema(*, texts: bool) -> pa.Schema:
     """
     arrow = load("pyarrow", "parquet")
     kinds = (arrow.string(), arrow.string(), arrow.string() if texts else arrow.float64(), arrow.timestamp("us", "UTC"))
-    return arrow.schema(list(zip(("prediction_id", "row_id", "label", "label_time"), kinds, strict=True)))
+    return arrow.schema(list(zip(LABEL_COLUMNS, kinds, strict=True)))
 
 
 def write_parts(

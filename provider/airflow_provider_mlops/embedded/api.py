@@ -159,13 +159,15 @@ class AirflowApi(ApiSession):
         :param conf: conf of every run.
         :return: the backfill; its id is ``id``.
         """
-        body = _backfill_body(dag_id, from_date, to_date, reprocess, max_active_runs)
-        return self._one(self.request("POST", "/backfills", json={**body, "dag_run_conf": dict(conf or {})}))
-
-    def backfill_preview(self, dag_id: str, from_date: str, to_date: str) -> list[dict[str, Any]]:
-        """Return the partitions that a backfill of everything between two dates would run."""
-        body = _backfill_body(dag_id, from_date, to_date, "completed", 1)
-        return list(self.request("POST", "/backfills/dry_run", json=body)["backfills"])
+        body = {
+            "dag_id": dag_id,
+            "from_date": from_date,
+            "to_date": to_date,
+            "reprocess_behavior": reprocess,
+            "max_active_runs": max_active_runs,
+            "dag_run_conf": dict(conf or {}),
+        }
+        return self._one(self.request("POST", "/backfills", json=body))
 
     def wait_for_dags(self, *dag_ids: str, timeout: float = 60) -> None:
         """Wait until Airflow has found these Dags.
@@ -244,16 +246,6 @@ class AirflowApi(ApiSession):
     def _one(answer: Any) -> dict[str, Any]:
         found: dict[str, Any] = answer
         return found
-
-
-def _backfill_body(dag_id: str, start: str, end: str, reprocess: str, max_active_runs: int) -> dict[str, Any]:
-    return {
-        "dag_id": dag_id,
-        "from_date": start,
-        "to_date": end,
-        "reprocess_behavior": reprocess,
-        "max_active_runs": max_active_runs,
-    }
 
 
 def _log_lines(entry: Any) -> list[str]:

@@ -20,7 +20,7 @@ from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
 PAGE, DATA = "model_card.md", "model_card.json"
-NO_FIGURES = "The scores are not stored any more: there are no figures."
+NO_FIGURES = "The scores cannot be read, so there are no figures: {why}"
 
 
 def card_of(model: str, version: str, records: Sequence[Record], ledger_root: str | None) -> dict[str, Any]:
@@ -49,8 +49,11 @@ def write_card(folder: Path, card: Mapping[str, Any], records: Sequence[Record],
     :return: ``card_hash``, ``page_sha256`` and ``figures`` (SHA-256 by file name).
     :raises MissingBackend: when matplotlib is not installed.
     """
-    figures = _draw(folder, card, records, storage)
-    shown = dict(card) if figures else {**card, "limits": [*card["limits"], NO_FIGURES]}
+    try:
+        figures, limits = _draw(folder, card, records, storage), card["limits"]
+    except EvidenceBroken as err:
+        figures, limits = {}, [*card["limits"], NO_FIGURES.format(why=err)]
+    shown = {**card, "limits": limits}
     digest = sha256_of(shown)
     page = card_markdown(shown, digest, figures)
     (folder / DATA).write_text(canonical_json(shown) + "\n", encoding="utf-8")
@@ -74,10 +77,7 @@ def _draw(folder: Path, card: Mapping[str, Any], records: Sequence[Record], stor
     gate = next(r for r in records if r.hash in {e["hash"] for e in card["evidence"]} and r.kind == "gate")
     with tempfile.TemporaryDirectory(prefix="mlops-card-") as drawn:
         place = Path(drawn)
-        try:
-            scores = recorded_scores(storage, card["model"], evaluation)
-        except EvidenceBroken:
-            return {}
+        scores = recorded_scores(storage, card["model"], evaluation)
         write_evaluation_artifacts(place, evaluation, scores, model_name=card["model"])
         write_gate_artifacts(place, Verdict.from_dict(gate.body["verdict"]), gate.body, model_name=card["model"])
         titles = {"rules.png": "Rules against their bounds", **FIGURES}

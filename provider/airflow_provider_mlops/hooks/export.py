@@ -104,14 +104,15 @@ def _add_manifest(
 def _add_card(files: dict[str, bytes], missing: list[str], registry: MlflowHook, record: Record) -> None:
     """Add the files of a card from the artifacts of its run, after a look at what the record says of them."""
     uri = str(record.body.get("mlflow_uri") or record.body.get("uri", ""))
+    why = ""
     try:
         found = _card_files(registry, uri) if uri.startswith(_RUNS) else {}
     except (FinalError, TransientError):
         raise
-    except Exception:  # noqa: BLE001 - whatever MLflow's client and its store raise for what is not there
-        found = {}
+    except Exception as err:  # noqa: BLE001 - whatever MLflow's client and its store raise for what is not there
+        found, why = {}, f" ({type(err).__name__})"
     if not found:
-        missing.append(f"model card of record {record.seq}: it is not among the artifacts at {uri}")
+        missing.append(f"model card of record {record.seq}: it is not among the artifacts at {uri}{why}")
     page = found.get(CARD_PAGE)
     if page is not None and sha256_bytes(page) != f"{PREFIX}{record.body.get('page_sha256')}":
         raise EvidenceBroken(f"{uri}/{CARD_PAGE} is not the card that record {record.seq} is about: it was changed.")

@@ -93,7 +93,7 @@ class RollbackOnBreachOperator(MLOpsOperator):
             model_name=self.model_name,
             alias=CHAMPION,
             hook=hook,
-            storage=Storage(self.storage_root),
+            storage=Storage(self.storage_root, self.ledger_root),
             ledger=ledger,
             log=self.log,
             expected=version,  # when another one has become champion meanwhile, nothing moves

@@ -79,7 +79,7 @@ class ModelCardOperator(MLOpsOperator):
             records, self.model_name, registration_by_version(records, self.model_name, version).body["manifest_hash"]
         ).body
         hook, run_id = MlflowHook(self.mlflow_conn_id), training["mlflow_run_id"]
-        storage = Storage(self.storage_root)
+        storage = Storage(self.storage_root, self.ledger_root)
         with storage.staging() as folder, hook.session() as client:
             written = write_card(folder, card, records, storage)
             digits = written["card_hash"].removeprefix("sha256:")

@@ -24,7 +24,6 @@ from airflow_provider_mlops.core.evaluation import (
     summary_lines,
 )
 from airflow_provider_mlops.core.evidence import latest_of_run, registration_by_manifest, training_of
-from airflow_provider_mlops.core.manifest import BINARY
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rules import ArtifactScan
@@ -41,7 +40,6 @@ from airflow_provider_mlops.operators.base import MLOpsOperator, bundle_file
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-DEFAULT_METRICS = METRICS_OF[BINARY]
 AS_OF = "{{ dag_run.run_after.isoformat() }}"
 EXPLAIN = ("permutation", "shap")
 ARTIFACTS = "evaluation"

@@ -88,7 +88,7 @@ class RollbackModelOperator(MLOpsOperator):
             model_name=self.model_name,
             alias=self.alias,
             hook=MlflowHook(self.mlflow_conn_id),
-            storage=Storage(self.storage_root),
+            storage=Storage(self.storage_root, self.ledger_root),
             ledger=ledger,
             log=self.log,
             target=str(self.target_version or "").strip() or None,

@@ -227,11 +227,3 @@ def _merged(column: BlockCounts, current: BoolArray) -> tuple[BlockCounts, BoolA
 def _unknown(column: BlockCounts, problem: str) -> dict[str, GivenTest]:
     rules = (column.name, *(f"{column.name}:{what}" for what in ("nulls", "new", "vanished")))
     return {rule: GivenTest(p_value=math.nan, problem=f"underpowered: {problem}") for rule in rules}
-
-
-def enough_windows(alpha: float) -> int:
-    """Return how many clean windows it takes until the farthest window of all is significant.
-
-    :param alpha: error rate.
-    """
-    return math.floor(1 / alpha + 1e-9)

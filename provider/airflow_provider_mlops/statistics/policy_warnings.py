@@ -17,7 +17,6 @@ from airflow_provider_mlops.statistics.policy_rows import Need
 from airflow_provider_mlops.statistics.policy_words import higher_is_better
 from airflow_provider_mlops.statistics.sample_size import POWER
 
-MANY_SLICES = 5
 EXAMPLE_SLICES = 12
 _BEST = {False: 0.0, True: 1.0}
 
