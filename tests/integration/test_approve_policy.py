@@ -223,7 +223,7 @@ def test_a_retry_keeps_the_question_and_its_end(passed: Lab) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"groups": ["owner"]}, "no group 'owner'.*Did you mean 'owners'"),
+        ({"groups": ["owner"]}, "no group 'owner'.*Did you mean owners"),
         ({"remind_after": timedelta(hours=1)}, "The reminder needs both"),
         ({"remind_after": timedelta(hours=9), "reminders": [BaseNotifier()]}, "below the timeout of 1:00:00"),
         ({"approvers": "nobody.yaml", "groups": ["owners"]}, "'nobody.yaml' is not in the Dag bundle"),

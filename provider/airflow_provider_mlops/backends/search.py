@@ -91,7 +91,10 @@ class Search:
             search.fit(features, labels)
         trials = list(self._trials(search.cv_results_, len(folds)))
         if all(trial["score"] is None for trial in trials):
-            raise BadInput(f"None of the {len(trials)} trials could be measured: {trials[0]['failed']}")
+            raise BadInput(
+                f"None of the {len(trials)} trials of the search could be measured; the first failed with: "
+                f"{trials[0]['failed']} Mend the training function, or search.space."
+            )
         return trials
 
     def winner(self, trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -31,7 +31,8 @@ def input_schema(path: Path, features: Sequence[str]) -> Any:
     if schema is None or not schema.has_input_names():
         raise EvidenceBroken(f"{path.name} has no signature with named inputs.")
     if sorted(schema.input_names()) != sorted(features):
-        raise EvidenceBroken(f"The signature's inputs {schema.input_names()[:20]} are not the recorded features.")
+        odd = ", ".join(sorted(set(schema.input_names()) ^ set(features))[:20])
+        raise EvidenceBroken(f"The inputs of {path.name} are not the recorded features; they differ in: {odd}.")
     return schema
 
 

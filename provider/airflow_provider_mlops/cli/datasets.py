@@ -3,12 +3,12 @@
 import getpass
 from argparse import Namespace
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.near import did_you_mean
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.storage import Storage
@@ -50,9 +50,9 @@ def chosen_datasets(name: str | None, ledger_root: str | None) -> list[str]:
     plain = name.removeprefix("dataset/")
     if plain in known:
         return [plain]
-    near = get_close_matches(plain, known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise BadInput(f"No dataset {name!r} in the ledger; it has: {', '.join(known) or 'none'}.{hint}")
+    raise BadInput(
+        f"No dataset {name!r} in the ledger; it has: {', '.join(known) or 'none'}.{did_you_mean(plain, known)}"
+    )
 
 
 def chosen_snapshot(storage: "Storage", datasets: Sequence[str], digits: str) -> tuple[str, str]:

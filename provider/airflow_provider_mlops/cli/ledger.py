@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from airflow_provider_mlops.cli.exit_codes import WRONG_CALL, exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger, Record, chains
+from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.core.store import Store
 from airflow_provider_mlops.hooks.ledger import LedgerHook
 
@@ -95,8 +95,7 @@ def _show_row(record: Record) -> Sequence[str | int | None]:
 def _say_what_there_is(args: Namespace, records: list[Record]) -> None:
     kinds = sorted({record.kind for record in records})
     partitions = sorted({key for record in records if (key := _partition(record))})
-    near = get_close_matches(args.kind, kinds, n=1) if args.kind and args.kind not in kinds else []
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(args.kind, kinds) if args.kind and args.kind not in kinds else ""
     say(
         f"No such record in {args.chain}; it has the kinds {', '.join(kinds)}, "
         f"the partitions {_span(partitions)}.{hint}",
@@ -124,8 +123,8 @@ def chosen(args: Namespace, hook: LedgerHook, also: Collection[str] = ()) -> tup
         return store, known
     if args.chain in known:
         return store, [args.chain]
-    near = [name for name in known if name.split("/")[-1] == args.chain] or get_close_matches(args.chain, known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    same = [name for name in known if name.split("/")[-1] == args.chain]
+    hint = f" Did you mean {same[0]}?" if same else did_you_mean(args.chain, known)
     say(f"No chain {args.chain!r} in {store.root}; it has: {', '.join(known) or 'none'}.{hint}", error=True)
     raise SystemExit(WRONG_CALL)
 

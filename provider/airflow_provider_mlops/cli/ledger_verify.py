@@ -80,7 +80,7 @@ def find_checkpoints(args: Namespace, hook: LedgerHook) -> tuple[Checkpoints, st
         return None, "--ledger-root is not the configured ledger. Use --mlflow to compare all the same."
     found, why = kept_checkpoints(MlflowHook(args.mlflow_conn_id))
     if found is None and args.mlflow:
-        raise BadInput(f"The registry cannot be asked for its checkpoints: {why}")
+        raise BadInput(f"The registry cannot be asked for its checkpoints (leave --mlflow out to go without): {why}")
     return found, why
 
 

@@ -1,10 +1,9 @@
 """Finding the model that is meant on the command line."""
 
-from difflib import get_close_matches
-
 from airflow_provider_mlops.cli.ledger import MODEL, open_chosen
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import chains
+from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.ledger import LedgerHook, model_ledger
 
@@ -20,9 +19,9 @@ def chosen_model(model: str, root: str | None) -> str:
     store, name = open_chosen(root, LedgerHook()), model.removeprefix(MODEL)
     known = [chain.removeprefix(MODEL) for chain in chains(store) if chain.startswith(MODEL)]
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise BadInput(f"No model {name!r} in {store.root}; it has: {', '.join(known) or 'none'}.{hint}")
+        raise BadInput(
+            f"No model {name!r} in {store.root}; it has: {', '.join(known) or 'none'}.{did_you_mean(name, known)}"
+        )
     return name
 
 

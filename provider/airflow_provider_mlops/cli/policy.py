@@ -2,10 +2,10 @@
 
 import sys
 from argparse import Namespace
-from difflib import get_close_matches
 from pathlib import Path
 
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.near import file_meant
 from airflow_provider_mlops.core.policy import Policy
 from airflow_provider_mlops.core.rules import MetricRule
 
@@ -32,9 +32,7 @@ def open_policy(path: str) -> Policy:
 
     file = Path(path)
     if not file.is_file():
-        beside = [found.name for found in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
-        near = get_close_matches(file.name, beside, n=1, cutoff=0.5)
-        raise BadInput(f"There is no file {path!r}.{f' Did you mean {file.parent / near[0]}?' if near else ''}")
+        raise BadInput(f"There is no file {path!r}.{file_meant(file)}")
     policy = load_policy(file)
     for index, rule in enumerate(policy.rules):
         if isinstance(rule, MetricRule):

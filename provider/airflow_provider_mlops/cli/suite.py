@@ -5,7 +5,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
+from airflow_provider_mlops.core.near import file_meant
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.expectation import Judged
@@ -158,9 +158,7 @@ def _suite(path: str) -> dict[str, Any]:
 
     file = Path(path)
     if not file.is_file():
-        beside = [found.name for found in file.parent.glob("*") if found.is_file()] if file.parent.is_dir() else []
-        near = get_close_matches(file.name, beside, n=1, cutoff=0.5)
-        raise BadInput(f"There is no file {path!r}.{f' Did you mean {file.parent / near[0]}?' if near else ''}")
+        raise BadInput(f"There is no file {path!r}.{file_meant(file)}")
     return load_suite(file)
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from airflow_provider_mlops.core import reading
 from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.near import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,8 @@ def members_of(groups: Groups, wanted: Sequence[str], where: str) -> tuple[Appro
     found: dict[str, Approver] = {}
     for name in wanted:
         if name not in groups:
-            near = get_close_matches(name, groups, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise BadInput(f"{where} has no group {name!r}; it has: {', '.join(sorted(groups)) or 'none'}.{hint}")
+            there = ", ".join(sorted(groups)) or "none"
+            raise BadInput(f"{where} has no group {name!r}; it has: {there}.{did_you_mean(name, groups)}")
         found.update({member.id: member for member in groups[name]})
     return tuple(found[key] for key in sorted(found))
 

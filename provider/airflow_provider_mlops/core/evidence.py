@@ -171,7 +171,9 @@ def gate_by_hash(records: Iterable[Record], model: str, gate_hash: str) -> Recor
     for record in records:
         if record.kind == "gate" and record.hash == gate_hash:
             return record
-    raise Refused(f"The ledger of model {model!r} holds no gate record {gate_hash!r}.")
+    raise Refused(
+        f"The ledger of model {model!r} holds no gate record {gate_hash!r}; name one that GateModelOperator returned."
+    )
 
 
 def validation_outcomes(records: Iterable[Record], snapshot_ids: Iterable[str]) -> dict[str, str | None]:

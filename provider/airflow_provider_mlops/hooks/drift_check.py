@@ -46,7 +46,9 @@ def judge_drift(
         return no_reference(plan.unable)
     if plan.profiled is not None:
         if p_values is not None:
-            raise BadInput("Another backend needs rows, and the policy says data: profile; use backend='native'.")
+            raise BadInput(
+                "The p-values of another backend need rows, and the policy says data: profile; use backend='native'."
+            )
         return judge_profiles(storage, plan, muted)
     with open_sides(storage, plan) as sides:
         if not sides.reference.rows:
@@ -80,7 +82,8 @@ def _compare(
     policy = plan.question.policy
     if p_values is not None and (policy.dependence is not None or policy.calibration is not None):
         raise BadInput(
-            "Another backend takes rows for independent, and the policy says otherwise; use backend='native'."
+            "The p-values of another backend take rows for independent, and the policy has dependence or calibration; "
+            "use backend='native'."
         )
     tests: Mapping[str, GivenTest] = {}
     if policy.dependence is not None:

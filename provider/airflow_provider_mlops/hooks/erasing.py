@@ -25,7 +25,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.erasing_finish import Finisher, tombstone_path
 from airflow_provider_mlops.hooks.erasing_lock import one_at_a_time
 from airflow_provider_mlops.hooks.erasing_search import Found, Search
-from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.ledger import known_dataset_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.prediction_rows import PredictionRows
 from airflow_provider_mlops.hooks.pruning import finish_prunings
@@ -76,9 +76,7 @@ class Eraser:
     ) -> None:
         check_reason(request.reason)
         self.storage, self.request, self.run = storage, request, run or {}
-        self.ledger = dataset_ledger(request.dataset, storage.ledger_root)
-        if not self.ledger.records():
-            raise BadInput(f"The ledger knows no dataset {request.dataset!r}.")
+        self.ledger = known_dataset_ledger(request.dataset, storage.ledger_root)
         self.finisher = Finisher(storage, request.dataset, registry)
 
     def find(self) -> Found:

@@ -12,8 +12,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.core.cited_kinds import DATASET
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.core.store import LocalStore, Store
 from airflow_provider_mlops.core.trust import Keys
 
@@ -169,6 +171,24 @@ def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
     :raises BadInput: when the root is no place for a ledger, or the name is not a plain name.
     """
     return LedgerHook().ledger(f"dataset/{_plain('Dataset', dataset)}", root)
+
+
+def known_dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
+    """Open the ledger of a dataset that has records.
+
+    :param dataset: name of the dataset.
+    :param root: as `dataset_ledger` takes it.
+    :return: the ledger.
+    :raises BadInput: as `dataset_ledger` does, or naming the datasets that there are, when it has no record.
+    """
+    ledger = dataset_ledger(dataset, root)
+    if not ledger.records():
+        known = [name.removeprefix(DATASET) for name in chains(ledger.store) if name.startswith(DATASET)]
+        raise BadInput(
+            f"Dataset {dataset!r} has no record in {ledger.store.root}; it has: {', '.join(known) or 'none'}."
+            f"{did_you_mean(dataset, known)}"
+        )
+    return ledger
 
 
 def model_ledger(model: str, root: str | None = None) -> Ledger:

@@ -177,7 +177,10 @@ def joined_columns(
         names = list(dict.fromkeys((row_id, *columns)))
         there = read_rows(storage, log.body["dataset"], [{"snapshot_id": log.body["snapshot_id"]}], columns=names)
         if missing := [name for name in names if name not in there.columns]:
-            raise BadInput(f"The snapshot of {log.body['partition_key']} has no column {missing[0]!r}.")
+            raise BadInput(
+                f"The snapshot of partition {log.body['partition_key']} has no column {missing[0]!r}, which the "
+                f"monitoring policy asks for; it has: {', '.join(map(str, there.columns[:20]))}."
+            )
         there.index = there[row_id].astype(str)
         if there.index.has_duplicates:
             raise NotMeasurable(f"A row id stands twice in the snapshot of {log.body['partition_key']}.")

@@ -165,8 +165,8 @@ class MlflowHook(BaseHook):
             **dict.fromkeys(_CREDENTIALS),
             "MLFLOW_TRACKING_URI": access.uri,
             "MLFLOW_REGISTRY_URI": extra.get("registry_uri") or access.uri,
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(extra, "retries", DEFAULT_RETRIES),
-            "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(extra, "timeout", DEFAULT_TIMEOUT),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": _number(self.connection, "retries", DEFAULT_RETRIES),
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": _number(self.connection, "timeout", DEFAULT_TIMEOUT),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -193,12 +193,15 @@ class MlflowHook(BaseHook):
         return err
 
 
-def _number(extra: Mapping[str, Any], name: str, default: int) -> str:
+def _number(connection: Connection, name: str, default: int) -> str:
     """The form keeps an empty field as None or an empty text; zero is a number."""
-    value = extra.get(name)
+    value = connection.extra_dejson.get(name)
     text = str(default if value in (None, "") else value)
     if not text.isdecimal():
-        raise BadInput(f"The connection's extra {name!r} is {value!r}; it must be a whole number, 0 or more.")
+        raise BadInput(
+            f"The extra {name!r} of connection {connection.conn_id!r} is {value!r}; it must be a whole number, 0 or "
+            "more."
+        )
     return text
 
 

@@ -260,7 +260,9 @@ def _row(storage: Storage, record: Record, number: int) -> dict[str, Any]:
         if number < batch.num_rows:
             return dict(batch.slice(number, 1).to_pylist()[0])
         number -= batch.num_rows
-    raise EvidenceBroken(f"The log {record.body['log_id']} is shorter than its ids.")
+    raise EvidenceBroken(
+        f"The log {record.body['log_id']} has fewer rows than its record names: restore it from a copy, or score again."
+    )
 
 
 def _joined(rows: Iterator[pa.RecordBatch], labels: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -8,13 +8,12 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
-from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.gone import PRUNED, gone_snapshots
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retention import Plan, Rule, plan_pruning
 from airflow_provider_mlops.core.retention_needs import Needs
-from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, known_dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.profile_folders import profiles_without
 from airflow_provider_mlops.hooks.removal import folders, remove
@@ -60,9 +59,7 @@ class Pruner:
     ) -> None:
         self.dataset, self.storage, self.rule = dataset, storage, rule
         self.registry, self.with_scores = registry, with_scores
-        self.ledger = dataset_ledger(dataset, storage.ledger_root)
-        if not self.ledger.records():
-            raise BadInput(f"The ledger knows no dataset {dataset!r}.")
+        self.ledger = known_dataset_ledger(dataset, storage.ledger_root)
 
     def plan(self) -> Pruning:
         """Decide what would go; nothing is changed.

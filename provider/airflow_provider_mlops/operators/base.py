@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_provider_mlops.core.canonical import json_safe, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, FinalError
 from airflow_provider_mlops.core.modes import Mode, audit_name, mode_of
+from airflow_provider_mlops.core.near import file_meant
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
 from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, pause_after
@@ -194,11 +195,11 @@ def bundle_file(context: Context, path: str) -> Path:
     :raises BadInput: when the path is empty or there is no such file.
     """
     if not path:
-        raise BadInput("A file of the Dag bundle is needed, the path is empty.")
+        raise BadInput("A file of the Dag bundle is needed, and the path is empty after rendering: name one.")
     root = bundle_root(context)
     found = root / path
     if not found.is_file():
-        raise BadInput(f"File {path!r} is not in the Dag bundle at {root}.")
+        raise BadInput(f"File {path!r} is not in the Dag bundle at {root}.{file_meant(found)}")
     return found
 
 

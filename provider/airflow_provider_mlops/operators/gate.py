@@ -147,7 +147,10 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             same = record.kind == "evaluation" and record.body["evaluation_id"] == self.evaluation_id
             if same and record.mode in (run.mode, Mode.LIVE):
                 return record
-        raise Refused(f"The ledger of model {self.model_name!r} holds no evaluation {self.evaluation_id!r}.")
+        raise Refused(
+            f"The ledger of model {self.model_name!r} holds no evaluation {self.evaluation_id!r}; evaluate the "
+            "candidate first."
+        )
 
     def _of_the_time(self, records: Sequence[Record], evaluation: Record, run: RunFacts) -> Sequence[Record]:
         """Return the records that a verdict may know: an audit does not count the looks that came later."""

@@ -124,7 +124,10 @@ class JoinLabelsOperator(MLOpsOperator):
             return self._audit(found, partition.key)
         as_of = datetime.fromisoformat(moment(self.as_of, "as_of")) if self.as_of else datetime.now(UTC)
         if found.labels is not None and as_of < datetime.fromisoformat(found.labels.body["as_of"]) and found.matured:
-            raise Refused(f"Labels of {partition.key} as of {found.labels.body['as_of']} are recorded already.")
+            raise Refused(
+                f"Labels of {partition.key} as of {found.labels.body['as_of']} are recorded already, and "
+                f"as_of={self.as_of!r} is before that: leave as_of out, or name a later time."
+            )
         plan = LabelPlan(
             predictions=found.predictions,
             source=self._source(),

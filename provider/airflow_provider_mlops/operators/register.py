@@ -74,7 +74,10 @@ class RegisterModelOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             found = registration_by_manifest(ledger.records(), self.manifest_hash)
             if found is None:
-                raise Refused(f"No version was registered for the training {self.manifest_hash}: nothing to audit.")
+                raise Refused(
+                    f"No version was registered for the training {self.manifest_hash}: there is nothing to audit "
+                    "before its live run has registered one."
+                )
             self.log.info("Version %s was registered for this training.", found.body["version"])
             return self._result(training, found.body["version"], found.hash)
         version = self._register(context, run, training, governance)
