@@ -10,6 +10,7 @@ OLDEST_VENV ?= .venv-oldest
 OTHER_VENV ?= .venv-other
 OTHER_PYTHON ?= python3.11
 NAME ?=
+TIMEOUT ?=
 export AIRFLOW_HOME := $(CURDIR)/build/airflow
 # Downloads stay in the checkout too, unless the user keeps a cache of their own.
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
@@ -47,7 +48,7 @@ $(OTHER_VENV)/.installed: requirements.lock pyproject.toml
 	$(call make-venv,$(OTHER_VENV),requirements.lock)
 
 demo: install ## run the lifecycle on real flights through a real Airflow, and tell its story
-	$(RUN) airflow_provider_mlops.embedded demo
+	$(RUN) airflow_provider_mlops.embedded demo $(if $(TIMEOUT),--timeout $(TIMEOUT),)
 
 up: install ## start the same Airflow and leave it running
 	$(RUN) airflow_provider_mlops.embedded up

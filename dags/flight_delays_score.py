@@ -37,6 +37,7 @@ with DAG(
         source="include.flights.source:read_served",
         time_column=spec.TIME_COLUMN,
         outlets=[assets.snapshot_alias(spec.SERVED)],
+        max_active_tis_per_dag=1,  # of two that are the first to emit events of an asset, Airflow would fail one
     )
     validate = ValidateDatasetOperator(
         task_id="validate",
@@ -58,6 +59,7 @@ with DAG(
         dataset=spec.SERVED,
         snapshot_id="{{ ti.xcom_pull(task_ids='validate')['snapshot_id'] }}",
         outlets=[assets.predictions_alias(spec.MODEL)],
+        max_active_tis_per_dag=1,
     )
     labels_due = LabelsMatureSensor(task_id="labels_due", maturity=spec.MATURITY, deferrable=True)
     labels = JoinLabelsOperator(

@@ -26,10 +26,11 @@ _KEPT_TAGS = frozenset(
 )
 _EXAMPLES = 5
 _VOID_TAGS = frozenset({"br", "hr"})
+_LEVELS = {"h4": "h3", "h5": "h3", "h6": "h3"}  # below the page's own headings, without a gap
 _DROPPED_WITH_CONTENT = frozenset({"script", "style", "head", "title", "template", "svg", "iframe", "object", "button"})
 _CLASS = re.compile(r"[\w\- ]*")
 _STYLE = """
-.ge-section{border-top:1px solid var(--line);padding:.4em 0;margin-top:1em}.alert h4,.alert h5{margin:.2em 0}
+.ge-section{border-top:1px solid var(--line);padding:.4em 0;margin-top:1em}h3{font-size:1em;margin:.2em 0}
 .badge{border:1px solid var(--soft);border-radius:.6em;padding:0 .5em;font-size:.85em}
 i.fa-check-circle::before{content:"\\2714"}i.fa-times::before{content:"\\2716"}
 i.fa-exclamation-triangle::before{content:"\\26A0"}i{font-style:normal}
@@ -61,7 +62,8 @@ def write_data_docs(
         page.table(Table(("Expectation", "Column", "Values"), examples))
     page.heading("Every expectation")
     page.parts.append(f"<style>{_STYLE}</style>")
-    page.parts.append(_rendered(report, title))
+    page.parts.append(_rendered(report))
+    page.text(f"In the words of Great Expectations {library().__version__}.", kind="note")
     page.save(path)
 
 
@@ -76,7 +78,7 @@ def _examples(report: Mapping[str, Any]) -> list[list[Any]]:
     return rows
 
 
-def _rendered(report: Mapping[str, Any], title: str) -> str:
+def _rendered(report: Mapping[str, Any]) -> str:
     """Let the renderers of Great Expectations write the results, and keep of it what is a plain document."""
     version = library().__version__
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
@@ -89,9 +91,13 @@ def _rendered(report: Mapping[str, Any], title: str) -> str:
         results=results,
         suite_name=_plain(report["suite_name"]),
         statistics=dict(report["statistics"]),
-        meta={"great_expectations_version": version, "batch_kwargs": {"data_asset_name": _plain(title)}},
+        meta={"great_expectations_version": version},
     )
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
+    # What it says of run and data asset, which it does not know, stands above: of the first section the counts stay.
+    overview, *_ = document.sections
+    overview.content_blocks = [block for block in overview.content_blocks if block.content_block_type != "header"]
+    document.sections = document.sections[:-1]
     html = DefaultJinjaPageView().render(document, template="page_minimal.j2")
     keeper = _Keeper()
     keeper.feed(html)
@@ -145,14 +151,14 @@ class _Keeper(HTMLParser):
         if tag in _DROPPED_WITH_CONTENT:
             self._dropped += 1
         elif tag in _KEPT_TAGS and not self._dropped:
-            names = dict(attrs).get("class") or ""
+            names, tag = dict(attrs).get("class") or "", _LEVELS.get(tag, tag)
             self.parts.append(f'<{tag} class="{names}">' if names and _CLASS.fullmatch(names) else f"<{tag}>")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _DROPPED_WITH_CONTENT:
             self._dropped = max(0, self._dropped - 1)
         elif tag in _KEPT_TAGS and tag not in _VOID_TAGS and not self._dropped:
-            self.parts.append(f"</{tag}>")
+            self.parts.append(f"</{_LEVELS.get(tag, tag)}>")
 
     def handle_data(self, data: str) -> None:
         if not self._dropped:

@@ -30,7 +30,7 @@ th,td{border-bottom:1px solid var(--line);padding:.25em .7em;text-align:left;ver
 th{overflow-wrap:normal}td.short{white-space:nowrap}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .wide th,.wide td{white-space:nowrap;overflow-wrap:normal}
-.facts th{font-weight:normal}.facts td.number{text-align:left}
+.facts th{font-weight:normal;min-width:11em}.facts td.number{text-align:left}
 a{color:var(--pass)}
 img{max-width:100%;height:auto;border:1px solid var(--line);background:#fff}
 .PASS,.FAIL,.INCONCLUSIVE{font-weight:bold}

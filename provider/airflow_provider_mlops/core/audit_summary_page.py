@@ -35,6 +35,16 @@ def summary_sentences(summary: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def summary_line(body: Mapping[str, Any], outcome: str | None) -> str:
+    """Say in one line what a recorded summary counts, and where it lies: for the log.
+
+    :param body: body of its record.
+    :param outcome: outcome of its record.
+    """
+    levels = ", ".join(f"{count} {level}" for level, count in body["levels"].items())
+    return f"{outcome}, {levels}: {body['uri']}"
+
+
 def summary_lines(summary: Mapping[str, Any]) -> list[Sequence[str]]:
     """Return a row for each partition, as `COLUMNS` names them.
 

@@ -1,5 +1,6 @@
 """The loopback ports of one start: those asked for, else the usual ones, else any that are free."""
 
+import contextlib
 import errno
 import socket
 from dataclasses import dataclass
@@ -69,6 +70,21 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def hold_port(port: int) -> socket.socket | None:
+    """Tell every other start on this machine that a port is spoken for, while nothing listens there yet.
+
+    :param port: 1 to 65535.
+    :return: closing it, or the end of this process, gives the port up; None when another start holds it.
+    """
+    hold = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        hold.bind(f"\0airflow-provider-mlops-port-{port}")  # an abstract name of Linux: no file
+    except OSError:
+        hold.close()
+        return None
+    return hold
+
+
 def any_free_port(*taken: int) -> int:
     """Find a free loopback port.
 
@@ -83,36 +99,51 @@ def any_free_port(*taken: int) -> int:
             return port
 
 
-def choose_port(what: str, default: int, asked: int | None, *taken: int) -> int:
+def choose_port(
+    what: str, default: int, asked: int | None, *taken: int, held: contextlib.ExitStack | None = None
+) -> int:
     """Choose a port: the one asked for, else the default, else any free one.
 
     :param what: ``Airflow`` or ``MLflow``, for the message; its lower-case form is the option's name.
     :param default: the port that people expect.
     :param asked: the port that was asked for, or None.
     :param taken: ports that another server of this start will open.
+    :param held: keeps the port from other starts until it is closed; None: they may choose it, too.
     :return: the port.
     :raises EmbeddedError: when the port that was asked for is taken or is not a port.
     """
     if asked is None:
-        return default if default not in taken and port_is_free(default) else any_free_port(*taken)
+        return default if default not in taken and _take(default, held) else any_free_port(*taken)
     option = f"--{what.lower()}-port"
     if not 1 <= asked <= 65535:
         raise EmbeddedError(f"{option} {asked} is not a port: 1 to 65535.")
-    if asked in taken or not port_is_free(asked):
+    if asked in taken or not _take(asked, held):
         raise EmbeddedError(f"{option} {asked} is taken (or not allowed). Choose another, or leave the option out.")
     return asked
 
 
-def choose_ports(airflow: int | None = None, mlflow: int | None = None) -> Ports:
+def _take(port: int, held: contextlib.ExitStack | None) -> bool:
+    """Say whether a server of this start may open a port; other starts are kept from it."""
+    if held is not None:
+        if (hold := hold_port(port)) is None:
+            return False
+        held.enter_context(hold)
+    return port_is_free(port)
+
+
+def choose_ports(
+    airflow: int | None = None, mlflow: int | None = None, held: contextlib.ExitStack | None = None
+) -> Ports:
     """Choose the ports of one start.
 
     :param airflow: port asked for, or None for 8080 or a free one.
     :param mlflow: port asked for, or None for 5000 or a free one.
+    :param held: keeps the ports from other starts until it is closed, when the servers listen.
     :return: the ports.
     :raises EmbeddedError: when a port that was asked for is taken.
     """
     wanted = (mlflow,) if airflow is None and mlflow is not None else ()
-    first = choose_port("Airflow", AIRFLOW_PORT, airflow, *wanted)
-    second = choose_port("MLflow", MLFLOW_PORT, mlflow, first)
-    pages = choose_port("Pages", PAGES_PORT, None, first, second)
+    first = choose_port("Airflow", AIRFLOW_PORT, airflow, *wanted, held=held)
+    second = choose_port("MLflow", MLFLOW_PORT, mlflow, first, held=held)
+    pages = choose_port("Pages", PAGES_PORT, None, first, second, held=held)
     return Ports(first, second, any_free_port(first, second, pages), pages)

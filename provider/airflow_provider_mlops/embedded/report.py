@@ -13,7 +13,7 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 
-MAX_REASON = 160
+MAX_REASON = 260
 NONE = "–"
 _COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 _WORDS = {"drift": "FAIL", "no drift": "PASS", "breach": "FAIL", "within": "PASS", "avoided": "INCONCLUSIVE"}

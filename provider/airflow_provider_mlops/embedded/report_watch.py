@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from rich.markup import escape
 from rich.table import Table
 
+from airflow_provider_mlops.core.drift_brief import cause_lines
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.embedded.report import NONE, coloured, reason_of
 
 _VERDICTS = {"drift": {"PASS": "no drift", "FAIL": "drift"}, "performance": {"PASS": "within", "FAIL": "breach"}}
+_FIRST = 3
+_NOTHING_UPSTREAM = "upstream: nothing that the records know changed just then"
 _DECIDED = {"PASS": "retrained", "FAIL": "avoided"}
 
 
@@ -60,7 +63,7 @@ def watched_rows(records: Sequence[Record], monitor: str, metric: str = "") -> l
             partition=str(record.body.get("partition_key")),
             watched=f"{record.body.get('kind', 'feature')} drift" if record.kind == "drift" else record.kind,
             verdict=_VERDICTS[record.kind].get(record.outcome or "", record.outcome or NONE),
-            cause=reason_of(record, metric),
+            cause=_cause(record) or reason_of(record, metric),
         )
         for record in sorted(found, key=lambda r: (str(r.body.get("partition_key")), r.kind, _kind(r)))
     ]
@@ -115,8 +118,24 @@ def retrain_table(rows: Iterable[RetrainRow]) -> Table:
     return table
 
 
+def _cause(record: Record) -> str:
+    """Say how what drifted has changed, since when, and what changed upstream: the beginning of the drift report."""
+    brief = record.body.get("report") or {}
+    moved = [*cause_lines({"features": (brief.get("features") or ())[:_FIRST]})]
+    if not moved:
+        return ""
+    more = len(brief["features"]) - len(moved)
+    upstream = cause_lines({"upstream": brief.get("upstream")})[:_FIRST]
+    return "\n".join([*moved, *([f"and {more} more"] if more > 0 else []), *(upstream or [_NOTHING_UPSTREAM])])
+
+
 def _kind(record: Record) -> str:
     return str(record.body.get("kind", ""))
+
+
+def _rules(gate: Record) -> str:
+    count = len((gate.body.get("verdict") or {}).get("rules") or ())
+    return f"all {count} rules hold" if count > 1 else reason_of(gate)
 
 
 def _result(records: Sequence[Record], decision: Record) -> str:
@@ -124,7 +143,8 @@ def _result(records: Sequence[Record], decision: Record) -> str:
     of_run = {r.kind: r for r in records if r.run.get("run_id") == decision.run.get("run_id")}
     promotion, gate, training = (of_run.get(kind) for kind in ("promotion", "gate", "training"))
     if promotion is not None and promotion.outcome == Outcome.PASS:
-        return f"version {promotion.body['version']} promoted to {promotion.body.get('alias', 'champion')}"
+        told = f"version {promotion.body['version']} promoted to {promotion.body.get('alias', 'champion')}"
+        return f"{told}: the gate says {gate.outcome}, {_rules(gate)}" if gate else told
     if promotion is not None:
         return f"version {promotion.body['version']} not promoted: {promotion.body.get('reason', '')}"
     if gate is not None:

@@ -113,7 +113,11 @@ class EmbeddedAirflow:
         began = time.monotonic()
         self.stop()
         self.layout.create()
-        ports = choose_ports(*self._asked)
+        with contextlib.ExitStack() as held:
+            self._start(choose_ports(*self._asked, held))
+        return time.monotonic() - began
+
+    def _start(self, ports: Ports) -> None:
         write_private(self.layout.state / "ports.json", json.dumps(asdict(ports)))
         env = self.env
         write_settings(self.layout, env)
@@ -126,7 +130,6 @@ class EmbeddedAirflow:
         mlflow_server.wait(self.layout, ports, self.processes)
         pages_server.wait(ports, self.processes)
         services.wait(self.processes, self.api, since)
-        return time.monotonic() - began
 
     def stop(self) -> None:
         """End every process of this profile, also those of a start that was killed; the state stays.

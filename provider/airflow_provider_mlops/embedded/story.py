@@ -139,7 +139,7 @@ class Teller:
                 return
             if time.monotonic() > self._deadline:
                 active = "\n".join(f"  {run.text()}" for run in runs if run.state not in FINISHED) or "  nothing"
-                raise StoryError(f"Time is up (--timeout). At work were:\n{active}")
+                raise StoryError(f"Time is up; make demo TIMEOUT=60 gives it an hour. At work were:\n{active}")
             time.sleep(POLL_SECONDS)
 
     def _all_scheduled(self, dag_id: str, runs: Sequence[RunView]) -> bool:
@@ -162,7 +162,10 @@ class Teller:
             run.dag_id, run.run_id, task["task_id"], try_number=task["try_number"], map_index=task["map_index"]
         )
         tail = "\n".join(f"  {line}" for line in log.splitlines()[-_LOG_LINES:])
-        return f"{run.dag_id} {run.name}: the task {task['task_id']} failed. The end of its log:\n{tail}"
+        told = f"{run.dag_id} {run.name}: the task {task['task_id']} failed. The end of its log:\n{tail}"
+        if any(level in log for level in (" error ", " critical ")):
+            return told
+        return f"{told}\nThat log knows no error: Airflow ended it. See {self._airflow.processes.log('api-server')}"
 
     def _watched_summary(self) -> str:
         rows = report_watch.watched_rows(report.read_records(self._airflow.layout.ledger), self._story.monitor)

@@ -50,13 +50,18 @@ def draw_page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
         _add_figures(page, folder, found)
     page.heading("All numbers")
     page.table(_history(content))
+    page.heading("What was compared")
+    page.table(Table(("", ""), _compared(content)))
     return page
 
 
 def _add_features(page: Page, content: Mapping[str, Any]) -> None:
     page.heading("What moved")
     heads = ("Feature", "Effect / threshold", "How", "Where", "Since", "Last clean")
-    rows = [[f["feature"], f["size"], _how(f), _where(f), f["since"], f["clean"] or ""] for f in content["features"]]
+    rows = [
+        [f["feature"], _two_digits(f["size"]), _how(f), _where(f), f["since"], f["clean"] or ""]
+        for f in content["features"]
+    ]
     page.table(Table(heads, rows).filled())
     if content["more_features"]:
         page.text(f"And {content['more_features']} more features, which moved less.", kind="note")
@@ -98,7 +103,7 @@ def _add_column(page: Page, path: Path, feature: Mapping[str, Any], found: Gathe
             return
     page.figure(path, title)
     parts = [
-        [_part(item), item["n_reference"], item["n_current"], item["size"], "; ".join(item["how"])]
+        [_part(item), item["n_reference"], item["n_current"], _two_digits(item["size"]), "; ".join(item["how"])]
         for item in feature["slices"]
     ]
     page.table(Table(("Where it moved", "Rows before", "Rows now", "Effect / threshold", "How"), parts))
@@ -171,6 +176,13 @@ def _facts(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Dataset", content["dataset"]),
         ("Partition", content["partition_key"]),
         ("Version of the champion", content["champion_version"]),
+    )
+    return [(name, value) for name, value in facts if value]
+
+
+def _compared(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Name everything that the verdict rests on by its hash."""
+    facts = (
         ("Hash of the policy", content["policy_hash"]),
         ("Snapshots that were judged", ", ".join(content["snapshot_ids"])),
         ("Snapshots of the reference", ", ".join(content["reference_snapshot_ids"])),
@@ -202,4 +214,9 @@ def _history(content: Mapping[str, Any]) -> Table:
     names = sorted({name for look in content["history"] for name in look["sizes"]})
     keys = [look["partition_key"] for look in content["history"]][-12:]
     by_key = {look["partition_key"]: look["sizes"] for look in content["history"]}
-    return Table(("Effect / threshold", *keys), [[name, *(by_key[key].get(name) for key in keys)] for name in names])
+    rows = [[name, *(_two_digits(by_key[key].get(name)) for key in keys)] for name in names]
+    return Table(("Effect / threshold", *keys), rows)
+
+
+def _two_digits(size: float | None) -> float | None:
+    return None if size is None else round(size, 2)

@@ -260,6 +260,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
 
     def _certify(self, context: Context, ledger: Ledger, run: RunFacts) -> None:
         """Issue the audit's certificate: the gate is the last step that judges."""
+        from airflow_provider_mlops.core.audit_summary_page import summary_line
         from airflow_provider_mlops.hooks.audit_summary import summarise_audit
         from airflow_provider_mlops.hooks.certificate import certify_audit
 
@@ -270,7 +271,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         self.log.info("Certificate of the audit: %s, %s: %s", issued.outcome, issued.body["level"], issued.body["uri"])
         summary = summarise_audit(storage, ledger, self.model_name, run)
         push_certificate(context, self.model_name, certificate=issued, summary=summary)
-        self.log.info("Summary of the audit: %s, %s: %s", summary.outcome, summary.body["levels"], summary.body["uri"])
+        self.log.info("Summary of the audit: %s", summary_line(summary.body, summary.outcome))
 
     def _log_rules(self, verdict: Verdict) -> None:
         for rule in verdict.rules:

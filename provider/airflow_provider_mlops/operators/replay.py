@@ -109,6 +109,7 @@ class ReplayModelOperator(MLOpsOperator):
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Replay one training after the other; a retry finds the certificates of this run."""
+        from airflow_provider_mlops.core.audit_summary_page import summary_line
         from airflow_provider_mlops.hooks.audit_summary import summarise_audit
 
         if self.code not in CHOICES:
@@ -137,7 +138,7 @@ class ReplayModelOperator(MLOpsOperator):
             self.log.info("%s", line)
         summary = summarise_audit(replay.storage, ledger, self.model_name, run)
         push_certificate(context, self.model_name, certificate=found[-1], summary=summary)
-        self.log.info("Summary: %s, %s: %s", summary.outcome, summary.body["levels"], summary.body["uri"])
+        self.log.info("Summary of the audit: %s", summary_line(summary.body, summary.outcome))
         short = [record for record in found if record.outcome != Outcome.PASS]
         if short and self.on_difference == "fail":
             first = Verdict.from_dict(short[0].body["verdict"])

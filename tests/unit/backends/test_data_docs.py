@@ -85,4 +85,6 @@ def test_page_is_bounded_and_shows_what_broke(page: str) -> None:
     assert "b" * 300 not in page
     assert "could not be judged" in page
     assert "values must be greater than or equal to" in re.sub(r"<[^>]*>", "", page)
+    assert "Unsuccessful Expectations" in page
+    assert not re.search("Data asset|__none__|<h[456]", page)
     assert not re.search("[\ue000-\ue006]|\\\\ue00", page.partition("Every expectation")[2])

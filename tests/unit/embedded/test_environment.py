@@ -67,6 +67,15 @@ def test_dags_find_mlflow_by_its_connection(layout: Layout) -> None:
     assert json.loads(env["AIRFLOW_CONN_MLFLOW_DEFAULT"]) == {"conn_type": "mlflow", "host": "http://127.0.0.1:15000"}
 
 
+def test_the_links_of_tasks_lead_to_the_pages(layout: Layout) -> None:
+    """Without the server of the pages they lead nowhere, and are not shown."""
+    secrets = Secrets.load_or_create(layout)
+
+    assert environment(layout, PORTS, secrets)["AIRFLOW__MLOPS__REPORTS_URL"] == ""
+    served = environment(layout, Ports(18080, 15000, 15432, 15001), secrets)
+    assert served["AIRFLOW__MLOPS__REPORTS_URL"] == "http://127.0.0.1:15001"
+
+
 def test_the_checkout_is_the_bundle(layout: Layout) -> None:
     """Dags can import the folder `include` beside them."""
     env = environment(layout, PORTS, Secrets.load_or_create(layout))

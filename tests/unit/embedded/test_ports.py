@@ -1,5 +1,6 @@
 """The loopback ports of one start."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -29,6 +30,18 @@ def test_a_free_default_port_is_kept() -> None:
     port = ports.any_free_port()
 
     assert ports.choose_port("Airflow", port, None) == port
+
+
+def test_two_starts_at_once_choose_other_ports() -> None:
+    """Nothing listens yet: the second would open the port of the first, and take its Airflow for its own."""
+    port = ports.any_free_port()
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        assert ports.choose_port("Airflow", port, None, held=first) == port
+        assert ports.choose_port("Airflow", port, None, held=second) != port
+        with pytest.raises(EmbeddedError, match=f"--airflow-port {port} is taken"):
+            ports.choose_port("Airflow", 8080, port, held=second)
+    with contextlib.ExitStack() as later:
+        assert ports.choose_port("Airflow", port, None, held=later) == port
 
 
 def test_a_taken_port_that_was_asked_for_is_an_error(taken: int) -> None:
