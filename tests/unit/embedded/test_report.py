@@ -236,3 +236,32 @@ def test_a_pass_is_told_by_the_comparison_with_the_champion() -> None:
     assert report._telling(Verdict.from_rules(rules), "roc_auc") == "compared"
     assert report._telling(Verdict.from_rules([rules[1], *rules[3:]]), "roc_auc") == "minimum"
     assert report._telling(Verdict.from_rules(rules), "") == "brier"
+
+
+def test_a_drift_is_told_with_its_cause(write: Writer) -> None:
+    """How the features changed, since when, and that nothing changed upstream: the season turns."""
+    features = [
+        {"feature": name, "how": [f"{name} rose"], "kinds": [], "slices": [], "since": "2013-05-14", "clean": None}
+        for name in ("temperature", "dew_point", "wind", "dest")
+    ]
+    brief = {"features": features, "upstream": []}
+    write("drift", "2013-05-15", "FAIL", "temperature: KS 0.8", dag=MONITOR, report=brief)
+    (row,) = report_watch.watched_rows(report.read_records(write.root), MONITOR)
+
+    assert row.cause.splitlines() == [
+        "temperature: temperature rose (since 2013-05-14)",
+        "dew_point: dew_point rose (since 2013-05-14)",
+        "wind: wind rose (since 2013-05-14)",
+        "and 1 more",
+        "upstream: nothing that the records know changed just then",
+    ]
+
+
+def test_a_retraining_is_told_with_what_its_gate_said(write: Writer) -> None:
+    """The gate decides about the retrained model as about every other."""
+    write("retrain", "2013-05-15", "PASS", "Two of two windows.", dag=RETRAIN)
+    write("gate", "2013-05-15", "PASS", "First.", "Second.", dag=RETRAIN, candidate_version="4")
+    write("promotion", "2013-05-15", "PASS", "It passed.", dag=RETRAIN, version="4", alias="champion")
+    (row,) = report_watch.retrain_rows(report.read_records(write.root))
+
+    assert row.result == "version 4 promoted to champion: the gate says PASS, all 2 rules hold"
