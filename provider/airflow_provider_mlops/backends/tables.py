@@ -27,7 +27,7 @@ h1{font-size:1.5em}h1,h2,p,li{overflow-wrap:anywhere}h2{font-size:1.15em;margin-
 .table{overflow-x:auto;margin:.6em 0}
 table{border-collapse:collapse;font-size:.87em}
 th,td{border-bottom:1px solid var(--line);padding:.25em .7em;text-align:left;vertical-align:top;overflow-wrap:anywhere}
-th{overflow-wrap:normal}td.short{white-space:nowrap}
+th{overflow-wrap:normal}td.short,td.PASS,td.FAIL,td.INCONCLUSIVE{white-space:nowrap}
 td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .wide th,.wide td{white-space:nowrap;overflow-wrap:normal}
 .facts th{font-weight:normal;min-width:11em}.facts td.number{text-align:left}
@@ -44,7 +44,7 @@ class Table:
     """A table.
 
     :param columns: names of the columns.
-    :param rows: the rows: texts, numbers, None.
+    :param rows: the rows: texts, numbers, None; on a page also links.
     """
 
     columns: Sequence[str]
@@ -58,10 +58,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to another page of the same server.
+    """A link to another page of the same storage.
 
     :param text: what is read.
-    :param path: where it leads, with a slash at the start.
+    :param path: where it leads: from the root of the server, or from the folder of the page.
     :param note: what stands beside it.
     """
 
@@ -190,6 +190,8 @@ def _line(row: Sequence[Any], *, facts: bool) -> str:
 def _cell(value: Any) -> str:
     if value is None or value == "":
         return "<td></td>"
+    if isinstance(value, Link):
+        return f'<td><a href="{html.escape(value.path)}">{html.escape(value.text)}</a></td>'
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = str(value)
         # A name or a month on one line, whatever sentences stand beside it.

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_mlops.core.alias_moves import CHAMPION, alias_moves
+from airflow_provider_mlops.core.drift_history import FEATURE
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import registration_by_version, training_of
 from airflow_provider_mlops.core.record import Record
@@ -178,12 +179,14 @@ def _training(record: Record, records: Sequence[Record], certificates: Mapping[s
 def _decision(record: Record) -> dict[str, Any]:
     verdict = record.body.get("verdict") or {}
     rules = [rule["reason"] for rule in verdict.get("rules", ()) if rule["outcome"] != "PASS"]
+    held = len(verdict.get("rules", ())) - len(rules)
     return {
         "time": record.time,
         "kind": record.kind,
+        "about": record.body.get("kind", FEATURE) if record.kind == "drift" else None,
         "partition_key": record.body.get("partition_key"),
         "outcome": record.outcome,
-        "why": record.body.get("reason") or (rules[0] if rules else None),
+        "why": record.body.get("reason") or next(iter(rules), f"{held} checks, none against it" if held else None),
         "record": record.hash,
     }
 

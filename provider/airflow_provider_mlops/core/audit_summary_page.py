@@ -5,7 +5,16 @@ from typing import Any
 
 from airflow_provider_mlops.core.markdown import code, escaped, table
 
-COLUMNS = ("Partition", "Version", "Level", "", "Not as recorded", "Original run", "Replaying run", "Certificate")
+COLUMNS = (
+    "Partition",
+    "Version",
+    "Level",
+    "Outcome",
+    "Not as recorded",
+    "Original run",
+    "Replaying run",
+    "Certificate",
+)
 _SHORT = 12
 _MOST = 5
 

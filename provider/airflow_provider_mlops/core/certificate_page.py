@@ -95,7 +95,7 @@ def _lines(certificate: Mapping[str, Any]) -> Iterator[str]:
     yield escaped(summary_of(certificate))
     yield ""
     rows = [[f"**{outcome}**", escaped(rule), escaped(reason)] for outcome, rule, reason in check_rows(certificate)]
-    yield from _section("Checks", table(["", "Check", "Finding"], rows))
+    yield from _section("Checks", table(["Outcome", "Check", "Finding"], rows))
     differences = [[escaped(item["cause"]), escaped(item["detail"])] for item in certificate["differences"]]
     yield from _section("Not as recorded", table(["Cause", "What"], differences) if differences else ["Nothing."])
     if bases := [[*map(escaped, plain), code(digest)] for *plain, digest in base_rows(certificate)]:

@@ -11,6 +11,7 @@ from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.audit_report import build_report
 from airflow_provider_mlops.core.canonical import canonical_json
+from airflow_provider_mlops.core.drift_options import DRIFT_WORDS
 from airflow_provider_mlops.core.export import cited_datasets
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 
@@ -52,7 +53,7 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> Path:
     if [c for c in report["champions"] if c["version"] is not None]:
         _draw_champions(folder / FIGURE, report)
         page.figure(folder / FIGURE, "Which version was champion when")
-    columns = ("Version", "From (UTC)", "To", "By", "Trained on", "Rows", "Gate", "Approval")
+    columns = ("Version", "From (UTC)", "To (UTC)", "By", "Trained on", "Rows", "Gate", "Approval")
     page.table(Table(columns, _champions(report)))
     page.heading("Trainings and replays")
     page.table(Table(("Partition", "Version", "Dag", "Gate", "Promoted", "Level", "Certificate"), _trainings(report)))
@@ -62,15 +63,15 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> Path:
     else:
         page.text("Nothing that this report looks for.")
     page.heading("Decisions")
-    page.table(Table(("Time (UTC)", "Kind", "Partition", "", "Why"), _decisions(report)))
+    page.table(Table(("Time (UTC)", "What", "Partition", "Outcome", "Why"), _decisions(report)))
     page.heading("Erased rows")
     erased = [
-        (e["time"][:_MINUTE], e["dataset"], e["rows"], ", ".join(e["partitions"]), e["reason"], e["tombstone"])
+        (_moment(e["time"]), e["dataset"], e["rows"], ", ".join(e["partitions"]), e["reason"], e["tombstone"])
         for e in report["erasures"]
     ]
     _table_or_none(page, ("Time (UTC)", "Dataset", "Rows", "Partitions", "Reason", "Tombstone"), erased)
     page.heading("Pruned snapshots")
-    pruned = [(p["time"][:_MINUTE], p["dataset"], len(p["snapshots"]), p["record"]) for p in report["prunings"]]
+    pruned = [(_moment(p["time"]), p["dataset"], len(p["snapshots"]), p["record"]) for p in report["prunings"]]
     _table_or_none(page, ("Time (UTC)", "Dataset", "Snapshots", "Record"), pruned)
     page.save(folder / PAGE)
     return folder / PAGE
@@ -92,8 +93,8 @@ def _champions(report: Mapping[str, Any]) -> list[list[Any]]:
     return [
         [
             f"version {c['version']}" if c["version"] is not None else "none",
-            c["from"][:_MINUTE],
-            (c["to"] or "now")[:_MINUTE],
+            _moment(c["from"]),
+            _moment(c["to"] or "now"),
             c["by"],
             ", ".join(c.get("trained_on") or ()),
             c.get("rows"),
@@ -120,7 +121,14 @@ def _trainings(report: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def _decisions(report: Mapping[str, Any]) -> list[list[Any]]:
-    return [[d["time"][:_MINUTE], d["kind"], d["partition_key"], d["outcome"], d["why"]] for d in report["decisions"]]
+    return [
+        [_moment(d["time"]), DRIFT_WORDS.get(d["about"], d["kind"]), d["partition_key"], d["outcome"], d["why"]]
+        for d in report["decisions"]
+    ]
+
+
+def _moment(time: str) -> str:
+    return time[:_MINUTE].replace("T", " ")
 
 
 def _draw_champions(path: Path, report: Mapping[str, Any]) -> None:

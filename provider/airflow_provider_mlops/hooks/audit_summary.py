@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.tables import Page, Table
+from airflow_provider_mlops.backends.tables import Link, Page, Table
 from airflow_provider_mlops.core.audit_summary import (
     Scope,
     build_summary,
@@ -22,7 +22,8 @@ from airflow_provider_mlops.core.audit_summary_page import (
     summary_sentences,
     summary_title,
 )
-from airflow_provider_mlops.core.canonical import canonical_json, sha256_of
+from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_of
+from airflow_provider_mlops.hooks.certificate import PAGE as CERTIFICATE
 from airflow_provider_mlops.hooks.certificate import certificate_path
 from airflow_provider_mlops.hooks.storage import MARKER
 
@@ -73,10 +74,19 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> dict[str, str]:
     page.text(first, kind=str(summary["outcome"]))
     for line in others:
         page.text(line)
-    page.table(Table(COLUMNS, summary_lines(summary)))
+    page.table(Table(COLUMNS, [*_linked(summary)]))
     page.text(f"Summary {digest}", kind="note")
     page.save(folder / PAGE)
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (DATA, TEXT, PAGE)}
+
+
+def _linked(summary: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """Give each row of the summary a link to its certificate, whose folder lies beside that of the summary."""
+    for entry, row in zip(summary["partitions"], summary_lines(summary), strict=True):
+        if (issued := entry["certificate"]) is None:
+            yield row
+        else:
+            yield [*row[:-1], Link(row[-1], f"../{issued['hash'].removeprefix(PREFIX)}/{CERTIFICATE}")]
 
 
 def _record(storage: Storage, ledger: Ledger, summary: Mapping[str, Any], through: int, run: RunFacts) -> None:

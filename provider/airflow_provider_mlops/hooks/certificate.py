@@ -106,7 +106,7 @@ def _write_page(path: Path, certificate: Mapping[str, Any], digest: str) -> None
     page = Page(title_of(certificate))
     page.text(summary_of(certificate), kind=certificate["verdict"]["outcome"])
     page.heading("Checks")
-    page.table(Table(("", "Check", "Finding"), check_rows(certificate)))
+    page.table(Table(("Outcome", "Check", "Finding"), check_rows(certificate)))
     page.heading("Not as recorded")
     differences = [(item["cause"], item["detail"]) for item in certificate["differences"]]
     if differences:

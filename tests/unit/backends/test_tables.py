@@ -124,3 +124,14 @@ def test_lists_and_links_hold_any_text(tmp_path: Path) -> None:
 
     assert (seen.tags.count("li"), seen.tags.count("script"), seen.tags.count("img")) == (3, 0, 0)
     assert [value for name, value in seen.attributes if name == "href"] == ['/a"><script>']
+
+
+def test_an_outcome_is_never_broken_in_two(tmp_path: Path) -> None:
+    """Beside long sentences a narrow cell would say PAS and S; a link stands in a cell as any text does."""
+    made = Page("title")
+    made.table(Table(("Outcome", "Why", "Page"), [["PASS", "because " * 60, Link(HOSTILE, "../1/page.html")]]))
+    text = made.render()
+
+    assert "td.PASS,td.FAIL,td.INCONCLUSIVE{white-space:nowrap}" in text
+    assert '<td class="PASS">' in text
+    assert '<td><a href="../1/page.html">&lt;script&gt;' in text
