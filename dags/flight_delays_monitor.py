@@ -1,9 +1,10 @@
 """Flight delays, watched: do the newest two weeks look like what the champion was trained on, and does it still serve?
 
 One run a day, after the day was scored and its labels were joined. Three questions are kept apart: have the features
-drifted, have the scores, and how well did the champion do? A verdict FAIL emits an event, which asks
-``flight_delays_retrain`` whether a retraining would help. A champion that does worse than it must soon after its
-promotion is taken back.
+drifted, have the scores, and how well did the champion do? Features are profiled day by day, and two weeks of profiles
+are merged and judged: a run reads the rows of the newest day, however long the history is. A verdict FAIL emits an
+event, which asks ``flight_delays_retrain`` whether a retraining would help. A champion that does worse than it must
+soon after its promotion is taken back.
 """
 
 import pendulum
@@ -13,6 +14,7 @@ from airflow_provider_mlops import assets
 from airflow_provider_mlops.operators.breach import RollbackOnBreachOperator
 from airflow_provider_mlops.operators.drift import DetectDriftOperator
 from airflow_provider_mlops.operators.performance import MonitorPerformanceOperator
+from airflow_provider_mlops.operators.profile import ProfileDatasetOperator
 from airflow_provider_mlops.sensors.labels import LabelsMatureSensor
 from include.flights import spec
 
@@ -34,6 +36,13 @@ with DAG(
         maturity=spec.MATURITY,
         deferrable=True,
         timeout=pendulum.duration(days=7).total_seconds(),
+    )
+    profile = ProfileDatasetOperator(
+        task_id="profile",
+        model_name=spec.MODEL,
+        dataset=spec.SERVED,
+        policy="include/flights/drift.yaml",
+        window=spec.WATCHED_DAYS,  # days that have a profile are not read again
     )
     drift = DetectDriftOperator(
         task_id="detect_drift",
@@ -65,6 +74,7 @@ with DAG(
         model_name=spec.MODEL,
         policy="include/flights/retrain.yaml",
     )
-    labelled >> [drift, scores, performance]
+    labelled >> [profile, scores, performance]
+    profile >> drift
     performance >> heal
 # [END howto_detect_drift]

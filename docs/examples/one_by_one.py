@@ -197,7 +197,7 @@ with DAG(dag_id="flights_watch", schedule=MONTHLY, start_date=START, catchup=Fal
         task_id="detect_drift",
         model_name="flight_delays",
         dataset="flights",
-        policy="include/flights/drift.yaml",
+        policy="docs/examples/drift_rows.yaml",
         outlets=[assets.drift_alias("flight_delays")],
     )
     # [END example_detect_drift]

@@ -30,7 +30,8 @@ WIRING = {
         ("lifecycle.model_card", []),
     ],
     MONITOR: [
-        ("wait_for_labels", ["detect_drift", "detect_score_drift", "monitor_performance"]),
+        ("wait_for_labels", ["detect_score_drift", "monitor_performance", "profile"]),
+        ("profile", ["detect_drift"]),
         ("detect_drift", []),
         ("detect_score_drift", []),
         ("monitor_performance", ["roll_back_on_breach"]),

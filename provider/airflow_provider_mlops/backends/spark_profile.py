@@ -42,7 +42,9 @@ def profile_files(columns: ParquetColumns, spec: ProfileSpec) -> Profile:
         names = [name for name in schema.names if name in wanted] or schema.names[:1]
         # Spark hands columns to Python by their bare names, which fails for a name with a dot: numbers stand for them.
         numbered = frame.select([quoted(name) for name in names]).toDF(*map(str, range(len(names))))
-        counted = numbered.mapInArrow(_counter(spec.to_dict(), names), "profile string")
+        counted = numbered.mapInArrow(
+            _counter(spec.to_dict(), [schema.field(name) for name in names]), "profile string"
+        )
         parts.extend(Profile.from_dict(json.loads(row[0])) for row in counted.toLocalIterator())
     return merged(parts)
 
@@ -77,8 +79,8 @@ class BatchColumns:
         yield [self._batch.column(name) for name in names]
 
 
-def _counter(content: dict[str, Any], names: Sequence[str]) -> Any:
-    """A function that counts the batches of a partition, and gives one profile."""
+def _counter(content: dict[str, Any], fields: Sequence[pa.Field]) -> Any:
+    """A function that counts the batches of a partition, with the types of the files, and gives one profile."""
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from airflow_provider_mlops.core.canonical import canonical_json
@@ -86,9 +88,23 @@ def _counter(content: dict[str, Any], names: Sequence[str]) -> Any:
         from airflow_provider_mlops.statistics.profile_spec import ProfileSpec
 
         spec, pa = ProfileSpec.from_dict(content), load("pyarrow", "parquet")
-        named = (pa.RecordBatch.from_arrays(batch.columns, names=list(names)) for batch in batches)
-        found = [parquet_profile.profile_files(BatchColumns(batch), spec) for batch in named]
+        found = [parquet_profile.profile_files(BatchColumns(_as_stored(batch, fields)), spec) for batch in batches]
         texts = [canonical_json(merged(found).to_dict())] if found else []
         yield pa.RecordBatch.from_arrays([pa.array(texts, pa.string())], ["profile"])
 
     return count
+
+
+def _as_stored(batch: pa.RecordBatch, fields: Sequence[pa.Field]) -> pa.RecordBatch:
+    """Give columns the names and types of the files: Spark has others, and a time is another text in another unit."""
+    pa = load("pyarrow", "parquet")
+    arrays = []
+    for array, field in zip(batch.columns, fields, strict=True):
+        wanted = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_null(wanted):
+            arrays.append(pa.nulls(len(array)))
+        elif array.type == wanted or pa.types.is_nested(wanted):
+            arrays.append(array)
+        else:
+            arrays.append(array.cast(wanted, safe=False))
+    return pa.RecordBatch.from_arrays(arrays, names=[field.name for field in fields])

@@ -1,5 +1,6 @@
 """Profiles by Spark: the file that pyarrow makes, but for the rounding of moments."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def files(folder: Path) -> list[Part]:
                 "count": pa.array(random.poisson(3, 4_000), mask=random.random(4_000) < 0.1),
                 "late": random.random(4_000) < 0.2,
                 "t.ext": pa.array([None, *random.choice(["a", "b", "c"], 3_999)]),
+                "price": pa.array([None, *map(Decimal, random.integers(0, 9, 3_999).tolist())], pa.decimal128(12, 2)),
+                "day": pa.array(random.integers(0, 5, 4_000), pa.int32()).cast(pa.date32()),
+                "seen": pa.array(random.integers(0, 5, 4_000), pa.timestamp("us", "UTC")),
+                "local": pa.array(random.integers(0, 5, 4_000), pa.timestamp("ms")),
+                "large": pa.array(random.integers(0, 2**63, 4_000).astype("uint64") * np.uint64(2), pa.uint64()),
+                "name": pa.array(["\N{SNOWMAN}" * 2_000, "a\nb", ""] * 1_333 + [None], pa.large_string()),
+                "nothing": pa.nulls(4_000, pa.float32()),
             }
         )
         path = folder / f"{number}.parquet"
