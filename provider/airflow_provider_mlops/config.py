@@ -145,4 +145,4 @@ def _airflow_home() -> str:
 
 def _expanded(text: str) -> str:
     # Not a Path: that would make one slash of the two in an address.
-    return os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111
+    return os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111 - of variables, too

@@ -122,7 +122,7 @@ class RowSet:
 
     def _ask(self, what: str, rest: str = "") -> list[tuple[Any, ...]]:
         # Names of columns are quoted by `quoted`, everything else is written here.
-        return self._fetched(f"SELECT {what} FROM {self.name} {rest}")  # noqa: S608
+        return self._fetched(f"SELECT {what} FROM {self.name} {rest}")
 
     def _fetched(self, query: Any) -> list[tuple[Any, ...]]:
         try:

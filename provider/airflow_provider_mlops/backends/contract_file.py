@@ -61,4 +61,4 @@ def count_nan(files: Sequence[Path], columns: Collection[str]) -> dict[str, int]
 
 def _plain(value: Any) -> Any:
     """Not-a-number equals nothing, itself included, so that it is named."""
-    return "NaN" if isinstance(value, float) and value != value else value  # noqa: PLR0124
+    return "NaN" if isinstance(value, float) and value != value else value  # noqa: PLR0124 - not a number

@@ -207,9 +207,9 @@ def ranked(scan: Scan, one: Column, n: int, ranks: Sequence[int]) -> list[Any]:
     """
     if n <= _IN_MEMORY:
         shares = ", ".join(f"CAST({(rank + 0.5) / n!r} AS DOUBLE)" for rank in ranks)
-        statement = f"SELECT quantile_disc({one.value}, [{shares}]) FROM {scan.rows}"  # noqa: S608
+        statement = f"SELECT quantile_disc({one.value}, [{shares}]) FROM {scan.rows}"
         return list(scan.ask(statement)[0][0])
-    ordered = f"SELECT {one.value} AS v FROM {scan.rows} WHERE {one.value} IS NOT NULL ORDER BY v"  # noqa: S608
+    ordered = f"SELECT {one.value} AS v FROM {scan.rows} WHERE {one.value} IS NOT NULL ORDER BY v"
     return [scan.ask(f"{ordered} LIMIT 1 OFFSET {rank}")[0][0] for rank in ranks]
 
 

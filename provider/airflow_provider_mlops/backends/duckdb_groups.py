@@ -32,8 +32,7 @@ def repeated_keys(rows: str, keys: Sequence[Column], considered: str) -> str:
     named = ", ".join(f"{key.value} AS k{place}" for place, key in enumerate(keys))
     grouped = ", ".join(f"k{place}" for place in range(len(keys)))
     return (
-        f"SELECT {grouped} FROM (SELECT {named} FROM {rows} WHERE {considered}) "  # noqa: S608
-        f"GROUP BY {grouped} HAVING count(*) > 1"
+        f"SELECT {grouped} FROM (SELECT {named} FROM {rows} WHERE {considered}) GROUP BY {grouped} HAVING count(*) > 1"
     )
 
 
@@ -41,7 +40,7 @@ def _counts(scan: Scan, keys: Sequence[Column], considered: str) -> tuple[int, i
     """Count the distinct values, and the rows whose value stands more than once."""
     grouped = ", ".join(key.value for key in keys)
     distinct, repeated = scan.ask(
-        "SELECT count(*), coalesce(sum(n) FILTER (WHERE n > 1), 0) FROM "  # noqa: S608
+        "SELECT count(*), coalesce(sum(n) FILTER (WHERE n > 1), 0) FROM "
         f"(SELECT count(*) AS n FROM {scan.rows} WHERE {considered} GROUP BY {grouped})"
     )[0]
     return int(distinct), int(repeated)
@@ -112,11 +111,11 @@ def _distinct(*, inside: bool, complete: bool) -> Callable[[Columns, Kwargs], Pl
             numbers: dict[str, Any] = {"observed_value": None}
             shown: Sequence[Any] = ()
             if inside:
-                outside = f"SELECT DISTINCT {one.value} AS v FROM {scan.rows} WHERE NOT ({isin})"  # noqa: S608
-                count, shown = scan.ask(f"SELECT count(v), min(v, {MAX_SHOWN}) FROM ({outside})")[0]  # noqa: S608
+                outside = f"SELECT DISTINCT {one.value} AS v FROM {scan.rows} WHERE NOT ({isin})"
+                count, shown = scan.ask(f"SELECT count(v), min(v, {MAX_SHOWN}) FROM ({outside})")[0]
                 numbers["unexpected_count"] = count
             if complete:
-                there = scan.ask(f"SELECT DISTINCT {one.value} FROM {scan.rows} WHERE {isin}")  # noqa: S608
+                there = scan.ask(f"SELECT DISTINCT {one.value} FROM {scan.rows} WHERE {isin}")
                 numbers["missing_count"] = len(expected - {row[0] for row in there})
             holds = not numbers.get("unexpected_count") and not numbers.get("missing_count")
             return Finding(holds, numbers, shown or ())
@@ -136,7 +135,7 @@ def _most_common(columns: Columns, kwargs: Kwargs) -> Plan:
 
     def finish(scan: Scan) -> Finding:
         count, expected, values = scan.ask(
-            f"WITH g AS MATERIALIZED (SELECT {one.value} AS v, any_value({isin}) AS e, count(*) AS n FROM {scan.rows} "  # noqa: S608
+            f"WITH g AS MATERIALIZED (SELECT {one.value} AS v, any_value({isin}) AS e, count(*) AS n FROM {scan.rows} "
             f"WHERE {one.value} IS NOT NULL GROUP BY v) "
             f"SELECT count(*), count(*) FILTER (WHERE e), min(v, {MAX_SHOWN}) FROM g WHERE n = (SELECT max(n) FROM g)"
         )[0]

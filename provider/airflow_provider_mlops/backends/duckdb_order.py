@@ -25,9 +25,9 @@ def _in_order(*, rising: bool) -> Callable[[Columns, Kwargs], Plan]:
 
         def finish(scan: Scan) -> Finding:
             before = (
-                f"SELECT v, lag(v) OVER () AS p FROM (SELECT {one.value} AS v FROM {scan.rows}) WHERE v IS NOT NULL"  # noqa: S608
+                f"SELECT v, lag(v) OVER () AS p FROM (SELECT {one.value} AS v FROM {scan.rows}) WHERE v IS NOT NULL"
             )
-            return _broken(scan, f"SELECT v FROM ({before}) WHERE v {sign} p", scan[present], mostly)  # noqa: S608
+            return _broken(scan, f"SELECT v FROM ({before}) WHERE v {sign} p", scan[present], mostly)
 
         return Plan((ROWS, present), finish)
 
@@ -49,7 +49,7 @@ def _z_scores(columns: Columns, kwargs: Kwargs) -> Plan:
             return _broken(scan, None, scan[present], mostly)
         score = f"(({wide} - CAST('{scan[mean]!r}' AS DOUBLE)) / CAST('{spread!r}' AS DOUBLE))"
         far = f"abs({score}) >= {abs(float(threshold))!r}" if both else f"{score} >= {float(threshold)!r}"
-        return _broken(scan, f"SELECT {one.value} AS v FROM {scan.rows} WHERE {far}", scan[present], mostly)  # noqa: S608
+        return _broken(scan, f"SELECT {one.value} AS v FROM {scan.rows} WHERE {far}", scan[present], mostly)
 
     return Plan((ROWS, present, mean, stdev), finish)
 
@@ -58,7 +58,7 @@ def _broken(scan: Scan, statement: str | None, considered: int, mostly: float) -
     unexpected = 0
     shown: list[Any] = []
     if statement is not None:
-        unexpected = scan.ask(f"SELECT count(*) FROM ({statement})")[0][0]  # noqa: S608
+        unexpected = scan.ask(f"SELECT count(*) FROM ({statement})")[0][0]
     if unexpected:
         shown = [row[0] for row in scan.ask(f"{statement} LIMIT {MAX_SHOWN}")]
     numbers = map_numbers(scan[ROWS], unexpected, considered)

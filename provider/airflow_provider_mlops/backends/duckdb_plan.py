@@ -58,7 +58,7 @@ class Scan:
         """
         read = ", ".join(f"{item.read} AS {item.value}" for item in self.columns.values())
         source = self.session.source(len(self.columns), [link] if link else None)
-        return f"(SELECT {read}, rn FROM {source})"  # noqa: S608
+        return f"(SELECT {read}, rn FROM {source})"
 
     def __getitem__(self, figure: str) -> Any:
         """Return the value of an aggregate."""
@@ -158,7 +158,7 @@ def map_finding(scan: Scan, rule: RowRule, considered: int, unexpected: int, mos
     values = ", ".join(f"c{item.position}" for item in rule.columns)
     shown: Sequence[Any] = ()
     if unexpected and rule.counts_missing:
-        found = scan.ask(f"SELECT {values} FROM {scan.rows} WHERE {rule.breaks} LIMIT {MAX_SHOWN}")  # noqa: S608
+        found = scan.ask(f"SELECT {values} FROM {scan.rows} WHERE {rule.breaks} LIMIT {MAX_SHOWN}")
         shown = [row[0] if len(row) == 1 else list(row) for row in found]
     return Finding(holds_mostly(considered, unexpected, mostly), numbers, shown)
 

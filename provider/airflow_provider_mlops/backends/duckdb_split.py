@@ -37,9 +37,7 @@ def _broken(scan: Scan, plans: Mapping[int, Plan], link: str) -> Iterator[tuple[
     any_of = " OR ".join(f"b{position}" for position in positions)
     rows = scan.rows_of(link)
     cursor = scan.session.connection.cursor()
-    cursor.execute(
-        f"SELECT rn, {named} FROM (SELECT rn, {', '.join(flags)} FROM {rows}) WHERE {any_of} ORDER BY rn"  # noqa: S608
-    )
+    cursor.execute(f"SELECT rn, {named} FROM (SELECT rn, {', '.join(flags)} FROM {rows}) WHERE {any_of} ORDER BY rn")
     while block := cursor.fetchmany(_BLOCK):
         for row, *broken in block:
             yield int(row), [position for position, breaks in zip(positions, broken, strict=True) if breaks]
@@ -52,4 +50,4 @@ def _breaks(position: int, plan: Plan) -> str:
     if not plan.keys:
         return rule.breaks
     same = " AND ".join(f"k{place} IS NOT DISTINCT FROM {key.value}" for place, key in enumerate(plan.keys))
-    return f"{rule.considered} AND EXISTS (SELECT 1 FROM repeated_{int(position)} WHERE {same})"  # noqa: S608
+    return f"{rule.considered} AND EXISTS (SELECT 1 FROM repeated_{int(position)} WHERE {same})"

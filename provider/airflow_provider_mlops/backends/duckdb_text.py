@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as codes  # type: ignore[attr-defined]  # private, and the only parser that agrees with re
+from re import _parser as parser  # type: ignore[attr-defined]  # private, and the only parser that agrees with re
 from typing import Any
 
 from airflow_provider_mlops.backends.duckdb_columns import NotCompiled

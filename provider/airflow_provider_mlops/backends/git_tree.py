@@ -83,4 +83,4 @@ def _git(folder: Path, *arguments: str) -> bytes:
     # The folder says which repository it is, and a clone that lacks a file does not fetch it.
     kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     env = {**kept, "GIT_NO_LAZY_FETCH": "1"}
-    return subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS, env=env).stdout  # noqa: S603
+    return subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS, env=env).stdout  # noqa: S603 - Git, with our own arguments

@@ -68,7 +68,8 @@ def _plain(features: pd.DataFrame, numeric: list[Any]) -> pd.DataFrame:
             columns[name] = values
         else:
             columns[name] = column.map(str).where(column.notna(), "").to_numpy(dtype=object)
-    return pandas.DataFrame(columns, index=features.index)  # type: ignore[no-any-return]
+    found: pd.DataFrame = pandas.DataFrame(columns, index=features.index)
+    return found
 
 
 def _boosting(numeric: list[Any], text: list[Any], task: str, seed: int, iterations: int) -> Any:

@@ -79,7 +79,8 @@ def newest_rows(times: pd.Series[Any] | None, rows: int, share: float) -> npt.ND
     else:
         order = times.reset_index(drop=True).sort_values(kind="stable", na_position="first").index.to_numpy()
         tail[order[first:]] = True
-    return tail  # type: ignore[no-any-return]
+    found: npt.NDArray[np.bool_] = tail
+    return found
 
 
 def fit(

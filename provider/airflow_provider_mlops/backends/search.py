@@ -207,13 +207,13 @@ def _search_class(search: Search) -> Any:
     selection = load("sklearn.model_selection", "scikit-learn")
     started = time.monotonic()
 
-    class InOrder(selection.GridSearchCV):  # type: ignore[misc, name-defined]
+    class InOrder(selection.GridSearchCV):  # type: ignore[misc, name-defined]  # it has no types
         def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:
             for tried, params in enumerate(search.candidates()):
                 if search.go_on(evaluate_candidates, params, tried, started) is None:
                     return
 
-    class Asking(selection.GridSearchCV):  # type: ignore[misc, name-defined]
+    class Asking(selection.GridSearchCV):  # type: ignore[misc, name-defined]  # it has no types
         def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:
             from airflow_provider_mlops.backends.optuna import Study
 
@@ -234,7 +234,7 @@ def _halving_class(search: Search, started: float) -> Any:
     load("sklearn.experimental.enable_halving_search_cv", "scikit-learn")
     selection = load("sklearn.model_selection", "scikit-learn")
 
-    class Halving(selection.HalvingGridSearchCV):  # type: ignore[misc, name-defined]
+    class Halving(selection.HalvingGridSearchCV):  # type: ignore[misc, name-defined]  # it has no types
         def _generate_candidate_params(self) -> Any:
             return list(search.candidates())
 

@@ -13,7 +13,7 @@ def estimator_class() -> Any:
     """Return the estimator over a training function; its class is made on use, for scikit-learn is heavy."""
     base = load("sklearn.base", "scikit-learn")
 
-    class FunctionEstimator(base.BaseEstimator):  # type: ignore[misc, name-defined]
+    class FunctionEstimator(base.BaseEstimator):  # type: ignore[misc, name-defined]  # it has no types
         """A training function as scikit-learn sees one: parameters that can be set, and ``fit``."""
 
         def __init__(

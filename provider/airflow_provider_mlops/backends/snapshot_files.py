@@ -142,7 +142,7 @@ def _opened(folder: Path, item: Mapping[str, Any]) -> IO[bytes]:
 def _sha256(file: IO[bytes]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     buffer = memoryview(bytearray(READ_BYTES))
-    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]  # every binary file has it
         digest.update(buffer[:count])
         size += count
     return digest.hexdigest(), size

@@ -69,7 +69,7 @@ def _serialiser() -> Any:
 
 def _is_sorted(frame: Any) -> bool:
     try:
-        return not frame._jdf.queryExecution().optimizedPlan().outputOrdering().isEmpty()  # noqa: SLF001
+        return not frame._jdf.queryExecution().optimizedPlan().outputOrdering().isEmpty()  # noqa: SLF001 - PySpark has no other way to ask
     except AttributeError as err:
         raise BadInput(
             "A data frame of Spark Connect does not tell how it is sorted; give the source one of a classic session."

@@ -119,7 +119,7 @@ def _planned(scan: Scan, suite: Mapping[str, Any], positions: Sequence[int]) -> 
             plans[position] = plan(scan.columns, item)
             if (rule := plans[position].rule) is None:
                 raise NotCompiled
-            scan.session.rows(f"SELECT {rule.breaks} FROM {scan.rows} LIMIT 1")  # noqa: S608
+            scan.session.rows(f"SELECT {rule.breaks} FROM {scan.rows} LIMIT 1")
         except NoColumn as err:
             raise BadInput(f"{where} could not be judged: {err}") from err
         except (NotCompiled, load("duckdb", "great-expectations").Error) as err:

@@ -1,10 +1,11 @@
 """What ``airflow mlops approvers`` does: list the groups against the auth manager's users, and make one from them."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
@@ -36,7 +37,7 @@ def list_groups(args: Namespace) -> None:
     """
     groups, where = approver_groups(Path(args.file) if args.file else None)
     known = {user.id: user for user in _users()}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"group": name, "id": member.id, "name": member.name, "known": member.id in known, "also": list(member.also)}
         for name, members in groups.items()
         for member in members
@@ -45,7 +46,7 @@ def list_groups(args: Namespace) -> None:
         write_json(rows)
     else:
         columns = ("group", "id", "name", "known", "also")
-        shown = [{**row, "known": "yes" if row["known"] else "NO", "also": ", ".join(row["also"])} for row in rows]  # type: ignore[arg-type]
+        shown = [{**row, "known": "yes" if row["known"] else "NO", "also": ", ".join(row["also"])} for row in rows]
         print_table(columns, [[str(row[column]) for column in columns] for row in shown])
     if strange := [str(row["id"]) for row in rows if not row["known"]]:
         say(f"The auth manager knows no user {', '.join(strange)}; look at the ids in {where}.", error=True)
@@ -87,10 +88,9 @@ def _users() -> list[Known]:
 def _fab_users() -> list[Known]:
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-    opened: Callable[[], object] = get_application_builder
-    with opened() as builder:  # type: ignore[attr-defined]
-        users: Iterable[object] = builder.sm.get_all_users()
+    opened: Callable[[], Any] = get_application_builder
+    with opened() as builder:
         return [
-            Known(str(user.id), user.username, tuple(role.name for role in user.roles), user.email or "")  # type: ignore[attr-defined]
-            for user in users
+            Known(str(user.id), user.username, tuple(role.name for role in user.roles), user.email or "")
+            for user in builder.sm.get_all_users()
         ]

@@ -135,7 +135,8 @@ def baseline_of(records: Iterable[Record], version: str | None, alias: str = CHA
     """
     for record in reversed(_releases(records, alias)):
         if record.body["version"] == version:
-            return record.body["previous_version"]  # type: ignore[no-any-return]
+            found: str | None = record.body["previous_version"]
+            return found
     return None
 
 

@@ -64,12 +64,12 @@ def cited_storage(chains: Mapping[str, Sequence[Record]]) -> CitedStorage:
     folders: dict[str, CitedFolder] = {}
     for records in chains.values():
         for record in records:
-            for found in cited_by(record):
-                lost = removed.get(found.path)
+            for named in cited_by(record):
+                lost = removed.get(named.path)
                 if lost is not None and record.time <= lost.until:
                     continue
-                if record.hash in void:  # what a void erasure has stored nobody reads, and nobody removes
-                    found = replace(found, needed=False)  # noqa: PLW2901
+                # What a void erasure has stored nobody reads, and nobody removes.
+                found = replace(named, needed=False) if record.hash in void else named
                 if _says_more(found, folders.get(found.path)):
                     folders[found.path] = found
     return CitedStorage(folders, {path: lost.by for path, lost in removed.items() if path not in folders})

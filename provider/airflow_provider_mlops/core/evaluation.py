@@ -35,7 +35,8 @@ class Contender:
     @property
     def manifest(self) -> Mapping[str, Any]:
         """The manifest of its training."""
-        return self.training.body["manifest"]  # type: ignore[no-any-return]
+        found: Mapping[str, Any] = self.training.body["manifest"]
+        return found
 
     @property
     def manifest_hash(self) -> str:

@@ -1,6 +1,6 @@
 """Whether a record says anything new: the same drift every day is told once, not every day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,7 +57,7 @@ def _alike(one: Record, other: Record) -> bool:
     return alike and (one.kind, one.mode) == (other.kind, other.mode)
 
 
-def _subject(rule: dict[str, Any]) -> str:
+def _subject(rule: Mapping[str, Any]) -> str:
     numbers = rule.get("numbers") or {}
     return "/".join(str(part) for part in (rule["rule"], *(numbers.get(name, "") for name in _SUBJECT)))
 

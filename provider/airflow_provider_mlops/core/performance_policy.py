@@ -170,7 +170,7 @@ def _limits(item: Any, where: str) -> MetricLimits:
         "params": reading.numbers,
     }
     reading.check_keys(item, where, allowed=readers, required=("metric",))
-    found = MetricLimits(**{key: readers[key](item[key], f"{where}: {key}") for key in item})  # type: ignore[arg-type]
+    found = MetricLimits(**{key: readers[key](item[key], f"{where}: {key}") for key in item})  # type: ignore[arg-type]  # each reader gives its own
     if found.minimum is None and found.maximum is None and found.max_drop is None:
         raise BadInput(f"{where} demands nothing of {found.metric}: give minimum, maximum or max_drop.")
     return found

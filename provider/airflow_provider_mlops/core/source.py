@@ -215,7 +215,7 @@ def _check_format(name: str) -> None:
 
 
 def _build(cls: type[_S], kind: str, given: Mapping[str, Any]) -> _S:
-    known = {item.name: str(item.type) for item in fields(cls)}  # type: ignore[arg-type]
+    known = {item.name: str(item.type) for item in fields(cls)}  # type: ignore[arg-type]  # each source is a dataclass
     for name in given:
         if name not in known:
             close = get_close_matches(name, known, n=1)
@@ -224,7 +224,7 @@ def _build(cls: type[_S], kind: str, given: Mapping[str, Any]) -> _S:
     values = {name: _typed(kind, name, known[name], value) for name, value in given.items()}
     missing = [
         item.name
-        for item in fields(cls)  # type: ignore[arg-type]
+        for item in fields(cls)  # type: ignore[arg-type]  # each source is a dataclass
         if item.name not in values and known[item.name] == "str"
     ]
     if missing:

@@ -90,5 +90,5 @@ def _without_data_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
         return original(*args, **kwargs)
 
     kept = [parameter for name, parameter in signature.parameters.items() if name not in DATA_ARGUMENTS]
-    hidden.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    hidden.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]  # what inspect looks at
     return hidden

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from rich.console import Console
 
@@ -149,9 +149,9 @@ def _print_addresses(airflow: EmbeddedAirflow, console: Console) -> None:
     console.print("Stop it  make down", highlight=False)
 
 
-def _console(file: object) -> Console:
+def _console(file: TextIO) -> Console:
     """Make a console; where nobody looks at a terminal, tables get room instead of 80 columns."""
-    console = Console(file=file)  # type: ignore[arg-type]
+    console = Console(file=file)
     if not console.is_terminal:
         console.width = max(console.width, _PLAIN_WIDTH)
     return console

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it ships none
 
 from airflow_provider_mlops.embedded.config import EmbeddedError, Layout
 from airflow_provider_mlops.embedded.environment import STATE_VARIABLE

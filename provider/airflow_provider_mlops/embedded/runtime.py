@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it ships none
 
 from airflow_provider_mlops.embedded import mlflow_server, pages_server, postgres, services
 from airflow_provider_mlops.embedded.api import AirflowApi

@@ -53,5 +53,5 @@ def git_state(modules: Iterable[str]) -> dict[str, Any] | None:
 def _git(folder: str, *arguments: str) -> str:
     # A worker's user need not own the bundle's folder, whose code it runs anyway.
     command = ["git", "-c", "safe.directory=*", "-C", folder, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SECONDS)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_SECONDS)  # noqa: S603 - Git, with our own arguments
     return done.stdout.strip("\n")

@@ -102,7 +102,8 @@ def _hashes(frame: pd.DataFrame) -> npt.NDArray[np.uint64]:
     """Hash rows by their values, the same for 1 and 1.0: a column without nulls may be whole numbers elsewhere."""
     pandas = load("pandas", "parquet")
     plain = pandas.DataFrame({number: _plain(frame[name]) for number, name in enumerate(frame.columns)})
-    return pandas.util.hash_pandas_object(plain, index=False).to_numpy()  # type: ignore[no-any-return]
+    found: npt.NDArray[np.uint64] = pandas.util.hash_pandas_object(plain, index=False).to_numpy()
+    return found
 
 
 def _plain(column: pd.Series[Any]) -> Any:
@@ -112,13 +113,16 @@ def _plain(column: pd.Series[Any]) -> Any:
 
 
 def _entities(frame: pd.DataFrame, entity: str | None) -> npt.NDArray[np.uint64]:
+    found: npt.NDArray[np.uint64]
     if entity is None:
-        return load("numpy", "parquet").zeros(0, "uint64")  # type: ignore[no-any-return]
-    if entity not in frame.columns:
+        found = load("numpy", "parquet").zeros(0, "uint64")
+    elif entity not in frame.columns:
         raise BadInput(
             f"The training rows have no entity column {entity!r}; they have: {', '.join(frame.columns[:40])}."
         )
-    return load("numpy", "parquet").unique(_hashes(frame[[entity]].dropna()))  # type: ignore[no-any-return]
+    else:
+        found = load("numpy", "parquet").unique(_hashes(frame[[entity]].dropna()))
+    return found
 
 
 def _extreme(frame: pd.DataFrame, time_column: str | None, end: str) -> Any:

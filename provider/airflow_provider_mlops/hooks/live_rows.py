@@ -89,7 +89,8 @@ class LiveRows:
         if classes is None:
             return self.numbers("score")
         columns = [self.numbers(name) for name in score_columns(classes)]
-        return load("numpy", "parquet").column_stack(columns)  # type: ignore[no-any-return]
+        found: npt.NDArray[Any] = load("numpy", "parquet").column_stack(columns)
+        return found
 
     def labels(self, classes: Sequence[Any] | None) -> npt.NDArray[Any]:
         """Return the labels as metrics take them.
@@ -102,7 +103,8 @@ class LiveRows:
             return self.numbers("label")
         numpy, known = load("numpy", "parquet"), {str(one): at for at, one in enumerate(classes)}
         found = [numpy.nan if text is None else known.get(text, -1) for text in self.texts("label")]
-        return numpy.array(found, dtype="float64")  # type: ignore[no-any-return]
+        result: npt.NDArray[Any] = numpy.array(found, dtype="float64")
+        return result
 
     def where(self, mask: npt.NDArray[Any]) -> LiveRows:
         """Return some of the rows.
@@ -189,7 +191,10 @@ def joined_columns(
             raise NotMeasurable(f"{lost:,} rows of {log.body['partition_key']} are not in their snapshot any more.")
         parts.append(there.loc[wanted[places], list(columns)])
         order.append(places)
+    found: pd.DataFrame
     if not parts:
-        return pandas.DataFrame(columns=list(columns))  # type: ignore[no-any-return]
-    found = pandas.concat(parts, ignore_index=True)
-    return found.iloc[numpy.argsort(numpy.concatenate(order), kind="stable")].reset_index(drop=True)  # type: ignore[no-any-return]
+        found = pandas.DataFrame(columns=list(columns))
+    else:
+        found = pandas.concat(parts, ignore_index=True)
+        found = found.iloc[numpy.argsort(numpy.concatenate(order), kind="stable")].reset_index(drop=True)
+    return found

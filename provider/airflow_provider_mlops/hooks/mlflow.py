@@ -80,7 +80,8 @@ class MlflowHook(BaseHook):
         """Return a client; prefer `session`, which brings the credentials too."""
         mlflow = load("mlflow", "mlflow")
         registry = self.connection.extra_dejson.get("registry_uri") or None
-        return mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=registry)  # type: ignore[no-any-return]
+        found: MlflowClient = mlflow.MlflowClient(tracking_uri=self.tracking_uri, registry_uri=registry)
+        return found
 
     @contextmanager
     def session(self, *, quick: bool = False) -> Iterator[MlflowClient]:

@@ -279,9 +279,10 @@ def _joined(rows: Iterator[pa.RecordBatch], labels: Iterator[pa.RecordBatch]) ->
         beside, waiting = waiting.slice(0, batch.num_rows).combine_chunks(), waiting.slice(batch.num_rows)
         if not beside.column(_ID).combine_chunks().equals(batch.column(_ID)):
             raise EvidenceBroken("The labels are not those of these predictions; join them again.")
+        joined = batch
         for name in _LABEL_COLUMNS:
-            batch = batch.append_column(name, beside.column(name).combine_chunks())  # noqa: PLW2901
-        yield batch
+            joined = joined.append_column(name, beside.column(name).combine_chunks())
+        yield joined
     if (waiting is not None and waiting.num_rows) or next(labels, None) is not None:
         raise EvidenceBroken("There are more labels than predictions; join them again.")
 

@@ -167,7 +167,8 @@ def _recorded(storage: Storage, dataset: str, ledger: Ledger) -> Iterator[tuple[
 
 
 def _tested_on(record: Record) -> str | None:
-    return record.body["test"]["snapshot_id"]  # type: ignore[no-any-return]
+    found: str | None = record.body["test"]["snapshot_id"]
+    return found
 
 
 def _is_pruned(ledger: Ledger, snapshot_id: str) -> bool:

@@ -50,11 +50,14 @@ def read_rows(
             f"No row of dataset {dataset!r} is left between {since or 'the start'} and {until or 'the end'}."
         )
     table = load("pyarrow", "parquet").Table.from_batches(batches)
+    frame: pd.DataFrame
     if len(batches) == 1:
-        return table.to_pandas()  # type: ignore[no-any-return]
-    batches.clear()
-    # Column by column, each freed once it is converted: never all rows twice.
-    return table.to_pandas(split_blocks=True, self_destruct=True)  # type: ignore[no-any-return]
+        frame = table.to_pandas()
+    else:
+        batches.clear()
+        # Column by column, each freed once it is converted: never all rows twice.
+        frame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
 
 
 def last_time(storage: Storage, dataset: str, snapshot_id: str) -> str:

@@ -178,7 +178,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # The model's own classes may stand in the Dag bundle, which only this process has on its path.
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry),  # noqa: PTH100
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry),  # noqa: PTH100 - links stay links
     }
 
 

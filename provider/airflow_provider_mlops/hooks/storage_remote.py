@@ -92,7 +92,7 @@ def _create(path: ObjectStoragePath, data: bytes) -> None:
 
 
 def _open(path: ObjectStoragePath, mode: str) -> Any:
-    return path.open(mode)  # type: ignore[no-untyped-call]
+    return path.open(mode)  # type: ignore[no-untyped-call]  # Airflow's has no types
 
 
 @contextmanager

@@ -131,6 +131,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         key = self.decision_key(run, _decision(evaluation, policy))
         records = ledger.records()
         if (record := ledger.find(kind="gate", key=key, mode=run.mode)) is not None:
+            self.log.info("Found the verdict on this evaluation by this policy: record %d.", record.seq)
             return record
         body = self._judge(self._of_the_time(records, evaluation, run), evaluation, policy)
         while run.mode is Mode.LIVE and body["looks"] != self._look(ledger.records(), evaluation):
@@ -196,7 +197,9 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
             raise Refused(f"The gate refuses the candidate. {verdict.summary()}")
         follow = after.follow(verdict.outcome)
         if not verdict.passed:
-            self.log.info("The gate refuses the candidate; next: %s.", ", ".join(sorted(follow)) or "nothing")
+            self.log.info(
+                "The candidate is not promoted by this verdict; next: %s.", ", ".join(sorted(follow)) or "nothing"
+            )
         if follow == after.after:
             return
         # Skipping ends the task by an exception, so that the result must be pushed before it.

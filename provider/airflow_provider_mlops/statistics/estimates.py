@@ -74,7 +74,8 @@ class Estimator:
         )
         if limits.metric in found["reasons"]:
             raise NotMeasurable(found["reasons"][limits.metric])
-        return found["metrics"][limits.metric]  # type: ignore[no-any-return]
+        result: Interval = found["metrics"][limits.metric]
+        return result
 
     def doubts(self, scores: FloatArray) -> dict[str, str]:
         """Say which assumptions do not hold for served rows.

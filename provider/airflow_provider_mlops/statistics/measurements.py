@@ -136,6 +136,6 @@ def _record_of(metric: Metric, table: ScoreTable, options: Options, threshold: f
     measure("candidate", lambda: value_of("candidate"))
     for model, difference in (("champion", "difference"), ("golden", "golden_difference")):
         if table.scores_of(model) is not None:
-            measure(model, lambda model=model: value_of(model))  # type: ignore[misc]
-            measure(difference, lambda model=model: difference_to(model))  # type: ignore[misc]
+            measure(model, lambda model=model: value_of(model))  # type: ignore[misc]  # bound now, not at the call
+            measure(difference, lambda model=model: difference_to(model))  # type: ignore[misc]  # bound now, not at the call
     return record

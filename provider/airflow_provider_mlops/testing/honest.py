@@ -11,6 +11,7 @@ from airflow_provider_mlops.core.rules import (
     Fairness,
     FlipRate,
     Infrastructure,
+    Maximum,
     MetricRule,
     MinRows,
     Stress,
@@ -196,7 +197,7 @@ def _multiclass(rng: Any, rows: int, _: Policy) -> tuple[npt.NDArray[Any], ...]:
 
 def _regression(rng: Any, rows: int, policy: Policy) -> tuple[npt.NDArray[Any], ...]:
     """Make errors that keep every maximum, and a champion that is worse by more than every margin."""
-    limits = [rule.value for rule in policy.rules if isinstance(rule, MetricRule) and rule.kind == "maximum"]  # type: ignore[attr-defined]
+    limits = [rule.value for rule in policy.rules if isinstance(rule, Maximum)]
     margins = [getattr(rule, "margin", 0) or getattr(rule, "by", 0) for rule in policy.rules]
     small = min([1.0, *(limit / 4 for limit in limits if limit > 0)])
     large = 5 * small + 6 * max(margins, default=0)

@@ -40,7 +40,7 @@ class ApprovalTrigger(BaseTrigger):
         wake_at: Mapping[str, str],
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's have no types
         self.ti_id = ti_id
         self.options = options
         self.defaults = defaults
@@ -64,7 +64,7 @@ class ApprovalTrigger(BaseTrigger):
             done, _ = await asyncio.wait([answered], timeout=None if name is None else _seconds(self.wake_at[name]))
         finally:
             answered.cancel()
-        yield answered.result() if done else TriggerEvent({WAKE: name})  # type: ignore[no-untyped-call]
+        yield answered.result() if done else TriggerEvent({WAKE: name})  # type: ignore[no-untyped-call]  # Airflow's have no types
 
     def _answers(self) -> HITLTrigger:
         return HITLTrigger(

@@ -45,7 +45,7 @@ class DriftVerdictTrigger(BaseTrigger):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's have no types
         self.model_name = model_name
         self.partition_key = partition_key
         self.kind = kind
@@ -68,7 +68,7 @@ class DriftVerdictTrigger(BaseTrigger):
                 )
                 if found is not None:
                     event = {"schema": 1, "model_name": self.model_name, **found}
-                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's have no types
                     return
 
 

@@ -42,7 +42,7 @@ class LabelsMatureTrigger(BaseTrigger):
         poll_interval: float = 60.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's have no types
         self.partition_key = partition_key
         self.due = due
         self.model_name = model_name
@@ -63,7 +63,7 @@ class LabelsMatureTrigger(BaseTrigger):
             await asyncio.sleep(min(left, LONGEST_SLEEP))
         record = None if self.model_name is None else await self._joined(self.model_name)
         event = {"schema": 1, "partition_key": self.partition_key, "due": self.due, "record": record}
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's have no types
 
     async def _joined(self, model: str) -> str:
         key = ("labels", model, self.ledger_root)

@@ -42,7 +42,7 @@ class ModelAliasTrigger(BaseEventTrigger):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's have no types
         self.model_name = model_name
         self.alias = alias
         self.mlflow_conn_id = mlflow_conn_id
@@ -87,7 +87,7 @@ class AliasReachedTrigger(BaseTrigger):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's have no types
         self.model_name = model_name
         self.alias = alias
         self.version = version
@@ -131,7 +131,7 @@ class VersionReachedTrigger(BaseTrigger):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]  # Airflow's have no types
         self.model_name = model_name
         self.tags = tags
         self.after_version = after_version
@@ -167,7 +167,7 @@ def _versions(conn_id: str, model: str, interval: float) -> AsyncGenerator[list[
 
 
 def _event(model: str, version: str, **more: str) -> TriggerEvent:
-    return TriggerEvent({"schema": 1, "model_name": model, **more, "version": version})  # type: ignore[no-untyped-call]
+    return TriggerEvent({"schema": 1, "model_name": model, **more, "version": version})  # type: ignore[no-untyped-call]  # Airflow's have no types
 
 
 def _serialized(trigger: BaseTrigger, *names: str) -> tuple[str, dict[str, Any]]:

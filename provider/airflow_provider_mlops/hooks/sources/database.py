@@ -38,7 +38,7 @@ def database_hook(conn_id: str) -> DbApiHook:
         raise BadInput(f"There is no connection {conn_id!r}; add it, or name another conn_id.") from None
     kind = connection.conn_type
     try:
-        hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
+        hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]  # Airflow's has no types
     except (AirflowException, ImportError):
         raise MissingBackend(
             f"Connection {conn_id!r} has the type {kind!r}, for which no provider is installed where this task runs."

@@ -104,7 +104,7 @@ def git_state(path: Path) -> dict[str, Any]:
 
     def ask(*arguments: str) -> str | None:
         command = [git, "-C", str(path.parent), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - Git, with our own arguments
         return done.stdout.strip() if done.returncode == 0 else None
 
     revision = ask("rev-parse", "--verify", "HEAD")
