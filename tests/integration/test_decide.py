@@ -92,6 +92,15 @@ def test_a_policy_with_an_unknown_key_is_refused(make_lab: MakeLab) -> None:
     assert lab.records("retrain_claim") == lab.records("retrain") == []
 
 
+@pytest.mark.parametrize(("name", "why"), [("auc", "There is no metric 'auc'"), ("brier", "brier, for which lower is")])
+def test_a_bound_that_could_never_be_broken_is_refused(make_lab: MakeLab, name: str, why: str) -> None:
+    """A metric that there is not, or that is better when lower."""
+    lab = make_lab("alarmed")
+    policy(lab, triggers={"performance": {"below": {name: 0.9}}})
+    with pytest.raises(AirflowFailException, match=why):
+        lab.run("decide", partition_key="2020-04")
+
+
 def test_the_key_of_a_day_trains_on_months(make_lab: MakeLab) -> None:
     """A verdict about a day of April leads to a training on the months, with the last days of April held out."""
     lab = make_lab("alarmed")
@@ -188,3 +197,16 @@ def daily_drift(ledger: Ledger, key: str, number: int = 0) -> Record:
     """Append a drift verdict of a day."""
     body = {"partition_key": key, "champion_version": None, "kind": "prediction"}
     return ledger.append(kind="drift", key=f"{key} {number}", body=body, outcome="FAIL")
+
+
+def test_a_model_of_several_classes_is_probed(make_lab: MakeLab) -> None:
+    """Classes that swapped their places since: a small model of recent rows is right more often, surely."""
+    lab = make_lab("kinds")
+    lab.accept("2020-04", "tests.integration.test_several_classes:swapped_and_warmer")
+    lab.run("drift", partition_key="2020-04")
+    policy(lab, probe={"days": 14, "test_days": 10, "model": "linear", "on_inconclusive": "wait"})
+    decided = lab.run("decide", partition_key="2020-04")
+
+    found = lab.records("retrain")[-1].body["probe"]
+    assert decided["verdict"]["outcome"] == "PASS"
+    assert (found["metric"], found["gain"]["low"] > 0) == ("multiclass_accuracy", True)

@@ -45,6 +45,12 @@ def warmer(partition: Partition) -> Any:
         yield frame.assign(signal=signal, late=late)
 
 
+def swapped_and_warmer(partition: Partition) -> Any:
+    """Yield a month that is both."""
+    for frame in warmer(partition):
+        yield frame.assign(signal=frame["signal"] + 2, late=frame["late"].replace({"car": "train", "train": "car"}))
+
+
 def join(lab: Lab, key: str = KEY, labels: str = f"{TASKS}:with_kinds") -> None:
     """Join the labels of a month."""
     lab.run("labels", partition_key=key, labels=labels, label_time_column=None)
@@ -109,6 +115,18 @@ def test_more_trains_are_drift_of_predictions_and_of_labels(lab: Lab) -> None:
     assert report is not None
     assert {item["feature"] for item in report["features"]} >= {"predicted_class", "score:train"}
     assert outcomes(shift)["label"] == "FAIL"
+
+
+def test_profiles_of_scores_judge_as_rows_do(lab: Lab) -> None:
+    """The columns of scores are profiled once, and the verdict from profiles is that of the rows."""
+    (lab.root / "drift.yaml").write_text(DRIFT + "data: profile\n")
+    lab.run("profile", partition_key=KEY, kind="prediction")
+    lab.run("drift", partition_key=KEY, kind="prediction")
+    record = lab.records("drift")[-1]
+
+    assert record.outcome == "PASS"
+    assert set(outcomes(record)) == {"predicted_class", "score", *(f"score:{one}" for one in KINDS)}
+    assert "from_profiles" in record.body["verdict"]["marks"]
 
 
 def test_labels_like_the_training_are_no_shift(lab: Lab) -> None:

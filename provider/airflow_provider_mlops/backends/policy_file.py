@@ -45,7 +45,7 @@ def load_retrain_policy(path: str | Path) -> RetrainPolicy:
     :return: the policy.
     :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
     """
-    return load_checked(Path(path), "retrain_policy.schema.json", RetrainPolicy.from_mapping)
+    return load_checked(Path(path), "retrain_policy.schema.json", _retrain_policy)
 
 
 def load_performance_policy(path: str | Path) -> PerformancePolicy:
@@ -56,6 +56,19 @@ def load_performance_policy(path: str | Path) -> PerformancePolicy:
     :raises BadInput: naming the file, the place in it, the value, and what is allowed there.
     """
     return load_checked(Path(path), "performance_policy.schema.json", PerformancePolicy.from_mapping)
+
+
+def _retrain_policy(mapping: Mapping[str, Any]) -> RetrainPolicy:
+    """Read a retrain policy; a bound of a metric that nobody measures would never be broken."""
+    from airflow_provider_mlops.statistics.metrics import metric_named
+
+    found = RetrainPolicy.from_mapping(mapping)
+    for name in found.performance.below if found.performance else ():
+        if not metric_named(name).higher_is_better:
+            raise BadInput(
+                f"The retrain policy's triggers: performance: below names {name}, for which lower is better."
+            )
+    return found
 
 
 def load_checked(path: Path, schema: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:

@@ -157,8 +157,9 @@ def outcomes_of(record: Record, signal: Signal) -> dict[str, Outcome]:
     :return: outcome by kind: the worst of its rules.
     """
     said = _said(record)
-    if record.kind == PERFORMANCE and _below(record.body, signal.below):
-        said[REALISED] = Outcome.FAIL
+    if record.kind == PERFORMANCE and signal.below:
+        both = {_bounded(record.body, signal.below), said.get(REALISED, Outcome.PASS)}
+        said[REALISED] = next(one for one in _WORST_FIRST if one in both)
     return {kind: outcome for kind, outcome in said.items() if signal.kinds is None or kind in signal.kinds}
 
 
@@ -174,11 +175,14 @@ def _said(record: Record) -> dict[str, Outcome]:
     return {kind: next(one for one in _WORST_FIRST if one in outcomes) for kind, outcomes in found.items()}
 
 
-def _below(body: Mapping[str, Any], bounds: Mapping[str, float]) -> bool:
-    """Whether the whole interval of a realised metric lies below the bound that the policy sets."""
+def _bounded(body: Mapping[str, Any], bounds: Mapping[str, float]) -> Outcome:
+    """FAIL where the whole interval of a realised metric lies below the policy's bound; open where one is unknown."""
     measured = body.get("realised") or {}
     highs = {name: ((measured.get(name) or {}).get("now") or {}).get("high") for name in bounds}
-    return any(isinstance(high, int | float) and high < bounds[name] for name, high in highs.items())
+    known = {name: high for name, high in highs.items() if isinstance(high, int | float)}
+    if any(high < bounds[name] for name, high in known.items()):
+        return Outcome.FAIL
+    return Outcome.PASS if len(known) == len(bounds) else Outcome.INCONCLUSIVE
 
 
 def _champion(found: Finding) -> Any:

@@ -170,6 +170,40 @@ def test_performance_below_its_bound_calls_for_one(ledger: Ledger) -> None:
     assert broken(judged(ledger, policy(triggers={"performance": {"below": {"roc_auc": 0.89}}}))) == ["trigger"]
 
 
+@pytest.mark.parametrize("measured", [{}, {"roc_auc": {"now": None, "promotion": None, "reason": "no labels"}}])
+def test_a_bound_of_what_was_not_measured_leaves_the_answer_open(ledger: Ledger, measured: dict[str, Any]) -> None:
+    """No figure is no good figure: the decision says so, and what other rules found broken stays broken."""
+    bound = policy(triggers={"performance": {"below": {"roc_auc": 0.92}}})
+    passed = {"rules": [judged_rule("realised", "PASS")]}
+    verdict(ledger, "2013-04", "PASS", "performance", realised=measured, verdict=passed)
+    open_one = judged(ledger, bound)
+    failed = {"rules": [judged_rule("realised", "FAIL")]}
+    verdict(ledger, "2013-04", "FAIL", "performance", realised=measured, verdict=failed)
+
+    assert open_one.verdict.outcome is Outcome.INCONCLUSIVE
+    assert judged(ledger, bound).verdict.passed
+
+
+def test_a_bound_that_is_kept_calls_for_nothing(ledger: Ledger) -> None:
+    """The newest window is fine, whatever the one before it was; nothing is open."""
+    for key, high in (("2013-03", 0.9), ("2013-04", 0.95)):
+        measured = {"roc_auc": {"now": {"value": high - 0.01, "low": high - 0.02, "high": high}}}
+        verdict(ledger, key, "PASS", "performance", realised=measured)
+    decision = judged(ledger, policy(triggers={"performance": {"below": {"roc_auc": 0.92}, "k": 1, "n": 2}}))
+
+    assert broken(decision) == ["trigger"]
+    assert "and not the newest" in reason(decision, "trigger")
+
+
+def test_the_window_of_the_policy_is_that_of_the_training(ledger: Ledger) -> None:
+    """Sliding over the newest partitions, expanding from a month on, or all before where the policy names none."""
+    verdict(ledger, "2013-04")
+
+    assert judged(ledger, policy(window={"partitions": 3})).window == {"partitions": 3}
+    assert judged(ledger, policy(window={"since": "2013-02"})).window == {"since": "2013-02"}
+    assert judged(ledger, policy()).window is None
+
+
 def test_estimated_performance_counts_by_policy_only(ledger: Ledger) -> None:
     """It assumes that no concept has drifted."""
     verdict(ledger, "2013-04", "FAIL", "performance", verdict={"rules": [judged_rule("estimated", "FAIL")]})
