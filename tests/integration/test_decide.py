@@ -46,6 +46,16 @@ def test_a_drift_is_answered_by_one_retraining(make_lab: MakeLab) -> None:
     assert (decided["triggers"], avoided.body["triggers"], avoided.body["claim"]) == (["drift:feature"], [], None)
 
 
+def test_how_to_train_is_handed_on(make_lab: MakeLab) -> None:
+    """Window, parameters to start from and the kind of fit: what the policy says is what the training is given."""
+    lab = make_lab("alarmed")
+    policy(lab, window={"partitions": 2}, params_from="@champion", fit="warm")
+    decided = lab.run("decide", partition_key="2020-04")
+
+    assert (decided["window"], decided["params_from"], decided["fit"]) == ({"partitions": 2}, "@champion", "warm")
+    assert lab.records("retrain")[-1].body["params_from"] == "@champion"
+
+
 def test_a_claim_of_the_older_operator_counts(make_lab: MakeLab) -> None:
     """Dags of both kinds answer a drift once."""
     lab = make_lab("alarmed")

@@ -1,5 +1,6 @@
 """A live step tells monitoring systems; an audit tells nothing; what is wrong there fails no step."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from airflow.sdk.observability import stats
 
 from tests.conftest import MakeLab
+from tests.support.gateway import pushgateway
 
 FOLDER = "AIRFLOW__MLOPS__PROMETHEUS_TEXTFILE_DIR"
 
@@ -44,3 +46,26 @@ def test_a_wrong_folder_is_a_warning(
         result = lab.run("drift", partition_key="2020-04")
 
     assert result["verdict"]["outcome"] == "FAIL"
+
+
+def test_a_live_step_pushes_to_the_gateway_of_the_connection(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Address and login are those of the HTTP connection; a gateway that is down is a warning without the secret."""
+    lab = make_lab("drifted")
+    monkeypatch.setenv("AIRFLOW__MLOPS__PROMETHEUS_PUSHGATEWAY", "gateway")
+    with pushgateway() as server:
+        connection = {"conn_type": "http", "host": "127.0.0.1", "port": server.server_port}
+        monkeypatch.setenv("AIRFLOW_CONN_GATEWAY", json.dumps({**connection, "login": "ann", "password": "geheim"}))
+        lab.run("drift", partition_key="2020-04", conf={"mode": "dry_run"}, run_id="dry")
+        assert server.seen == []
+        lab.run("drift", partition_key="2020-04")
+    with caplog.at_level(logging.WARNING):
+        lab.run("drift", partition_key="2020-03")
+
+    ((path, authorization, content),) = server.seen
+    assert lab.model in path
+    assert authorization.startswith("Basic ")
+    assert b"mlops_verdict_outcome" in content
+    assert "geheim" not in caplog.text
+    assert lab.records("drift")[-1].body["partition_key"] == "2020-03"

@@ -185,6 +185,22 @@ def test_what_has_no_labels_yet_is_estimated(lab: Lab) -> None:
     assert after.body["estimated"]["assumptions"]["labelled_window"]["test"] == "spiegelhalter_by_class"
 
 
+def test_importance_is_measured_by_the_loss_of_several_classes(make_lab: MakeLab) -> None:
+    """On the served model; a rank correlation needs three features, and these are two."""
+    lab = make_lab("kinds")
+    evaluated = lab.run("evaluate", manifest_hash=lab.facts["train"]["manifest_hash"], explain="permutation")
+    gate = lab.run("gate", evaluation_id=evaluated["evaluation_id"], run_id="explained")
+    lab.run("promote", gate_record=gate["record"], run_id="explained")
+    lab.accept("2020-04", f"{TASKS}:with_kinds")
+    lab.run("score", partition_key="2020-04")
+    join(lab)
+    join(lab, "2020-04")
+    (lab.root / "own.yaml").write_text("schema: 1\nname: own\nimportance: {min_correlation: 0.5}\n")
+    (found,) = watch(lab, "2020-04", window=2, policy="own.yaml").body["verdict"]["rules"]
+
+    assert "2 features were measured both times; at least 3" in found["reason"]
+
+
 def test_a_fire_drill_flips_classes(lab: Lab) -> None:
     """The alarm of the monitoring policy rings when classes are swapped in a copy of the month."""
     from tests.integration.test_fire_drill import POLICY, run

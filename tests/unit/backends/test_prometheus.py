@@ -1,8 +1,6 @@
 """Gauges for Prometheus: a file that is exchanged whole, a gateway with a password, errors that say what is wrong."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from airflow_provider_mlops.backends.prometheus import push, write_textfile
 from airflow_provider_mlops.core.errors import BadInput, TransientError
 from airflow_provider_mlops.core.gauges import Sample
+from tests.support.gateway import pushgateway
 
 SAMPLES = [
     Sample("mlops_drift_effect_ratio", {"model": "m", "kind": "feature", "feature": 'odd "name"\n'}, 2.5),
@@ -18,30 +17,10 @@ SAMPLES = [
 ]
 
 
-class Gateway(BaseHTTPRequestHandler):
-    """Keeps what it was sent."""
-
-    def do_PUT(self) -> None:
-        """Take a push."""
-        length = int(self.headers["Content-Length"])
-        seen: list[Any] = self.server.seen  # type: ignore[attr-defined]
-        seen.append((self.path, self.headers.get("Authorization"), self.rfile.read(length)))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def gateway() -> Iterator[Any]:
-    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
-        server.seen = []  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with pushgateway() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_text_file_is_what_the_node_exporter_reads(tmp_path: Path) -> None:
