@@ -41,5 +41,6 @@ with DAG("flights_searched", schedule=None) as dag:
         label_column=spec.LABEL,
         trusted_types=spec.TRUSTED_TYPES,
         python="/opt/training/bin/python",
+        env_names=["FLIGHTS_CACHE"],
     )
     # [END howto_python]

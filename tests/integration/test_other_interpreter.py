@@ -37,10 +37,35 @@ def test_record_is_that_of_the_other_interpreter(make_lab: MakeLab, python: str)
     assert record.body["interpreter"]["path"] == python
     assert record.body["interpreter"]["program"].startswith("sha256:")
     assert record.body["manifest"]["code_files"] == here.body["manifest"]["code_files"]
+    assert record.body["fit_cpu_seconds"] > 0.1  # importing the libraries there takes more
+    assert record.body["git"] is not None
     assert "apache-airflow" not in record.body["environment"]["distributions"]
     assert "apache-airflow-core" in here.body["environment"]["distributions"]
     assert record.body["model_digest"] == here.body["model_digest"]
     assert record.body["determinism"]["process"] == "fresh"
+
+
+def test_names_of_variables_are_recorded_and_no_values(
+    make_lab: MakeLab, python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were asked for stand in the manifest, all that it got in the record; a replay needs them again."""
+    monkeypatch.setenv("MY_SETTING", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    lab = trained(make_lab, python, env_names=["MY_SETTING"])
+    record = lab.records("training")[-1]
+
+    assert record.body["manifest"]["env_names"] == ["MY_SETTING"]
+    assert {"MY_SETTING", "PATH"} <= set(record.body["interpreter"]["env_names"])
+    assert "AWS_SECRET_ACCESS_KEY" not in record.body["interpreter"]["env_names"]
+    stored = [path for path in (lab.storage / "ledger").rglob("*.json") if "hunter2" in path.read_text()]
+    assert stored == []
+    lab.run("replay", partition_key="2020-03", run_id="there")
+    assert lab.records("certificate")[-1].body["level"] == "L0"
+    monkeypatch.delenv("MY_SETTING")
+    lab.run("replay", partition_key="2020-03", run_id="gone", on_difference="record")
+    (difference,) = lab.records("certificate")[-1].body["differences"]
+    assert difference["cause"] == "environment changed"
+    assert "MY_SETTING is not set" in difference["detail"]
 
 
 def test_rest_of_the_life_cycle_goes_on(make_lab: MakeLab, python: str) -> None:

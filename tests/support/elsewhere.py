@@ -1,9 +1,11 @@
 """Training functions that need nothing of this project: another interpreter, or a fresh process, runs them too."""
 
+import atexit
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,48 @@ def end_at_once(features: Any, labels: Any, *, seed: int) -> Any:
 def break_down(features: Any, labels: Any, *, seed: int) -> Any:
     """Fail with what is no answer about the rows."""
     raise KeyError("nobody knows")
+
+
+def fit_environment(features: Any, labels: Any, *, seed: int) -> Any:
+    """Fit, and note the names of the variables that are there."""
+    model = fit_plain(features, labels, seed=seed)
+    model.variables_ = sorted(os.environ)
+    return model
+
+
+def leave(features: Any, labels: Any, *, seed: int, how: str, code: int = 0) -> Any:
+    """End the process in one way or another instead of returning."""
+    if how == "exit":
+        sys.exit(code)
+    if how == "_exit":
+        os._exit(code)
+    if how == "ask":
+        input("how many trees? ")
+    os.kill(os.getpid(), code)
+    return None
+
+
+def shout(features: Any, labels: Any, *, seed: int, how: str) -> Any:
+    """Write a megabyte: in one line, in many, or as a progress bar, and an error at the end."""
+    piece = {"line": "x" * 100, "lines": "x" * 99 + "\n", "bar": "x" * 99 + "\r"}[how]
+    for _ in range(10_000):
+        sys.stderr.write(piece)
+    sys.stderr.write("\nthe last words\n")
+    return fit_plain(features, labels, seed=seed)
+
+
+def hang_at_the_end(features: Any, labels: Any, *, seed: int, how: str) -> Any:
+    """Fit, and leave what keeps the process from ending, or its output open."""
+    if how == "thread":
+        threading.Thread(target=time.sleep, args=(600,), name="forever").start()
+    elif how == "farewell":
+        atexit.register(time.sleep, 600)
+    else:
+        code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+        stubborn = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert stubborn.stdout is not None
+        stubborn.stdout.readline()
+    return fit_plain(features, labels, seed=seed)
 
 
 def threads_of_late_libraries(features: Any, labels: Any, *, seed: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow_provider_mlops.backends.interpreter_facts import interpreter_facts
+from airflow_provider_mlops.backends.interpreter_facts import interpreter_facts, version_facts
 from airflow_provider_mlops.backends.optional import load
 
 
@@ -17,6 +17,14 @@ def environment_facts(also: Iterable[str] = ()) -> dict[str, Any]:
     :raises MissingBackend: when a library is missing, with the install line.
     """
     return interpreter_facts(also, lambda name: load(name, "scikit-learn"))
+
+
+def versions_now(recorded: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the versions of Python and of all distributions that were imported.
+
+    :param recorded: facts to compare with, whose distributions are stated too.
+    """
+    return version_facts((recorded or {}).get("distributions") or ())
 
 
 def environment_now(recorded: Mapping[str, Any]) -> dict[str, Any]:

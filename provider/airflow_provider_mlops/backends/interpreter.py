@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import signal
@@ -14,17 +15,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends import interpreter_output
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.scikit_learn import read_model
 from airflow_provider_mlops.backends.threads import ONE_THREAD
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.core.env_names import passed_on
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MLOpsError, TransientError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_BASE = "base"
 CHILD = Path(__file__).with_name("interpreter_child.py")
-_HIDDEN = ("AIRFLOW", "MLFLOW", "PYTHON", "VIRTUAL_ENV", "_AIRFLOW")
 _LONGEST = 2_000
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
 class MissingInterpreter(BadInput):
@@ -41,7 +45,8 @@ class InterpreterFunction:
     :param path: folders for the end of its module search path.
     :param sources: module name to SHA-256 of its source here; what is imported there must be the same. Empty to ask
         for nothing.
-    :param private: whether the environment of the process leaves out what is Airflow's and MLflow's, secrets too.
+    :param env_names: environment variables that it gets beside the usual ones; None to give it all of this process.
+    :param takes_base: whether it is called with a fitted ``base``, which travels there.
     :param log: where its output is told.
     """
 
@@ -54,18 +59,21 @@ class InterpreterFunction:
         trusted_types: Sequence[str],
         path: Sequence[str],
         sources: Mapping[str, str],
-        private: bool,
+        env_names: Sequence[str] | None,
+        takes_base: bool = False,
         log: Any,
     ) -> None:
         self.python = python
         self.trusted_types = trusted_types
         self.path = path
         self.sources = dict(sources)
-        self.private = private
+        self.env_names = env_names
         self.log = log
         self.environment: dict[str, Any] | None = None
         # What `core.code_identity` looks at, as at any function.
         self.__module__, self.__qualname__, self.__name__ = module, function, function
+        # What it takes beside its parameters, for whoever offers that.
+        self.__signature__ = inspect.signature(_with_base if takes_base else _without)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> InterpreterFunction:
         """Return itself: whoever copies an estimator with it shall call the same."""
@@ -84,12 +92,16 @@ class InterpreterFunction:
         :raises TransientError: when the process was killed.
         """
         parquet, arrow = load("pyarrow.parquet", "parquet"), load("pyarrow", "parquet")
+        base = params.pop(_BASE, None) if _BASE in self.__signature__.parameters else None
         with tempfile.TemporaryDirectory(prefix="mlops-interpreter-") as name:
             folder = Path(name)
             parquet.write_table(arrow.Table.from_pandas(features), folder / "features.parquet")
             parquet.write_table(arrow.Table.from_pandas(labels.to_frame("label")), folder / "labels.parquet")
             named = {"module": self.__module__, "function": self.__name__, "label": labels.name}
             asked = {**named, "sources": sorted(self.sources), "seed": seed, "params": params}
+            if base is not None:
+                load("skops.io", "scikit-learn").dump(base, folder / "base.skops")
+                asked |= {"base": "base.skops", "trusted": list(self.trusted_types)}
             answer = self._ask(folder, asked)
             if other := sorted(name for name, found in answer["sources"].items() if found != self.sources[name]):
                 raise BadInput(
@@ -117,21 +129,38 @@ class InterpreterFunction:
             raise BadInput(f"The model of {self.python} needs {err.name!r} here too: install it.") from err
 
     def _ask(self, folder: Path, job: Mapping[str, Any], also: Iterable[str] = ()) -> dict[str, Any]:
-        asked = {"path": list(self.path), "also": sorted(also), **job}
+        asked = {"path": list(self.path), "also": sorted(also), "grace": interpreter_output.GRACE, **job}
         (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
         with self._process(folder) as process:
-            for line in process.stderr or ():
-                self.log.info("[%s] %s", Path(self.python).name, line.rstrip()[:_LONGEST])
-            code = process.wait()
+            code = interpreter_output.follow(process, interpreter_output.Output(self.log, Path(self.python).name))
         answer = folder / "answer.json"
         if not answer.is_file():
-            if code < 0:
-                raise TransientError(f"{self.python} was ended by signal {-code}; did it run out of memory?")
-            raise MissingInterpreter(f"{self.python} ended with {code} and no answer; is it a Python of 3.9 or newer?")
+            raise self._no_answer(code, (folder / "begun").exists())
         found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
         if "error" in found:
             self._refuse(found)
         return found
+
+    def _no_answer(self, code: int, begun: bool) -> MLOpsError:
+        by = interpreter_output.signal_of(code)
+        if by == signal.SIGKILL:
+            return TransientError(
+                f"{self.python} was ended by signal 9 (SIGKILL), as a machine or container does that runs out of "
+                "memory: give the task more memory, or train on fewer rows."
+            )
+        if by in _CRASHES:
+            return TransientError(
+                f"{self.python} crashed with signal {by.value} ({by.name}) in a library of the training function; the "
+                "log above has its stack: another version of that library may not."
+            )
+        if by is not None:
+            return TransientError(f"{self.python} was ended by signal {by.value} ({by.name}), from outside.")
+        if begun:
+            return TransientError(
+                f"The training function, or a library of it, ended {self.python} with exit code {code} (os._exit): it "
+                "must return a fitted estimator, or raise."
+            )
+        return MissingInterpreter(f"{self.python} ended with {code} and no answer; is it a Python of 3.9 or newer?")
 
     def _refuse(self, found: Mapping[str, str]) -> None:
         message = found["message"]
@@ -143,17 +172,16 @@ class InterpreterFunction:
         raise RuntimeError(f"The training function failed in {self.python}: {message[:_LONGEST]}")
 
     @contextmanager
-    def _process(self, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    def _process(self, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         """Start it; whatever happens here, a timeout too, it does not go on alone."""
+        variables = self._variables()
         try:
             process = subprocess.Popen(  # noqa: S603 - the interpreter that the Dag names
                 [self.python, "-I", str(CHILD), str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                env=self._variables(),
+                env=variables,
                 start_new_session=True,
             )
         except (OSError, ValueError) as err:  # a NUL in the path is the latter
@@ -165,11 +193,26 @@ class InterpreterFunction:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+                process.wait()
+            for pipe in (process.stdin, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
     def _variables(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not (self.private and name.startswith(_HIDDEN))}
-        return {**kept, **ONE_THREAD}
+        if self.env_names is None:
+            return {**os.environ, **ONE_THREAD}
+        try:
+            return {**passed_on(os.environ, self.env_names), **ONE_THREAD}
+        except BadInput as err:  # where it trains is not what it was
+            raise MissingInterpreter(str(err)) from err
+
+
+def _without(features: Any, labels: Any, *, seed: int, **params: Any) -> None:
+    """Have the signature of a function that takes parameters alone."""
+
+
+def _with_base(features: Any, labels: Any, *, seed: int, base: Any = None, **params: Any) -> None:
+    """Have that of one which goes on from a fitted base, too."""
 
 
 def fresh_process(function: Any, name: str, trusted_types: Sequence[str], log: Any) -> InterpreterFunction:
@@ -187,7 +230,7 @@ def fresh_process(function: Any, name: str, trusted_types: Sequence[str], log: A
         trusted_types=trusted_types,
         path=sys.path,
         sources={},
-        private=False,
+        env_names=None,  # it is asked whether it repeats itself: by what it had the first time
         log=log,
     )
 

@@ -28,23 +28,40 @@ def interpreter_facts(also: Iterable[str] = (), load: Callable[[str], Any] = imp
         uses), ``blas``, ``threads``, ``distributions`` (version by name, of all that were imported), and
         ``installed``: a hash over everything that is installed, imported or not.
     """
+    return {
+        **version_facts(also),
+        "system": platform.system(),
+        "processor": _instruction_sets(load),
+        "blas": _blas(load),
+        "threads": 1,
+        "installed": _installed(),
+    }
+
+
+def version_facts(also: Iterable[str] = ()) -> dict[str, Any]:
+    """Return which versions of Python and of libraries this is.
+
+    :param also: further distributions to state the version of.
+    :return: ``python``, ``implementation``, ``machine`` and ``distributions``.
+    """
     names = {*_ALWAYS, *_imported(), *also}
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
         "machine": platform.machine(),
-        "system": platform.system(),
-        "processor": _instruction_sets(load),
-        "blas": _blas(load),
-        "threads": 1,
         "distributions": {name: found for name in sorted(names) if (found := _version(name)) is not None},
-        "installed": _installed(),
     }
 
 
 def _imported() -> set[str]:
-    providers = packages_distributions()
+    providers = _providers()
     return {name for module in {name.partition(".")[0] for name in sys.modules} for name in providers.get(module, ())}
+
+
+@functools.cache
+def _providers() -> Mapping[str, list[str]]:
+    """Name the distributions of each top-level module; reading them takes a while."""
+    return packages_distributions()
 
 
 def _version(name: str) -> str | None:

@@ -6,6 +6,7 @@ again afterwards, so that of two tasks at once the first one's thing stays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 KEY_TAG = "mlops.key"
 _TAG_LIMIT = 4_000
+_PARAMS_AT_ONCE, _LONGEST_NAME = 100, 250
+"""What MLflow takes of a run's parameters in one request, and of the name of one."""
 
 
 def find_or_create_experiment(client: MlflowClient, name: str) -> str:
@@ -181,17 +184,24 @@ def log_facts(client: MlflowClient, run_id: str, *, metrics: Mapping[str, float]
     :param client: an open client.
     :param run_id: the run.
     :param metrics: finite numbers by name.
-    :param params: values by name, logged as text.
+    :param params: values by name, logged as text; of a name that MLflow does not take only what it takes of it. As they
+        are they stand in the manifest, which the run has too.
     """
     entities = load("mlflow.entities", "mlflow")
     run = client.get_run(run_id)
     now = int(run.info.start_time)
     known = run.data.params
-    client.log_batch(
-        run_id,
-        metrics=[entities.Metric(name, float(value), now, 0) for name, value in metrics.items()],
-        params=[entities.Param(name, str(value)[:500]) for name, value in params.items() if name not in known],
-    )
+    named = {_param_name(name): str(value)[:500] for name, value in params.items()}
+    found = [entities.Param(name, value) for name, value in named.items() if name not in known]
+    first, *others = [found[start : start + _PARAMS_AT_ONCE] for start in range(0, len(found), _PARAMS_AT_ONCE)] or [[]]
+    measured = [entities.Metric(name, float(value), now, 0) for name, value in metrics.items()]
+    client.log_batch(run_id, metrics=measured, params=first)
+    for more in others:
+        client.log_batch(run_id, params=more)
+
+
+def _param_name(name: str) -> str:
+    return re.sub(r"[^\w\-. :]", "_", name)[:_LONGEST_NAME].strip(".") or "_"
 
 
 def _first_run(client: MlflowClient, experiment_id: str, key: str) -> Run | None:

@@ -126,6 +126,10 @@ def fit(
     except (ValueError, TypeError) as err:
         # Same rows, same seed: it would say the same again.
         raise BadInput(f"The training function refused these rows: {str(err)[:300]}") from err
+    except SystemExit as err:  # Airflow would take an exit with 0 for a success
+        raise BadInput(
+            f"The training function called sys.exit({err.code!r}): it must return an estimator, or raise."
+        ) from err
     method = "predict" if task == REGRESSION else "predict_proba"
     if not hasattr(estimator, method):
         raise BadInput(f"The training function returned a {type(estimator).__name__}, which has no {method}.")

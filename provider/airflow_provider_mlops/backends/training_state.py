@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends.optional import load, quiet
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_bytes
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MLOpsError
 
 ESTIMATOR, ARRAYS, PLAIN = "state.skops", "state.npz", "state.json"
 """Name of the file, which says what it holds: an estimator, arrays by name, or plain values by name."""
@@ -63,12 +62,15 @@ def read_state(path: Path, sha256: str, trusted_types: Sequence[str]) -> Any:
         if path.name == ESTIMATOR:
             return read_model(path, sha256=sha256.removeprefix("sha256:"), trusted_types=trusted_types)
         if path.name == ARRAYS:
-            with load("numpy", "parquet").load(path, allow_pickle=False) as found:
+            # Of a file that it was given by name NumPy leaves a broken one open.
+            with path.open("rb") as file, load("numpy", "parquet").load(file, allow_pickle=False) as found:
                 return {name.removeprefix(_MARK): found[name] for name in found.files}
         if path.name == PLAIN:
             return json.loads(path.read_bytes())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as err:
-        raise EvidenceBroken(f"{path.name} cannot be read: {str(err)[:200]}") from err
+    except MLOpsError:
+        raise
+    except Exception as err:  # whatever hostile bytes bring about, the training begins again
+        raise EvidenceBroken(f"{path.name} cannot be read: {type(err).__name__}: {str(err)[:200]}") from err
     raise EvidenceBroken(f"{path.name} is no known form of a state.")
 
 

@@ -42,6 +42,7 @@ class Cause(StrEnum):
     BASE = "base missing or changed"
     BASE_ERASED = "data erased from a base"
     CODE = "code changed"
+    CODE_MISSING = "code missing"
     ENVIRONMENT = "environment changed"
     NONDETERMINISM = "nondeterminism measured"
     UNKNOWN = "unknown"
@@ -158,12 +159,13 @@ def recorded_facts(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a certificate shows of the training beside what it compares.
 
     :param body: body of the training record.
-    :return: ``image``, ``python``, ``determinism`` and ``search``, each in a text, where there is one.
+    :return: ``image``, ``python``, ``env_names``, ``determinism`` and ``search``, each in a text, where there is one.
     """
     image, repeated, found = body["environment"].get("image"), body.get("determinism"), body.get("search")
     facts = {
         "image": image,
         "python": body["manifest"].get("python"),
+        "env_names": ", ".join(body["manifest"].get("env_names") or ()),
         "determinism": repeated
         and f"trained twice when it was recorded ({repeated['process']} process): {repeated['says']}",
         "search": found

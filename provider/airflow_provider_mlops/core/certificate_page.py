@@ -10,6 +10,7 @@ BASES = ("Version", "Fit", "Trained again", "Manifest")
 _FACTS = {
     "image": "Container image",
     "python": "Other interpreter",
+    "env_names": "Environment variables",
     "determinism": "Determinism",
     "search": "Search",
 }

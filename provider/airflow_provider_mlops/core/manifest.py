@@ -39,6 +39,7 @@ def training_manifest(
     fit: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
     python: str | None = None,
+    env_names: Sequence[str] = (),
     determinism: str = TRUST,
 ) -> dict[str, Any]:
     """Build the manifest of a training; its seed derives from model and rows, so that every replay has the same.
@@ -67,6 +68,7 @@ def training_manifest(
         `core.base.base_facts` says it and, of an incremental fit, ``batch_rows``; None where it is fitted in full.
     :param search: the plan of a search, as `core.search.search_plan` checked it; None for none.
     :param python: path of the interpreter that trains, where it is another one; None or empty for none.
+    :param env_names: environment variables that the function gets in a process of its own beside the usual ones.
     :param determinism: ``trust``, or ``verify`` or ``require`` where it is trained twice.
     :return: the manifest; `manifest_hash` gives its identity.
     :raises BadInput: when the test snapshot is trained on as a whole, a feature gives the label away, or the task or
@@ -80,7 +82,11 @@ def training_manifest(
     since = {} if train_since is None else {"since": train_since}
     # What a full training has none of is left out: its hash is the one it had before there was such a thing.
     start = {"params_from": params_from, "fit": fit, "search": search}
-    other = {"python": python or None, "determinism": None if determinism == TRUST else VERIFY}
+    other = {
+        "python": python or None,
+        "env_names": list(env_names) or None,
+        "determinism": None if determinism == TRUST else VERIFY,
+    }
     return {
         "schema": SCHEMA,
         "model_name": model_name,

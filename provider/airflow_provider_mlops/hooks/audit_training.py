@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.certificate import Cause, Difference
-from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.gone import erasures_since
+from airflow_provider_mlops.hooks.recorded_code import ReplayedCode, files_of_today
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.ledger import Ledger
@@ -62,13 +62,14 @@ def replay_recorded(
     from airflow_provider_mlops.hooks.training import train_from_manifest
 
     body, manifest = training.body, manifest_to_replay(training.body)
-    known = known_differences(storage, training, function, records, code_files(function))
+    code = ReplayedCode(function, files_of_today(function, manifest))
+    known = known_differences(storage, training, code, records)
     try:
         base = open_base(hook, records, manifest)
     except EvidenceBroken as err:
         return ReplayFound(Level.NONE, [str(err)], [Difference(Cause.BASE, str(err)), *known])
     trained = train_from_manifest(manifest, function, storage, log, base=base)
-    now = {"environment": environment_before(function, body["environment"]), "code_files": code_files(function)}
+    now = {"environment": environment_before(function, body["environment"]), "code_files": code.files}
     compared = compare_training(body, {**trained.facts(), **now})
     level, differences = excused(*compared, erasures_since(storage, manifest))
     if level is Level.NONE and (measured := measured_difference(body)) is not None:

@@ -1,4 +1,4 @@
-"""The training function as the recorded commit has it: exported from Git, proved by its hashes, run in a process."""
+"""The training function that a replay runs: that of today, or as the recorded commit has it, proved by its hashes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.util import decode_source, find_spec
+from importlib.util import decode_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.base import cited_base
-from airflow_provider_mlops.core.code_identity import is_import_path
+from airflow_provider_mlops.core.base import fit_of
+from airflow_provider_mlops.core.code_identity import code_files, is_import_path
 from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.manifest import INCREMENTAL, WARM
+from airflow_provider_mlops.core.module_source import find_module, import_root
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+from airflow_provider_mlops.hooks.train_function import recorded_function
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
@@ -25,47 +28,100 @@ CHOICES = (TODAY, RECORDED)
 _HINT = "Replay it with code='today'."
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedCode:
-    """A training function of a commit.
+class CodeMissing(Refused):
+    """The code that a replay was to run cannot be had."""
 
-    :param function: it trains in a process of its own, in which the commit's files come first.
-    :param commit: hash of the commit.
-    :param files: module name to SHA-256 of its source there, as in the manifest.
+
+@dataclass(frozen=True, slots=True)
+class ReplayedCode:
+    """A training function as a replay calls it.
+
+    :param function: of a commit it trains in a process of its own, in which the commit's files come first.
+    :param files: module name to SHA-256 of its source, as in a manifest.
+    :param commit: hash of the commit; None for the code of today.
     """
 
     function: Callable[..., Any]
-    commit: str
     files: Mapping[str, str]
+    commit: str | None = None
 
-    def result(self) -> RuleResult:
-        """Say in the certificate whose code ran."""
+    def results(self, manifest: Mapping[str, Any]) -> list[RuleResult]:
+        """Say in the certificate whose code ran; nothing of that of today, whose differences are listed.
+
+        :param manifest: of the training.
+        :return: one result, or none.
+        """
+        if self.commit is None:
+            return []
         reason = f"The code of commit {self.commit} ran: its {len(self.files)} modules have the recorded hashes."
-        return RuleResult(rule="code", outcome=Outcome.PASS, reason=reason)
+        if fit_of(manifest) == INCREMENTAL:
+            reason = "An incremental fit learns by the base's own partial_fit: no training function is called."
+        return [RuleResult(rule="code", outcome=Outcome.PASS, reason=reason)]
+
+
+def files_of_today(function: Callable[..., Any], manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Hash the code of a recorded training as it is now.
+
+    :param function: the training function as it is now.
+    :param manifest: of the training.
+    :return: module name to SHA-256 of its source.
+    :raises BadInput: when it has no source.
+    """
+    return code_files(function, manifest["function"])
 
 
 @contextmanager
-def recorded_code(training: Record, log: Any) -> Iterator[RecordedCode]:
-    """Open the code of the commit that a training ran at; its files are removed afterwards.
+def replayed_code(training: Record, choice: str, log: Any) -> Iterator[ReplayedCode]:
+    """Open the code that a replay of a training runs; files of a commit are removed afterwards.
 
     :param training: record of the training.
-    :param log: where it is told, and what the process writes.
+    :param choice: ``today`` or ``recorded``.
+    :param log: where it is told, and what another process writes.
     :return: context manager that gives the function.
-    :raises Refused: when the record names no commit that holds what ran, or the commit holds other sources.
-    :raises BadInput: when the repository or the commit is not on this machine.
+    :raises CodeMissing: when today's function cannot be imported; when the record names no commit that holds what ran,
+        or the commit is not on this machine.
+    :raises TransientError: when Git does not answer.
     """
+    manifest = training.body["manifest"]
+    with ExitStack() as opened:
+        try:
+            if choice == TODAY:
+                function = recorded_function(manifest, log)
+                code = ReplayedCode(function, files_of_today(function, manifest))
+            elif fit_of(manifest) == INCREMENTAL:
+                code = _of_no_commit(manifest)
+            else:
+                code = opened.enter_context(_of_commit(training, log))
+        except (BadInput, Refused, ImportError, SyntaxError) as err:
+            raise CodeMissing(str(err)) from err
+        yield code
+
+
+def _of_no_commit(manifest: Mapping[str, Any]) -> ReplayedCode:
+    """An incremental fit calls no function, whatever became of it; what the base is made of runs as it is here."""
+    homes = {name.partition(".")[0] for name in manifest["code_files"]}
+    if own := [name for name in manifest["trusted_types"] if name.partition(".")[0] in homes]:
+        raise Refused(f"The base is made of {own[0]}, which an incremental fit runs as it is today. {_HINT}")
+    return ReplayedCode(_not_called, dict(manifest["code_files"]), "")
+
+
+def _not_called(*_: Any, **__: Any) -> Any:
+    raise BadInput("An incremental fit calls no training function.")
+
+
+@contextmanager
+def _of_commit(training: Record, log: Any) -> Iterator[ReplayedCode]:
     from airflow_provider_mlops.backends.git_tree import export_commit
     from airflow_provider_mlops.backends.interpreter import InterpreterFunction
 
     manifest = training.body["manifest"]
-    if cited_base(manifest) is not None:
-        raise Refused(f"The training goes on from a base, which a function of another process is not given. {_HINT}")
     commit = _commit(training)
     module, _, name = manifest["function"].partition(":")
-    repository, inside, today = _place(manifest["function"])
+    today = _place(manifest["function"])
+    repository, top = _repository(today, commit)
     with tempfile.TemporaryDirectory(prefix="mlops-commit-") as folder:
         export_commit(repository, commit, Path(folder))
-        root = Path(folder) / inside
+        root = Path(folder) / today.relative_to(top.resolve())
         _prove(root, manifest["code_files"], commit)
         log.info("The code of commit %s is exported, its modules have their recorded hashes.", commit)
         python = manifest.get("python")
@@ -78,10 +134,11 @@ def recorded_code(training: Record, log: Any) -> Iterator[RecordedCode]:
             trusted_types=manifest["trusted_types"],
             path=[str(root), *others],
             sources=manifest["code_files"],
-            private=True,
+            env_names=manifest.get("env_names") or (),
+            takes_base=fit_of(manifest) == WARM,
             log=log,
         )
-        yield RecordedCode(function, commit, dict(manifest["code_files"]))
+        yield ReplayedCode(function, dict(manifest["code_files"]), commit)
 
 
 def _commit(training: Record) -> str:
@@ -89,7 +146,10 @@ def _commit(training: Record) -> str:
     if git is None and (version := bundle.get("version")):
         return str(version)
     if git is None:
-        raise Refused(f"The record of the training names no commit: its code was not in Git then. {_HINT}")
+        raise Refused(
+            "The record of the training names no commit: its code was not in Git then, or Git was not there or did not "
+            f"answer. {_HINT}"
+        )
     if git["dirty"]:
         raise Refused(
             f"The training ran in a checkout that differed from commit {git['commit'][:12]}: the commit does not hold "
@@ -98,30 +158,47 @@ def _commit(training: Record) -> str:
     return str(git["commit"])
 
 
-def _place(path: str) -> tuple[Path, Path, Path]:
-    """Find the repository of a module, the folder in it that the module is imported from, and that folder today."""
-    from airflow_provider_mlops.backends.git_tree import repository_of
-
+def _place(path: str) -> Path:
+    """Find the folder that the module of a function is imported from today."""
     module = path.partition(":")[0]
-    try:
-        spec = find_spec(module) if is_import_path(path) else None
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or not spec.origin or not spec.has_location:
-        raise BadInput(f"Module {module!r} is not in the Dag bundle any more: its repository is not known. {_HINT}")
-    place = Path(spec.origin).resolve()
-    root = place.parents[module.count(".") + (place.name == "__init__.py")]
-    found = repository_of(place.parent)
-    if found is None:
-        raise BadInput(f"{place.parent} is in no Git repository on this machine. {_HINT}")
-    repository, top = found
-    return repository, root.relative_to(top.resolve()), root
+    spec = find_module(module) if is_import_path(path) else None
+    if spec is None or (root := import_root(spec)) is None:
+        raise BadInput(
+            f"Module {module!r} is not on the module search path here: its repository is not known. The function of a "
+            f"Dag file has no import path, a module may have been moved since. {_HINT}"
+        )
+    if not root.is_dir():
+        raise BadInput(f"Module {module!r} lies in the archive {root}, which is not read out of a commit. {_HINT}")
+    return root
+
+
+def _repository(place: Path, commit: str) -> tuple[Path, Path]:
+    """Find the repository that has a commit, and the root of its checkout: of a submodule it may be the outer one."""
+    from airflow_provider_mlops.backends.git_tree import has_commit, is_shallow, repositories_of
+
+    found = repositories_of(place)
+    if not found:
+        raise BadInput(f"{place} is in no Git repository on this machine. {_HINT}")
+    for repository, top in found:
+        if has_commit(repository, commit):
+            return repository, top
+    where = " and ".join(str(repository) for repository, _ in found)
+    way = "fetch --unshallow" if is_shallow(found[0][0]) else "fetch"
+    raise BadInput(
+        f"Commit {commit[:12]} is not in the repository at {where}: bring it there (git {way}), or replay with "
+        "code='today'."
+    )
 
 
 def _prove(root: Path, files: Mapping[str, str], commit: str) -> None:
     """Compare the sources of a commit with the recorded hashes."""
-    other = sorted(name for name, digest in files.items() if _hash_of(root, name) != digest)
-    if other:
+    found = {name: _hash_of(root, name) for name in sorted(files)}
+    if gone := [name for name, digest in found.items() if digest is None]:
+        raise Refused(
+            f"Commit {commit[:12]} does not hold {', '.join(gone[:5])}, which the training ran: it was never "
+            f"committed, or lies in a submodule that is not checked out here. {_HINT}"
+        )
+    if other := [name for name, digest in found.items() if digest != files[name]]:
         raise Refused(
             f"Commit {commit[:12]} holds another source of {', '.join(other[:5])} than the training ran: what ran was "
             f"never committed. {_HINT}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,14 @@ from airflow_provider_mlops.core.certificate import (
     level_reached,
     recorded_facts,
 )
-from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.replay import TOLERANCE, Level, compare_training
 from airflow_provider_mlops.core.replay_choice import cited_records
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+from airflow_provider_mlops.hooks.change import other_files_since
+from airflow_provider_mlops.hooks.recorded_code import TODAY, CodeMissing, ReplayedCode, replayed_code
 from airflow_provider_mlops.hooks.replay_causes import known_differences
 from airflow_provider_mlops.hooks.replay_chain import replayed_base
 from airflow_provider_mlops.hooks.replay_checks import check_artifact, check_chains, check_data
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.hooks.fitting import Base
     from airflow_provider_mlops.hooks.mlflow import MlflowHook
-    from airflow_provider_mlops.hooks.recorded_code import RecordedCode
     from airflow_provider_mlops.hooks.storage import Storage
 
 
@@ -49,6 +50,7 @@ class Replay:
     :param require: the level that must be reached.
     :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
     :param from_root: whether the bases of a training are trained again, from the first one on, not fetched by hash.
+    :param code: ``today`` for the training functions of now, ``recorded`` for those of the recorded commits.
     """
 
     model: str
@@ -59,37 +61,47 @@ class Replay:
     require: Level = Level.L1
     tolerance: float = TOLERANCE
     from_root: bool = False
+    code: str = TODAY
     _chains: dict[str, list[RuleResult]] = field(default_factory=dict)
 
-    def certify(
-        self, training: Record, function: Callable[..., Any], code: RecordedCode | None = None
-    ) -> dict[str, Any]:
+    def certify(self, training: Record) -> dict[str, Any]:
         """Replay one training and say how far it agrees with its record.
 
         :param training: the record.
-        :param function: the training function as it is now; where its code differs, the certificate says so.
-        :param code: the commit that the function is of, where it is not that of today.
-        :return: the certificate.
-        :raises TransientError: when MLflow or the storage cannot be reached.
+        :return: the certificate; where the code differs, or cannot be had, it says so.
+        :raises TransientError: when MLflow, the storage or Git cannot be reached.
         """
+        with ExitStack() as opened:
+            try:
+                code = opened.enter_context(replayed_code(training, self.code, self.log))
+            except CodeMissing as err:
+                self.log.warning("The code cannot be had: %s", err)
+                return self._certify(training, None, [Difference(Cause.CODE_MISSING, str(err))])
+            return self._certify(training, code, [])
+
+    def _certify(self, training: Record, code: ReplayedCode | None, missing: list[Difference]) -> dict[str, Any]:
         started, records = time.monotonic(), self.ledger.records()
         cited, manifest = cited_records(records, training), manifest_to_replay(training.body)
         self.log.info("Replaying the training of %s (record %d).", manifest["test"]["partition_key"], training.seq)
         checks = [*self._check_chains(manifest["dataset"]), *check_data(self.storage, manifest)]
         checks.append(check_artifact(self.hook, training))
-        checks.extend([] if code is None else [code.result()])
-        files = code_files(function) if code is None else dict(code.files)
-        start = replayed_base(training, records, self.storage, self.hook, self.log, from_root=self.from_root)
+        checks.extend([] if code is None else code.results(manifest))
+        start = replayed_base(
+            training, records, self.storage, self.hook, self.log, from_root=self.from_root, choice=self.code
+        )
         differences = [
             *(Difference(Cause.DATA_MISSING, check.reason) for check in checks if _is_missing(check)),
-            *known_differences(self.storage, training, function, records, files, bases_too=self.from_root),
+            *missing,
+            *known_differences(self.storage, training, code, records, bases_too=self.from_root),
             *start.differences,
         ]
-        trained = None if start.missing else self._train(manifest, function, start.base, differences)
+        trained = None
+        if code is not None and not start.missing:
+            trained = self._train(manifest, code.function, start.base, differences)
         level, compared = Level.NONE, []
         figures: dict[str, Any] = start.figures(from_root=self.from_root)
-        if trained is not None:
-            level, _ = compare_training(training.body, {**trained.facts(), "code_files": files})
+        if code is not None and trained is not None:
+            level, _ = compare_training(training.body, {**trained.facts(), "code_files": code.files})
             figures |= {"environment": trained.environment, "rows": trained.rows}
             compared = list(self._compare(cited, trained, records, figures))
             self.log.info("The models agree at %s; %d things are not as recorded.", level, len(differences))
@@ -100,8 +112,8 @@ class Replay:
         must_hold = [result for result in compared if self.require is not Level.L3 or result.rule != "metrics"]
         if any(item.cause in LAWFUL for item in differences):
             must_hold = [_excused(result) for result in must_hold]
-        if trained is not None and level is Level.NONE:
-            self._explain(training, trained, manifest, function, start.base, differences)
+        if code is not None and trained is not None and level is Level.NONE:
+            self._explain(training, trained, manifest, code, start.base, differences)
         self.log.info("Replayed in %.1f s: %s.", time.monotonic() - started, reached)
         return build_certificate(
             self.model,
@@ -160,16 +172,18 @@ class Replay:
         training: Record,
         trained: Training,
         manifest: Mapping[str, Any],
-        function: Callable[..., Any],
+        code: ReplayedCode,
         base: Base | None,
         differences: list[Difference],
     ) -> None:
         """Where nothing else explains another model, train once more: does the training repeat itself at all?"""
         if (measured := measured_difference(training.body)) is not None:
             differences.append(Difference(Cause.NONDETERMINISM, measured))
+        if not differences and code.commit is None and (detail := other_files_since(training)) is not None:
+            differences.append(Difference(Cause.CODE, detail))
         if differences:
             return
-        again = train_from_manifest(manifest, function, self.storage, self.log, base=base)
+        again = train_from_manifest(manifest, code.function, self.storage, self.log, base=base)
         if again.prediction_digest != trained.prediction_digest:
             detail = "two trainings in one process, on the same rows, gave different predictions"
             differences.append(Difference(Cause.NONDETERMINISM, detail))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import chain_of
@@ -14,15 +14,15 @@ from airflow_provider_mlops.hooks.gone import erasures_since, prunings_since, te
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.recorded_code import ReplayedCode
     from airflow_provider_mlops.hooks.storage import Storage
 
 
 def known_differences(
     storage: Storage,
     training: Record,
-    function: Callable[..., Any],
+    code: ReplayedCode | None,
     records: Sequence[Record],
-    files: Mapping[str, str],
     *,
     bases_too: bool = False,
 ) -> list[Difference]:
@@ -30,17 +30,14 @@ def known_differences(
 
     :param storage: it knows the ledger that says what was erased.
     :param training: the record.
-    :param function: the training function that is replayed.
+    :param code: the code that is replayed; None where it cannot be had: then neither it nor its environment is
+        compared.
     :param records: records of the model's ledger, which hold the bases of the training.
-    :param files: module name to SHA-256 of its source, of the code that is replayed.
     :param bases_too: whether the bases are trained again: then rows erased from them are a cause like any others. Of a
         base that is fetched by its hash they explain nothing, and are named all the same.
     :return: the differences, causes first.
     """
-    from airflow_provider_mlops.backends.interpreter import MissingInterpreter
-    from airflow_provider_mlops.hooks.train_function import environment_before
-
-    manifest, recorded = training.body["manifest"], training.body["environment"]
+    manifest = training.body["manifest"]
     erased = [
         Difference(Cause.DATA_ERASED, f"differs by {item.rows:,} lawfully erased {what} (record {item.record})")
         for what, items in (
@@ -50,17 +47,27 @@ def known_differences(
         for item in items
     ]
     pruned = [Difference(Cause.DATA_PRUNED, item.why()) for item in prunings_since(storage, manifest)]
-    code = code_differences(manifest["code_files"], files)
-    try:
-        environment = environment_differences(recorded, environment_before(function, recorded))
-    except MissingInterpreter as err:
-        environment = [str(err)]
     return [
         *erased,
         *pruned,
         *base_erasures(storage, records, manifest, Cause.DATA_ERASED if bases_too else Cause.BASE_ERASED),
-        *(Difference(Cause.CODE, detail) for detail in code),
-        *(Difference(Cause.ENVIRONMENT, detail) for detail in environment),
+        *(_of_code(training, code) if code is not None else ()),
+    ]
+
+
+def _of_code(training: Record, code: ReplayedCode) -> list[Difference]:
+    """Compare the code that is replayed, and the environment that it runs in."""
+    from airflow_provider_mlops.backends.interpreter import MissingInterpreter
+    from airflow_provider_mlops.hooks.train_function import environment_before
+
+    recorded = training.body["environment"]
+    try:
+        environment = environment_differences(recorded, environment_before(code.function, recorded))
+    except MissingInterpreter as err:
+        environment = [str(err)]
+    return [
+        *(Difference(Cause.CODE, one) for one in code_differences(training.body["manifest"]["code_files"], code.files)),
+        *(Difference(Cause.ENVIRONMENT, one) for one in environment),
     ]
 
 

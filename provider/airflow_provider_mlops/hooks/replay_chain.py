@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import chain_of, cited_base, fit_of
 from airflow_provider_mlops.core.certificate import Cause, Difference
-from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, compare_training
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.fitting import Base
-from airflow_provider_mlops.hooks.train_function import recorded_function
+from airflow_provider_mlops.hooks.recorded_code import CodeMissing, replayed_code
 from airflow_provider_mlops.hooks.training import train_from_manifest
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ReplayedBase:
     :param missing: whether a base that is cited cannot be had.
     :param differences: what is not as recorded.
     :param chain: ``version``, ``manifest_hash``, ``fit`` and ``level`` of each base, the root first; ``level`` is null
-        where the base was fetched, not trained again.
+        where the base was fetched, not trained again; ``commit`` where the code of one ran.
     """
 
     base: Base | None = None
@@ -51,7 +51,14 @@ class ReplayedBase:
 
 
 def replayed_base(
-    training: Record, records: Sequence[Record], storage: Storage, hook: MlflowHook, log: Any, *, from_root: bool
+    training: Record,
+    records: Sequence[Record],
+    storage: Storage,
+    hook: MlflowHook,
+    log: Any,
+    *,
+    from_root: bool,
+    choice: str,
 ) -> ReplayedBase:
     """Bring the base of a training.
 
@@ -61,6 +68,7 @@ def replayed_base(
     :param hook: the MLflow connection.
     :param log: where progress is told.
     :param from_root: whether the chain is trained again, not fetched.
+    :param choice: whose code it is trained by then: ``today``, or ``recorded`` for the commit of each.
     :return: the base, or why it cannot be had.
     :raises TransientError: when MLflow or the storage cannot be reached.
     """
@@ -71,28 +79,31 @@ def replayed_base(
         chain = chain_of(records, manifest)
         found.chain = [_named(records, base) for base in reversed(chain)]
         if from_root:
-            _train_chain(found, list(reversed(chain)), storage, log)
+            _train_chain(found, list(reversed(chain)), storage, choice, log)
         else:
             found.base = open_base(hook, records, manifest)
-    except (BadInput, EvidenceBroken) as err:
+    except (BadInput, EvidenceBroken, CodeMissing) as err:
         log.warning("The base cannot be had: %s", err)
         found.missing, found.base = True, None
-        found.differences.append(Difference(Cause.BASE, str(err)))
+        cause = Cause.CODE_MISSING if isinstance(err, CodeMissing) else Cause.BASE
+        found.differences.append(Difference(cause, str(err)))
     return found
 
 
-def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage, log: Any) -> None:
+def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage, choice: str, log: Any) -> None:
     """Train every base again, the root first, each on the one that came out before it."""
     for named, base in zip(found.chain, chain, strict=True):
         who = f"the base, version {named['version']}" if named["version"] else f"the base {named['manifest_hash']}"
         log.info("Training %s again.", who)
-        manifest = base.body["manifest"]
-        function = recorded_function(manifest, log)
-        trained = train_from_manifest(manifest_to_replay(base.body), function, storage, log, base=found.base)
-        code = code_files(function)
-        level, _ = compare_training(base.body, {**trained.facts(), "code_files": code})
-        named["level"] = level.value
-        for detail in code_differences(manifest["code_files"], code):
+        with ExitStack() as opened:
+            try:
+                code = opened.enter_context(replayed_code(base, choice, log))
+            except CodeMissing as err:
+                raise CodeMissing(f"{who}: {err}") from err
+            trained = train_from_manifest(manifest_to_replay(base.body), code.function, storage, log, base=found.base)
+        level, _ = compare_training(base.body, {**trained.facts(), "code_files": code.files})
+        named.update(level=level.value, **({"commit": code.commit} if code.commit else {}))
+        for detail in code_differences(base.body["manifest"]["code_files"], code.files):
             found.differences.append(Difference(Cause.CODE, f"{who}: {detail}"))
         if trained.model_digest != base.body["model_digest"]:
             found.differences.append(Difference(Cause.BASE, f"{who}, came out differently when trained again"))

@@ -84,7 +84,7 @@ class Storage:
         """
         try:
             found = json.loads(self.marker(relative))
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not JSON: {err}") from err
         if not isinstance(found, dict):
             raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not a JSON object.")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import sysconfig
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.core.code_identity import code_files, import_callable, is_import_path
+from airflow_provider_mlops.core.env_names import check_env_names, passed_on
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.module_source import find_module, import_root, is_installed
 
 
-def find_function(path: str, python: str | None, trusted_types: Any, log: Any) -> Callable[..., Any]:
+def find_function(
+    path: str, python: str | None, trusted_types: Any, log: Any, env_names: Sequence[str] | None = None
+) -> Callable[..., Any]:
     """Return a training function by its import path.
 
     :param path: ``package.module:function``.
     :param python: absolute path of the interpreter that it runs in; None or empty for this one.
     :param trusted_types: types that the model may hold beyond skops' own list, when it comes from there.
     :param log: where the output of the other interpreter is told.
+    :param env_names: environment variables that it gets there beside the usual ones.
     :return: the function, or what calls it there.
     :raises BadInput: when one of the paths is not what it must be.
     """
@@ -40,10 +44,10 @@ def find_function(path: str, python: str | None, trusted_types: Any, log: Any) -
         trusted_types=sorted(trusted_types),
         path=[home] if home else [],
         sources={},
-        private=True,
+        env_names=check_env_names(env_names),
         log=log,
     )
-    function.sources = code_files(function)
+    function.sources = code_files(function, path)
     return function
 
 
@@ -55,20 +59,23 @@ def recorded_function(manifest: Mapping[str, Any], log: Any) -> Callable[..., An
     :return: the function.
     :raises BadInput: when it cannot be found.
     """
-    return find_function(manifest["function"], manifest.get("python"), manifest["trusted_types"], log)
+    where = manifest.get("python"), manifest["trusted_types"]
+    return find_function(manifest["function"], *where, log, manifest.get("env_names"))
 
 
 def program_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a record says of the other interpreter: its path, and the hash of the programs that ran there.
+    """Return what a record says of the other interpreter.
 
     :param manifest: the training's manifest.
-    :return: ``interpreter``; empty where it was trained in this one.
+    :return: ``interpreter``: its ``path``, the hash of the ``program`` that ran there, and ``env_names``, the names of
+        all environment variables that it got; empty where it was trained in this one.
     """
     if (python := manifest.get("python")) is None:
         return {}
     from airflow_provider_mlops.backends.interpreter import child_hash
 
-    return {"interpreter": {"path": python, "program": child_hash()}}
+    names = sorted(passed_on(os.environ, manifest.get("env_names") or ()))
+    return {"interpreter": {"path": python, "program": child_hash(), "env_names": names}}
 
 
 def environment_after(function: Callable[..., Any]) -> dict[str, Any]:
@@ -104,14 +111,11 @@ def _with_image(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _home(module: str, path: str) -> str | None:
     """Return the folder that a module is imported from; None where that is this interpreter's own."""
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or not spec.has_location or not spec.origin:
+    spec = find_module(module)
+    if spec is None:
         raise BadInput(f"Module {module!r} of {path!r} cannot be found; is it in the Dag bundle?")
-    place = Path(spec.origin).resolve()
-    up = module.count(".") + (1 if place.name == "__init__.py" else 0)
-    home = place.parents[up]
-    own = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")}
-    return None if home in own else str(home)
+    root = import_root(spec)
+    if root is None:
+        what = "is built into this interpreter" if spec.submodule_search_locations is None else "is a folder of modules"
+        raise BadInput(f"Module {module!r} of {path!r} {what}, not a file of the Dag bundle: name one that is.")
+    return None if is_installed(root) else str(root)

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.determinism import check_asked
+from airflow_provider_mlops.core.env_names import check_env_names
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.manifest import BINARY, FULL, training_manifest
@@ -48,6 +49,7 @@ class TrainingPlan:
     :param operating_threshold: how the operating threshold is chosen, None to choose none.
     :param search: how parameters are searched, None for no search.
     :param python: path of another interpreter that trains; None or empty for none.
+    :param env_names: environment variables that it gets in a process of its own beside the usual ones; None for none.
     :param determinism: ``trust``, ``verify`` or ``require``; None for ``trust``.
     """
 
@@ -73,6 +75,7 @@ class TrainingPlan:
     operating_threshold: Mapping[str, Any] | None = None
     search: Mapping[str, Any] | None = None
     python: str | None = None
+    env_names: Sequence[str] | None = None
     determinism: str | None = None
 
     @classmethod
@@ -136,7 +139,7 @@ def build_manifest(
         row_id=plan.row_id,
         time_column=plan.time_column,
         function=plan.train_function,
-        code_files=code_files(function),
+        code_files=code_files(function, plan.train_function),
         params={name: value for name, value in start.params.items() if name not in (search or {}).get("space", ())},
         trusted_types=plan.trusted_types,
         task=plan.task,
@@ -145,6 +148,7 @@ def build_manifest(
         fit=start.fit,
         search=search,
         python=plan.python,
+        env_names=check_env_names(plan.env_names),
         determinism=check_asked(plan.determinism),
     )
 

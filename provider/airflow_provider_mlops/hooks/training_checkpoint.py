@@ -6,20 +6,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.manifest import manifest_hash
+from airflow_provider_mlops.core.replay import environment_differences
 from airflow_provider_mlops.hooks.gone import snapshot_there_now
 from airflow_provider_mlops.hooks.removal import files_below, folders, remove
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
-SCHEMA = 1
+SCHEMA = 2
 STATES = "checkpoints"
 STALE_DAYS = 30
-_LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ class TrainingCheckpoint:
     """The saved states of one training, by the hash of its manifest; a training function gets it as ``checkpoint``.
 
     Each state is a folder that is staged, then published in one step; its bytes are checked before anything reads
-    them, and nothing is unpickled. What was saved on other rows (some were erased meanwhile) or with other library
-    versions, and what was changed, is removed, and the training begins again.
+    them, and nothing is unpickled. What was saved on other rows (some were erased meanwhile), by another Python or
+    another version of a library that was imported then, and what was changed, is removed; the training begins again.
 
     :param storage: where the states lie.
     :param model: name of the registered model.
@@ -106,6 +105,7 @@ class TrainingCheckpoint:
         :raises BadInput: when the state cannot be kept without pickle, or the step is no such number.
         :raises TransientError: when the disk is full.
         """
+        from airflow_provider_mlops.backends.environment import versions_now
         from airflow_provider_mlops.backends.training_state import write_state
 
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 10**12:
@@ -120,6 +120,7 @@ class TrainingCheckpoint:
                 "of": self.of,
                 "step": step,
                 "saved": time.time(),
+                "versions": versions_now(),
                 "files": [{"name": file.name, "sha256": sha256_bytes(file.read_bytes()), "bytes": file.stat().st_size}],
             }
             (folder / MARKER).write_text(canonical_json({**facts, "hash": sha256_of(facts)}))
@@ -167,6 +168,7 @@ class TrainingCheckpoint:
                 yield int(digits), f"{self._home}/{name}"
 
     def _read(self, path: str, step: int) -> Saved:
+        from airflow_provider_mlops.backends.environment import versions_now
         from airflow_provider_mlops.backends.training_state import FORMS, read_state
 
         facts = self.storage.read_marker(path)
@@ -174,12 +176,17 @@ class TrainingCheckpoint:
             own = {name: value for name, value in facts.items() if name != "hash"}
             named, digest = facts["files"][0]["name"], facts["files"][0]["sha256"]
             whole = sha256_of(own) == facts["hash"] and facts["step"] == step and named in FORMS
-        except (BadInput, KeyError, IndexError, TypeError):
+            schema, versions = facts["schema"], facts.get("versions")
+        except (BadInput, KeyError, IndexError, TypeError, RecursionError):
             whole = False
         if not whole:
             raise EvidenceBroken(f"its {MARKER} was changed.")
+        if schema != SCHEMA or not isinstance(versions, dict):
+            raise EvidenceBroken("another release of this provider has saved it.")
         if facts["of"] != self.of:
-            raise EvidenceBroken("it was saved on other rows or with other libraries.")
+            raise EvidenceBroken("it was saved on other rows.")
+        if others := environment_differences(versions, versions_now(versions)):
+            raise EvidenceBroken(f"it was saved elsewhere: {'; '.join(others[:5])}.")
         with self.storage.open(path) as folder:
             return Saved(step, read_state(folder / named, digest, self.trusted_types))
 
@@ -207,7 +214,7 @@ def _saved(storage: Storage, path: str) -> tuple[str | None, float]:
     try:
         facts = storage.read_marker(path)
         return str(facts["dataset"]), float(facts["saved"])
-    except (EvidenceBroken, KeyError, TypeError, ValueError):
+    except (EvidenceBroken, KeyError, TypeError, ValueError, RecursionError):
         return None, 0.0
 
 
@@ -222,7 +229,7 @@ def training_checkpoint(storage: Storage, manifest: Mapping[str, Any], mode: str
     """
     key, dataset = manifest_hash(manifest), manifest["dataset"]
     rows = [_there_now(storage, dataset, item["snapshot_id"]) for item in manifest["train"]["snapshots"]]
-    of = sha256_of({"manifest": key, "rows": rows, "libraries": {name: version(name) for name in _LIBRARIES}})
+    of = sha256_of({"manifest": key, "rows": rows})
     name = f"{key.removeprefix(PREFIX)}.{mode}"
     return TrainingCheckpoint(storage, manifest["model_name"], dataset, of, name, manifest["trusted_types"], log)
 

@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.base import (
     only_new,
     seen_by,
 )
+from airflow_provider_mlops.core.canonical import canonical_json, json_safe
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.manifest import FITS, FULL, INCREMENTAL
 from airflow_provider_mlops.core.search import with_params
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 BASE = f"@{CHAMPION}"
 FAIL = "fail"
 FIRSTS = (FAIL, FULL)
+_MOST_PARAMS = 100_000
+"""Characters of the parameters as JSON."""
 BATCH_ROWS, MOST_BATCH_ROWS = 10_000, 10_000_000
 
 
@@ -136,6 +139,7 @@ def find_start(plan: TrainingPlan, hook: MlflowHook, ledger: Ledger, run: RunFac
 
 def _checked(plan: TrainingPlan) -> str:
     """Check what a Dag says about the start, and return how it is fitted."""
+    _check_params(plan.train_params)
     fit, rows = plan.fit or FULL, plan.batch_rows
     if fit not in FITS:
         raise BadInput(f"fit={fit!r} must be one of: {', '.join(FITS)}.")
@@ -144,6 +148,17 @@ def _checked(plan: TrainingPlan) -> str:
     if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MOST_BATCH_ROWS:
         raise BadInput(f"batch_rows={rows!r} must be a whole number from 1 to {MOST_BATCH_ROWS:,}.")
     return fit
+
+
+def _check_params(params: Any) -> None:
+    """Refuse parameters that no record can hold."""
+    if params is not None and not isinstance(params, Mapping):
+        raise BadInput(f"train_params must map names to values, not be a {type(params).__name__}.")
+    if (size := len(canonical_json(json_safe(params, "train_params")))) > _MOST_PARAMS:
+        raise BadInput(
+            f"train_params have {size:,} characters; at most {_MOST_PARAMS:,} stand in a record. What is larger is "
+            "data: put it into the dataset, or beside the function in the bundle."
+        )
 
 
 def _with_params(

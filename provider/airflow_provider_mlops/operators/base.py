@@ -244,11 +244,16 @@ def bundle_facts(context: Context) -> dict[str, Any]:
     """Return which code a task ran from.
 
     :param context: Airflow's context.
-    :return: ``{"name", "version"}`` of the Dag bundle; the version is null where bundles have none (local, S3).
+    :return: ``{"name", "version"}`` of the Dag bundle; the version is null where bundles have none (local, S3). And
+        ``dag_version``, Airflow's id of the Dag's version, where it is known.
     """
     bundle = getattr(context["ti"], "bundle_instance", None)
-    version = getattr(bundle, "version", None)
-    return {"name": getattr(bundle, "name", None), "version": None if version is None else str(version)}
+    version, dag_version = getattr(bundle, "version", None), getattr(context["ti"], "dag_version_id", None)
+    return {
+        "name": getattr(bundle, "name", None),
+        "version": None if version is None else str(version),
+        **({} if dag_version is None else {"dag_version": str(dag_version)}),
+    }
 
 
 def bounded(result: Mapping[str, Any]) -> dict[str, Any]:

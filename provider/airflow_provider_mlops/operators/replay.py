@@ -14,9 +14,8 @@ from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
-from airflow_provider_mlops.hooks.recorded_code import CHOICES, RECORDED, TODAY, recorded_code
+from airflow_provider_mlops.hooks.recorded_code import CHOICES, RECORDED, TODAY
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.hooks.train_function import recorded_function
 from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
 from airflow_provider_mlops.operators.base import MLOpsOperator
 
@@ -48,7 +47,8 @@ class ReplayModelOperator(MLOpsOperator):
     :param from_root: train the bases of a warm or incremental model again too, from the first one on; else the base is
         fetched by its hash. (templated)
     :param code: ``today`` runs the training function as it is now; ``recorded`` that of the recorded commit, which must
-        be in the Git repository of the function on this machine and hold what ran, hash by hash. (templated)
+        be in the Git repository of the function on this machine and hold what ran, hash by hash; with ``from_root``
+        each base by its own commit. (templated)
     :param on_difference: ``fail`` fails the task when a certificate is not PASS, ``record`` leaves it green.
     :param mlflow_conn_id: id of the MLflow connection. (templated)
     :param storage_root: where snapshots, scores and certificates lie; default: ``[mlops] storage_root``. (templated)
@@ -167,6 +167,7 @@ class ReplayModelOperator(MLOpsOperator):
             require=check_require(self.require),
             tolerance=self.tolerance,
             from_root=self._from_root,
+            code=self.code,
         )
 
     def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:
@@ -181,12 +182,7 @@ class ReplayModelOperator(MLOpsOperator):
         if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])
             return record
-        if self.code == RECORDED:
-            with recorded_code(training, self.log) as code:
-                certificate = replay.certify(training, code.function, code)
-        else:
-            certificate = replay.certify(training, recorded_function(training.body["manifest"], self.log))
-        record = issue_certificate(replay.storage, ledger, certificate, training, key, run)
+        record = issue_certificate(replay.storage, ledger, replay.certify(training), training, key, run)
         self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
         return record
 

@@ -78,6 +78,9 @@ class TrainModelOperator(MLOpsOperator):
         ``replay``; see the how-to. None for none. (templated)
     :param python: absolute path of another interpreter that the training function runs in, given by import path; for
         libraries that conflict with Airflow's. None or empty for this one. (templated)
+    :param env_names: names of environment variables that the function reads. In a process of its own, under ``python``
+        and in replays by the recorded commit, it gets the usual ones (``PATH``, ``HOME``, locale, threads, ...) and
+        these; names are recorded, values never. None for none.
     :param determinism: ``trust``; ``verify`` trains a second time, in a fresh process, and records how far both agree;
         ``require`` also fails the task where they do not, after it was recorded. None for ``trust``. (templated)
     :param experiment: MLflow experiment; default: that of the connection, else the model's name. (templated)
@@ -137,6 +140,7 @@ class TrainModelOperator(MLOpsOperator):
         operating_threshold: Mapping[str, Any] | None = None,
         search: Mapping[str, Any] | None = None,
         python: str | None = None,
+        env_names: Sequence[str] | None = None,
         determinism: str | None = None,
         experiment: str | None = None,
         mlflow_conn_id: str = MlflowHook.default_conn_name,
@@ -167,6 +171,7 @@ class TrainModelOperator(MLOpsOperator):
         self.operating_threshold = operating_threshold
         self.search = search
         self.python = python
+        self.env_names = env_names
         self.determinism = determinism
         self.experiment = experiment
         self.mlflow_conn_id = mlflow_conn_id
@@ -193,7 +198,7 @@ class TrainModelOperator(MLOpsOperator):
 
     def training_function(self) -> Callable[..., Any]:
         """Return the function that trains."""
-        return find_function(self.train_function, self.python, self.trusted_types, self.log)
+        return find_function(self.train_function, self.python, self.trusted_types, self.log, self.env_names)
 
     def _training(self, run: RunFacts) -> RecordedTraining:
         return RecordedTraining(

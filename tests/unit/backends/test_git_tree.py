@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_mlops.backends.git_tree import export_commit, repository_of
-from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.backends import git as backend
+from airflow_provider_mlops.backends.git_tree import export_commit, has_commit, is_shallow, repositories_of
+from airflow_provider_mlops.core.errors import BadInput, TransientError
 
 
 def git(folder: Path, *words: str) -> str:
@@ -32,7 +33,7 @@ def test_a_checkout_is_its_own_repository(checkout: Path, tmp_path: Path) -> Non
     """The export has the commit's files, whatever lies in the checkout now."""
     commit = git(checkout, "rev-parse", "HEAD")
     (checkout / "dags" / "one.py").write_text("ONE = 2\n")
-    found = repository_of(checkout / "dags")
+    found = repositories_of(checkout / "dags")[0]
     assert found is not None
     (tmp_path / "out").mkdir()
     export_commit(found[0], commit, tmp_path / "out")
@@ -50,7 +51,7 @@ def test_a_git_bundle_has_a_bare_clone_beside_it(checkout: Path, tmp_path: Path,
     git(bundle, "clone", "--quiet", "--bare", str(checkout), "bare")
     (tmp_path / "out").mkdir()
 
-    found = repository_of(top / "dags")
+    found = repositories_of(top / "dags")[0]
     assert found == (bundle / "bare", top)
     export_commit(found[0], commit, tmp_path / "out")
     assert (tmp_path / "out" / "dags" / "one.py").exists()
@@ -66,8 +67,8 @@ def test_what_is_no_commit_there_is_refused(checkout: Path, tmp_path: Path, comm
 
 
 def test_a_folder_outside_git_has_no_repository(tmp_path: Path) -> None:
-    """None, not somebody's."""
-    assert repository_of(tmp_path) is None
+    """Nothing, not somebody's."""
+    assert repositories_of(tmp_path) == []
 
 
 def test_no_filter_of_the_repository_runs(checkout: Path, tmp_path: Path) -> None:
@@ -97,7 +98,50 @@ def test_the_folder_says_which_repository(checkout: Path, tmp_path: Path, monkey
     git(tmp_path, "init", "--quiet", "other")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
-    found = repository_of(checkout / "dags")
+    found = repositories_of(checkout / "dags")[0]
 
     assert found is not None
     assert found[1].resolve() == checkout.resolve()
+
+
+def test_a_commit_that_a_shallow_clone_lacks(checkout: Path, tmp_path: Path) -> None:
+    """It is not there, and the clone says that it is cut off."""
+    commit = git(checkout, "rev-parse", "HEAD")
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", "two")
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{checkout}", "clone")
+
+    assert (has_commit(tmp_path / "clone", commit), is_shallow(tmp_path / "clone")) == (False, True)
+    assert (has_commit(checkout, commit), is_shallow(checkout)) == (True, False)
+
+
+def test_a_submodule_is_exported_with_its_commit(checkout: Path, tmp_path: Path) -> None:
+    """What the commit names of it, not what is checked out now; the outer repository comes after the inner one."""
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "--quiet")
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(checkout), "libs/inner")
+    git(outer, "commit", "--quiet", "--message", "outer")
+    commit = git(outer, "rev-parse", "HEAD")
+    (outer / "libs/inner/dags/one.py").write_text("ONE = 2\n")
+    git(outer / "libs/inner", "commit", "--quiet", "--all", "--message", "later")
+    (tmp_path / "out").mkdir()
+    export_commit(outer, commit, tmp_path / "out")
+
+    assert (tmp_path / "out/libs/inner/dags/one.py").read_text() == "ONE = 1\n"
+    found = [top.resolve() for _, top in repositories_of(outer / "libs/inner/dags")]
+    assert found == [(outer / "libs/inner").resolve(), outer.resolve()]
+
+
+def test_git_that_does_not_answer_is_no_missing_commit(checkout: Path) -> None:
+    """A repository that is slow today is tried again; it does not lack the commit."""
+    with pytest.raises(TransientError, match=r"git rev-parse at .* did not end within 1e-09 seconds"):
+        backend.git(checkout, "rev-parse", "HEAD", seconds=1e-9)
+
+
+def test_a_missing_git_is_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the repository that is missing, nor the commit."""
+    commit = git(checkout, "rev-parse", "HEAD")
+    monkeypatch.setenv("PATH", "/nowhere")
+    for ask in (lambda: has_commit(checkout, commit), lambda: repositories_of(checkout)):
+        with pytest.raises(BadInput, match="Git is not installed where this task runs"):
+            ask()

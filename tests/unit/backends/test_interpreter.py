@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mlops.backends import interpreter_output
 from airflow_provider_mlops.backends import scikit_learn as sk
 from airflow_provider_mlops.backends.environment import environment_facts
 from airflow_provider_mlops.backends.interpreter import InterpreterFunction, MissingInterpreter, child_hash
@@ -87,7 +89,7 @@ def test_what_the_function_leaves_behind_ends_with_it(python: str, tmp_path: Pat
     [
         ("fit_strength", BadInput, "cannot be called with these train_params"),
         ("nobody", BadInput, "has no function 'nobody'"),
-        ("end_at_once", TransientError, "ended by signal 9"),
+        ("end_at_once", TransientError, r"ended by signal 9 \(SIGKILL\).*give the task more memory"),
         ("break_down", RuntimeError, "KeyError: 'nobody knows'"),
     ],
 )
@@ -95,6 +97,94 @@ def test_failure_there_is_the_failure_here(python: str, name: str, error: type[E
     """What is final there is final here, what may pass is tried again."""
     with pytest.raises(error, match=says):
         function(name, python)(*rows(), seed=7)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "says"),
+    [
+        ({"how": "exit", "code": 0}, BadInput, r"called sys\.exit\(0\): it must return an estimator, or raise"),
+        ({"how": "exit", "code": 3}, BadInput, r"called sys\.exit\(3\)"),
+        ({"how": "_exit", "code": 3}, TransientError, r"ended .* with exit code 3 \(os\._exit\): it must return"),
+        ({"how": "_exit", "code": 137}, TransientError, r"ended by signal 9 \(SIGKILL\)"),
+        ({"how": "kill", "code": 11}, TransientError, r"crashed with signal 11 \(SIGSEGV\) in a library"),
+        ({"how": "kill", "code": 15}, TransientError, r"ended by signal 15 \(SIGTERM\), from outside"),
+        ({"how": "ask"}, RuntimeError, "EOFError"),
+    ],
+)
+def test_a_process_that_ends_without_a_model_says_how(
+    python: str, params: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    """Cause and way out; none is taken for a missing interpreter, and who asks for input does not wait for it."""
+    with pytest.raises(error, match=says) as raised:
+        function("leave", python)(*rows(), seed=7, **params)
+    assert not isinstance(raised.value, MissingInterpreter)
+
+
+def test_a_crash_leaves_its_stack_in_the_log(python: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The frames of Python above the library that crashed."""
+    with caplog.at_level(logging.INFO), pytest.raises(TransientError):
+        function("leave", python)(*rows(), seed=7, how="kill", code=11)
+
+    assert "Segmentation fault" in caplog.text
+    assert "elsewhere.py" in caplog.text
+
+
+def test_sys_exit_is_refused_here_too() -> None:
+    """Airflow takes an exit with 0 for a success."""
+    with pytest.raises(BadInput, match=r"called sys\.exit\(0\)"):
+        sk.fit(elsewhere.leave, *rows(), seed=7, params={"how": "exit"})
+
+
+@pytest.mark.parametrize("how", ["line", "lines", "bar"])
+def test_a_megabyte_of_output_is_told_within_bounds(python: str, caplog: pytest.LogCaptureFixture, how: str) -> None:
+    """The beginning and the end are told, how much is between them too; the training is not held up."""
+    with caplog.at_level(logging.INFO):
+        function("shout", python)(*rows(), seed=7, how=how)
+
+    assert len(caplog.text) < 2 * interpreter_output.MOST
+    assert max(map(len, caplog.messages)) < interpreter_output.LONGEST_LINE + 100
+    assert any("the last words" in line for line in caplog.messages)
+    assert any(re.search(r"wrote \d{3},\d{3} more characters", line) for line in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("thread", r"left threads that go on \(forever\): its process is ended"),
+        ("farewell", "left something that does not end: its process is ended"),
+        ("process", "has left processes that went on; they are ended"),
+    ],
+)
+def test_a_process_that_hangs_at_the_end_is_ended(
+    python: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, how: str, says: str
+) -> None:
+    """It has answered: the model counts, and the log says what it left."""
+    monkeypatch.setattr(interpreter_output, "GRACE", 1.0)
+    with caplog.at_level(logging.INFO):
+        model = function("hang_at_the_end", python)(*rows(), seed=7, how=how)
+
+    assert model.coef_.shape == (1, 2)
+    assert re.search(says, caplog.text)
+
+
+def test_a_secret_does_not_reach_the_function(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets what programs and numeric libraries need, and what was named; nothing else, whatever it is called."""
+    for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DATABASE_URL", "AIRFLOW_CONN_X", "MY_SETTING", "OTHER"):
+        monkeypatch.setenv(name, "secret")
+    for name in ("CUDA_VISIBLE_DEVICES", "MKL_CBWR", "LC_NUMERIC", "TZ"):
+        monkeypatch.setenv(name, "C" if name == "LC_NUMERIC" else "0")
+    there = find_function(f"{MODULE}:fit_environment", python, (), LOG, ["MY_SETTING"])
+    found = set(there(*rows(), seed=7).variables_)
+
+    assert {"PATH", "MY_SETTING", "CUDA_VISIBLE_DEVICES", "MKL_CBWR", "LC_NUMERIC", "TZ", "OMP_NUM_THREADS"} <= found
+    assert not {name for name in found if name.startswith(("AWS_", "GITHUB_", "DATABASE_", "AIRFLOW", "OTHER"))}
+
+
+def test_a_variable_that_is_not_set_is_named(python: str) -> None:
+    """Before anything starts, by its name."""
+    there = find_function(f"{MODULE}:fit_plain", python, (), LOG, ["NOBODY_SETS_THIS"])
+    with pytest.raises(MissingInterpreter, match="env_names: NOBODY_SETS_THIS is not set where this task runs"):
+        there(*rows(), seed=7)
 
 
 def test_interpreter_that_is_gone(tmp_path: Path) -> None:
@@ -132,6 +222,37 @@ def test_module_that_is_missing(python: str) -> None:
     """A function that is not in the Dag bundle is named before anything starts."""
     with pytest.raises(BadInput, match="cannot be found; is it in the Dag bundle"):
         find_function("no_such_package.module:train", python, (), LOG)
+
+
+def test_a_package_that_needs_what_is_not_here_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the other interpreter imports it: that its package needs a library that is missing here is no matter."""
+    package = tmp_path / "lab_conflicting"
+    package.mkdir()
+    (package / "__init__.py").write_text("import conflicts_with_airflow\n")
+    (package / "training.py").write_text("def fit(features, labels, *, seed): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = find_function("lab_conflicting.training:fit", sys.executable, (), LOG)
+
+    assert found.path == [str(tmp_path)]
+    assert sorted(found.sources) == ["lab_conflicting", "lab_conflicting.training"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("sys:exit", "Module 'sys' of 'sys:exit' is built into this interpreter, not a file of the Dag bundle"),
+        ("lab_folder:fit", "Module 'lab_folder' of 'lab_folder:fit' is a folder of modules, not a file"),
+        ("tests.support.elsewhere.deeper:fit", "Module 'tests.support.elsewhere.deeper' .* cannot be found"),
+    ],
+)
+def test_a_module_of_no_file_is_said_to_be_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, words: str
+) -> None:
+    """It is there, but not what is needed."""
+    (tmp_path / "lab_folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadInput, match=words):
+        find_function(path, sys.executable, (), LOG)
 
 
 def test_other_source_there_is_refused(python: str) -> None:

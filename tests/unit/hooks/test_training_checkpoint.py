@@ -1,15 +1,21 @@
 """States of unfinished trainings: kept without pickle, checked before they are read, refused where they do not fit."""
 
 import json
+import pickle
 from datetime import UTC, datetime
+from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.linear_model import SGDClassifier
 
+from airflow_provider_mlops.backends import environment
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.hooks import training_checkpoint as module
 from airflow_provider_mlops.hooks.storage import Storage
@@ -140,12 +146,156 @@ def test_a_changed_state_is_named_and_not_used(tmp_path: Path, state: Any, file:
 
 
 def test_a_state_of_other_rows_is_not_used(tmp_path: Path) -> None:
-    """Rows that were erased meanwhile, or another library, make it a state of another training."""
+    """Rows that were erased meanwhile make it a state of another training."""
     opened(tmp_path).save({"epoch": 1}, 1)
     checkpoint = opened(tmp_path, of="sha256:b")
 
     assert checkpoint.load() is None
-    assert "other rows or with other libraries" in checkpoint.refused[0]
+    assert "other rows" in checkpoint.refused[0]
+
+
+@pytest.mark.parametrize(
+    ("was", "words"),
+    [
+        ({"distributions": {"lightgbm": "4.1.0", "scikit-learn": "now"}}, "lightgbm was 4.1.0, is None"),
+        ({"distributions": {"scikit-learn": "1.0.2"}}, "scikit-learn was 1.0.2, is "),
+        ({"python": "3.9.1"}, "python was 3.9.1, is "),
+        ({"machine": "sparc"}, "machine was sparc, is "),
+    ],
+    ids=["lightgbm", "scikit-learn", "python", "machine"],
+)
+def test_a_state_of_another_version_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: dict[str, Any], words: str
+) -> None:
+    """Python, or any library that was imported when it was saved, is another one now: log and record say which."""
+    now = environment.versions_now()
+    was = {**now, **was, "distributions": {**now["distributions"], **was.get("distributions", {})}}
+    was["distributions"] = {
+        name: now["distributions"][name] if version == "now" else version
+        for name, version in was["distributions"].items()
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "version_facts", lambda also: was)
+        opened(tmp_path).save({"epoch": 1}, 1)
+    checkpoint = opened(tmp_path)
+
+    assert checkpoint.load() is None
+    assert words in checkpoint.log.lines[0]
+    assert words in checkpoint.facts()["resumed"]["refused"][0]
+    assert folders(tmp_path) == []
+
+
+def test_what_was_imported_since_is_no_other_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry that has loaded more, or has not yet loaded the library that the function imports, goes on."""
+    now = environment.versions_now()
+    less = {**now, "distributions": {"numpy": now["distributions"]["numpy"], "moto": version("moto")}}
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "version_facts", lambda also: less)
+        opened(tmp_path).save({"epoch": 1}, 1)
+
+    assert opened(tmp_path).load().step == 1
+
+
+def test_a_state_of_an_earlier_release_is_not_used(tmp_path: Path) -> None:
+    """Nobody knows with which versions it was saved."""
+    opened(tmp_path).save({"epoch": 1}, 1)
+    forge(tmp_path, versions=None, schema=1)
+
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    assert checkpoint.refused == ["step 1: another release of this provider has saved it."]
+
+
+def forge(root: Path, raw: bytes | None = None, **facts: Any) -> None:
+    """Change the saved state, or what is said of it, and make all hashes agree, as somebody who writes there could."""
+    (path,) = root.glob("checkpoints/model/*/manifest.json")
+    said = {**json.loads(path.read_text()), **facts}
+    said.pop("hash")
+    if raw is not None:
+        file = path.parent / said["files"][0]["name"]
+        file.write_bytes(raw)
+        said["files"][0] |= {"sha256": module.sha256_bytes(raw), "bytes": len(raw)}
+    path.write_text(json.dumps({**said, "hash": module.sha256_of(said)}))
+
+
+class Evil:
+    """What unpickling would run."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("unpickled"),))
+
+
+def pickled_array() -> bytes:
+    """Return an archive of arrays that holds a pickle."""
+    file = BytesIO()
+    np.savez(file, **{"=weights": np.array([Evil()], dtype=object)}, allow_pickle=True)
+    return file.getvalue()
+
+
+def vast_array() -> bytes:
+    """Return an archive whose array says that it has more values than any machine."""
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        archive.writestr("=weights.npy", header.getvalue())
+    return file.getvalue()
+
+
+def whole_archive() -> bytes:
+    """Return an archive of arrays."""
+    file = BytesIO()
+    np.savez(file, **{"=weights": np.ones(100)})
+    return file.getvalue()
+
+
+def foreign_estimator() -> bytes:
+    """Return a saved estimator with a type that nobody trusts."""
+    model = fitted()
+    model.hook = Told()
+    return bytes(skops.io.dumps(model))
+
+
+@pytest.mark.parametrize(
+    ("state", "raw"),
+    [
+        ({"weights": np.ones(3)}, pickled_array()),
+        ({"weights": np.ones(3)}, vast_array()),
+        ({"weights": np.ones(3)}, pickle.dumps(Evil())),
+        ({"weights": np.ones(3)}, whole_archive()[:-40]),
+        ({"weights": np.ones(3)}, b""),
+        ({"epoch": 1}, b"[" * 100_000),
+        ({"epoch": 1}, b"\xff\xfe"),
+        (fitted(), foreign_estimator()),
+        (fitted(), pickle.dumps(Evil())),
+        (fitted(), skops.io.dumps(fitted())[:-40]),
+        (fitted(), whole_archive()),
+    ],
+    ids=[
+        "pickle in an array",
+        "vast array",
+        "pickle",
+        "cut archive",
+        "nothing",
+        "deep JSON",
+        "no text",
+        "type that is not trusted",
+        "pickle for an estimator",
+        "cut estimator",
+        "another archive",
+    ],
+)
+def test_a_hostile_state_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Any, raw: bytes) -> None:
+    """Though all its hashes agree: nothing is unpickled, it is removed, and the training begins again."""
+    monkeypatch.chdir(tmp_path)
+    opened(tmp_path).save(state, 1)
+    forge(tmp_path, raw)
+
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    assert len(checkpoint.refused) == 1
+    assert folders(tmp_path) == []
+    assert not (tmp_path / "unpickled").exists()
 
 
 def test_a_manifest_that_names_a_file_elsewhere_reads_nothing(tmp_path: Path) -> None:
@@ -205,3 +355,14 @@ def test_a_manifest_of_another_shape_is_a_changed_one(tmp_path: Path, text: str)
     checkpoint = opened(tmp_path)
     assert checkpoint.load() is None
     assert checkpoint.refused == ["step 1: its manifest.json was changed."]
+
+
+def test_a_manifest_that_nests_without_end_is_no_manifest(tmp_path: Path) -> None:
+    """It does not end the task, neither when it is read nor when old states are looked through."""
+    opened(tmp_path).save({"epoch": 1}, 1)
+    (tmp_path / "checkpoints/model/ab.live.000000000001/manifest.json").write_text("[" * 100_000)
+
+    checkpoint = opened(tmp_path)
+    assert checkpoint.load() is None
+    assert "is not JSON" in checkpoint.refused[0]
+    opened(tmp_path, key="other.live").remove()

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
@@ -176,6 +177,8 @@ def test_the_bundle_is_named_with_its_version(tmp_path: Path) -> None:
 
     assert bundle_facts(found) == {"name": "dags", "version": "4f2a"}
     assert bundle_facts(local) == {"name": "dags", "version": None}
+    local["ti"].dag_version_id = UUID(int=7)
+    assert bundle_facts(local)["dag_version"] == "00000000-0000-0000-0000-000000000007"
     assert bundle_root(found) == tmp_path
     assert bundle_root({"ti": SimpleNamespace()}) == Path.cwd()
 
