@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import time
 import uuid
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.hooks.storage import MARKER, Storage
+from airflow_provider_mlops.hooks.storage import MARKER, Storage, plain_path
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -32,7 +31,7 @@ def folders(storage: Storage, relative: str) -> list[str]:
     :param relative: path below the root, e.g. ``snapshots/flights``.
     :return: their names, sorted; empty when there is no such folder.
     """
-    _check(relative)
+    plain_path(relative)
     if storage.is_local:
         found = {path.parent.name for path in Path(storage.root, relative).glob(f"*/{MARKER}")}
     else:
@@ -58,7 +57,7 @@ def remove(storage: Storage, relative: str, is_gone: Callable[[], bool] = lambda
     :param is_gone: whether it is still to be removed, as the ledger says now.
     :return: True when nothing is there any more, False when it was put back.
     """
-    _check(relative)
+    plain_path(relative)
     if not storage.is_local:
         return _remove_remote(storage, relative, is_gone)
     try:
@@ -182,11 +181,6 @@ def _token(relative: str) -> str:
     return relative.replace("/", "+")
 
 
-def _check(relative: str) -> None:
-    if any(part in ("", ".", "..") or part.startswith(".") or os.sep != "/" for part in relative.split("/")):
-        raise BadInput(f"{relative!r} is not a plain path below the storage root.")
-
-
 def files_below(storage: Storage, relative: str) -> list[str]:
     """List every file below a folder, published or not.
 
@@ -194,7 +188,7 @@ def files_below(storage: Storage, relative: str) -> list[str]:
     :param relative: path below the root.
     :return: their paths below the root, sorted.
     """
-    _check(relative)
+    plain_path(relative)
     if storage.is_local:
         root = Path(storage.root)
         return sorted(path.relative_to(root).as_posix() for path in (root / relative).rglob("*") if path.is_file())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STAGING = ".staging"
 
-__all__ = ["MARKER", "Storage"]
+__all__ = ["MARKER", "Storage", "plain_path"]
 
 
 class Storage:
@@ -155,12 +155,12 @@ class Storage:
         return f"Nothing is stored at {self.uri(relative)}; {why}"
 
     def _local(self, relative: str) -> Path:
-        return Path(self.root) / _checked(relative)
+        return Path(self.root) / plain_path(relative)
 
     def _remote(self, relative: str) -> ObjectStoragePath:
         from airflow.sdk import ObjectStoragePath
 
-        path = ObjectStoragePath(self.root) / _checked(relative)
+        path = ObjectStoragePath(self.root) / plain_path(relative)
         # File systems are shared in a process and keep listings: what others published or erased since must show.
         path.fs.invalidate_cache()
         return path
@@ -201,7 +201,13 @@ class Storage:
             raise
 
 
-def _checked(relative: str) -> str:
+def plain_path(relative: str) -> str:
+    """Check a path below the storage root.
+
+    :param relative: the path.
+    :return: the same.
+    :raises BadInput: when it is empty, absolute, leads elsewhere or has a part that is hidden.
+    """
     parts = relative.split("/")
     if any(part in ("", ".", "..") or part.startswith(".") for part in parts):
         raise BadInput(f"{relative!r} is not a plain path below the storage root.")

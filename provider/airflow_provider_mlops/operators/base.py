@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+
+    from airflow_provider_mlops.core.verdict import RuleResult
 
 MAX_RESULT_BYTES = 48_000
 PARTITION_KEY = "{{ dag_run.partition_key or '' }}"
@@ -140,6 +142,14 @@ class MLOpsOperator(BaseOperator):
         """
         audit = {"audit_run": f"{run.dag_id}/{run.run_id}"} if run.mode is Mode.AUDIT else {}
         return sha256_of({"step": type(self).__name__, **decision, **audit})
+
+    def log_rules(self, rules: Iterable[RuleResult]) -> None:
+        """Log what each rule of a verdict said, a line each.
+
+        :param rules: the rules.
+        """
+        for rule in rules:
+            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
 
     def emit(self, context: Context, run: RunFacts, alias: Any, asset: Any, extra: Mapping[str, Any]) -> None:
         """Emit an asset event through an alias, if the run may and the alias is among the outlets.

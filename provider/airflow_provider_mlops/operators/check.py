@@ -113,8 +113,7 @@ class CheckTrainingDataOperator(MLOpsOperator):
             return self._result(record)
         self.log.info("Checking %s against %s.", ", ".join(i["partition_key"] for i in rows.train), partition.key)
         verdict = check_training_rows(checks, rows, storage, records)
-        for rule in verdict.rules:
-            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(verdict.rules)
         body = {
             "partition_key": partition.key,
             **rows.to_record(),

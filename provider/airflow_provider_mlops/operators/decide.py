@@ -132,8 +132,7 @@ class DecideRetrainOperator(MLOpsOperator):
         decision, probe = decide(policy, known), None
         if decision.verdict.passed and policy.probe is not None and champion is not None:
             decision, probe = self._probed(decision, policy, champion, accepted_snapshots(data))
-        for rule in decision.verdict.rules:
-            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(decision.verdict.rules)
         return decision, {
             "partition_key": now.key,
             "dataset": self.dataset,

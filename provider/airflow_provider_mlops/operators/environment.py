@@ -170,8 +170,7 @@ class PromoteToEnvironmentOperator(MLOpsOperator):
             withdrawn=withdrawn_versions(records).get(version),
             force_reason=(self.force_reason or "").strip() or None,
         )
-        for rule in verdict.rules:
-            self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(verdict.rules)
         if not verdict.passed:
             raise Refused(f"Version {move.body['version']} is not promoted to the target. {verdict.summary()}")
         lag = {"alias_was": now.current} if now.half_done else {}

@@ -23,6 +23,13 @@ from airflow_provider_mlops.operators.base import MLOpsOperator, bundle_file
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mlops.core.drift_policy import DriftPolicy
+    from airflow_provider_mlops.core.fire_drill import Shift
+    from airflow_provider_mlops.core.performance_policy import PerformancePolicy
+    from airflow_provider_mlops.core.record import Record
+    from airflow_provider_mlops.hooks.drift_plan import DriftPlan
+    from airflow_provider_mlops.hooks.fire_drill import DrillRun
+
 
 class DriftFireDrillOperator(MLOpsOperator):
     """Do known shifts to a copy of recent rows, and see whether the model's drift policy finds them.
@@ -97,9 +104,6 @@ class DriftFireDrillOperator(MLOpsOperator):
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Drill, record, and say what rang."""
         from airflow_provider_mlops.backends.policy_file import load_drift_policy, load_performance_policy
-        from airflow_provider_mlops.hooks import fire_drill_page
-        from airflow_provider_mlops.hooks.drift_plan import DriftQuestion
-        from airflow_provider_mlops.hooks.fire_drill import DrillRun
 
         shifts, share = shifts_of(self.shifts), share_of(self.size)
         if isinstance(self.history, bool) or not isinstance(self.history, int) or self.history < 0:
@@ -108,25 +112,7 @@ class DriftFireDrillOperator(MLOpsOperator):
         by_labels = self.performance_policy
         performance = load_performance_policy(bundle_file(context, by_labels)) if by_labels else None
         ledger = model_ledger(self.model_name, self.ledger_root)
-        partition = self._partition()
-        question = DriftQuestion(
-            model_name=self.model_name,
-            dataset=self.dataset,
-            partition_key=partition,
-            kind=DriftKind.FEATURE,
-            policy=policy,
-            ledger_root=self.ledger_root,
-        )
-        storage = Storage(self.storage_root, self.ledger_root)
-        drill = DrillRun(
-            storage=storage,
-            question=question,
-            records=ledger.records(),
-            share=share,
-            log=self.log,
-            performance=performance,
-            hook=MlflowHook(self.mlflow_conn_id),
-        )
+        drill = self._drill(policy, performance, ledger.records(), share)
         plan = drill.plan()
         decision = {
             **plan.decision(),
@@ -138,29 +124,66 @@ class DriftFireDrillOperator(MLOpsOperator):
         key = self.decision_key(run, decision)
         record = ledger.find(kind="fire_drill", key=key, mode=Mode.DRY_RUN)
         if record is None:
-            drills, untouched = drill.run(shifts), drill.untouched(self.history)
-            verdict = judge_drill(drills, untouched)
-            body: dict[str, Any] = {
-                "partition_key": partition,
-                "dataset": self.dataset,
-                "snapshot_id": plan.snapshots[-1]["snapshot_id"],
-                "reference_snapshot_ids": [item["snapshot_id"] for item in plan.reference],
-                "champion_version": plan.version,
-                "policy": self.policy,
-                "policy_hash": policy.hash,
-                "policy_content": policy.content,
-                "performance_policy": by_labels or None,
-                "performance_policy_hash": performance.hash if performance else None,
-                "performance_policy_content": performance.content if performance else None,
-                "size": share,
-                "drills": [item.to_dict() for item in drills],
-                "untouched": untouched,
-                "verdict": verdict.to_dict(),
-            }
-            body["report"] = fire_drill_page.publish(storage, self.model_name, body)
+            body = self._body(drill, plan, shifts)
+            outcome = body["verdict"]["outcome"]
             record = ledger.append(
-                kind="fire_drill", key=key, body=body, run=run.to_record(), mode=Mode.DRY_RUN, outcome=verdict.outcome
+                kind="fire_drill", key=key, body=body, run=run.to_record(), mode=Mode.DRY_RUN, outcome=outcome
             )
+        return self._result(context, record)
+
+    def _drill(
+        self, policy: DriftPolicy, performance: PerformancePolicy | None, records: Sequence[Record], share: float
+    ) -> DrillRun:
+        from airflow_provider_mlops.hooks.drift_plan import DriftQuestion
+        from airflow_provider_mlops.hooks.fire_drill import DrillRun
+
+        question = DriftQuestion(
+            model_name=self.model_name,
+            dataset=self.dataset,
+            partition_key=self._partition(),
+            kind=DriftKind.FEATURE,
+            policy=policy,
+            ledger_root=self.ledger_root,
+        )
+        return DrillRun(
+            storage=Storage(self.storage_root, self.ledger_root),
+            question=question,
+            records=records,
+            share=share,
+            log=self.log,
+            performance=performance,
+            hook=MlflowHook(self.mlflow_conn_id),
+        )
+
+    def _body(self, drill: DrillRun, plan: DriftPlan, shifts: Sequence[Shift]) -> dict[str, Any]:
+        """Try the shifts, and judge what rang."""
+        from airflow_provider_mlops.hooks import fire_drill_page
+
+        drills, untouched = drill.run(shifts), drill.untouched(self.history)
+        policy, performance = drill.question.policy, drill.performance
+        body: dict[str, Any] = {
+            "partition_key": drill.question.partition_key,
+            "dataset": self.dataset,
+            "snapshot_id": plan.snapshots[-1]["snapshot_id"],
+            "reference_snapshot_ids": [item["snapshot_id"] for item in plan.reference],
+            "champion_version": plan.version,
+            "policy": self.policy,
+            "policy_hash": policy.hash,
+            "policy_content": policy.content,
+            "performance_policy": self.performance_policy or None,
+            "performance_policy_hash": performance.hash if performance else None,
+            "performance_policy_content": performance.content if performance else None,
+            "size": drill.share,
+            "drills": [item.to_dict() for item in drills],
+            "untouched": untouched,
+            "verdict": judge_drill(drills, untouched).to_dict(),
+        }
+        body["report"] = fire_drill_page.publish(drill.storage, self.model_name, body)
+        return body
+
+    def _result(self, context: Context, record: Record) -> dict[str, Any]:
+        from airflow_provider_mlops.hooks import fire_drill_page
+
         push_links(context, drift_report=fire_drill_page.page_url(self.model_name, record.body["report"]))
         found = Verdict.from_dict(record.body["verdict"])
         for rule in found.rules:
@@ -169,7 +192,7 @@ class DriftFireDrillOperator(MLOpsOperator):
         kept = ("shift", "feature", "rang", "rows_to_detect", "days_to_detect")
         return {
             "model_name": self.model_name,
-            "partition_key": partition,
+            "partition_key": record.body["partition_key"],
             "verdict": found.to_xcom(),
             "drills": [{name: item[name] for name in kept} for item in record.body["drills"]],
             "record": record.hash,

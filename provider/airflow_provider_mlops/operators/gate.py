@@ -277,8 +277,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         self.log.info("Summary of the audit: %s", summary_line(summary.body, summary.outcome))
 
     def _log_rules(self, verdict: Verdict) -> None:
-        for rule in verdict.rules:
-            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(verdict.rules)
         blocking = [rule.rule for rule in verdict.rules if rule.outcome is not Outcome.PASS]
         because = f", because of {', '.join(blocking[:10])}" if blocking else f": all {len(verdict.rules)} rules hold"
         first = " (no champion to compare with: absolute rules only)" if "no_baseline" in verdict.marks else ""

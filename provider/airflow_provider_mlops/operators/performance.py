@@ -227,8 +227,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
         body, verdict = record.body, Verdict.from_dict(record.body["verdict"])
         for line in lines_of(body):
             self.log.info("%s", line)
-        for rule in verdict.rules:
-            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(verdict.rules)
         self.log.info("Performance of version %s: %s.", body["champion_version"], verdict.outcome.value)
         if (recorded := body.get("recorded")) and not recorded["agrees"]:
             raise Refused(

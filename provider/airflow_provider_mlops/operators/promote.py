@@ -191,8 +191,7 @@ class PromoteModelOperator(MLOpsOperator):
         for other in failed:
             told = (version, other.body.get("policy"), other.body.get("policy_hash"), other.seq)
             self.log.warning("Version %s was judged FAIL by another policy, %s %s (record %d).", *told)
-        for rule in verdict.rules:
-            self.log.info("%-4s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(verdict.rules)
         self.log.info("Promotion: %s", verdict.summary())
         body = self._body(gate, training, now.current, verdict) | {"governance": governance, MEMBER: newest_of(dataset)}
         if "forced" in verdict.marks:

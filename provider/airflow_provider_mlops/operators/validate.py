@@ -172,8 +172,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         )
 
     def _log(self, found: Validation) -> None:
-        for rule in findings(found.verdict):
-            self.log.info("%-12s %s: %s", rule.outcome.value, rule.rule, rule.reason)
+        self.log_rules(findings(found.verdict))
         for line in diff_lines(found.contract) if found.contract else ():
             self.log.info("contract %s", line)
         if found.quarantine:
