@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.hooks.checkpoint import kept_checkpoints
 from airflow_provider_mlops.hooks.evidence_audit import Audit, Audited, run_audit
+from airflow_provider_mlops.hooks.evidence_models import registry_findings
 from airflow_provider_mlops.hooks.ledger import LedgerHook
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
@@ -58,6 +60,15 @@ def test_a_finished_lifecycle_is_as_recorded(lab: Lab, capsys: pytest.CaptureFix
 
     assert (code, "Everything is as recorded" in out) == (0, True), out
     assert "not checked" not in out
+
+
+def test_a_month_without_a_training_is_no_finding(lab: Lab, tmp_path: Path) -> None:
+    """Its record says why nothing was trained; it has no manifest."""
+    nothing = Ledger(tmp_path, "model/other").append(
+        kind="training", key="k", body={"partition_key": "2020-01"}, outcome="INCONCLUSIVE"
+    )
+
+    assert [*registry_findings(MlflowHook(), lab.model, [nothing, *lab.ledger().records()])] == []
 
 
 def evidence(lab: Lab) -> list[Path]:

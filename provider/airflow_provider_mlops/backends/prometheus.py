@@ -29,7 +29,7 @@ def write_textfile(folder: Path, model: str, samples: Iterable[Sample]) -> Path:
     try:
         load("prometheus_client", EXTRA).write_to_textfile(str(path), _registry(samples))
     except OSError as err:
-        raise BadInput(f"[mlops] prometheus_textfile_dir {str(folder)!r} cannot be written: {err.strerror}.") from err
+        raise BadInput(f"The folder of text files {str(folder)!r} cannot be written: {err.strerror}.") from err
     return path
 
 

@@ -12,7 +12,7 @@ _FEATURE = _arg(("--feature",), metavar="NAME", help="The feature to mute")
 _RULE = _arg(("--rule",), metavar="NAME", help="The rule of the verdict to mute")
 _KIND = _arg(("--kind",), metavar="KIND", help="The kind of drift to mute, such as feature, prediction or label")
 _UNTIL = _arg(
-    ("--until",), metavar="DAY", required=True, help="The last day, such as 2013-05-01; at most 90 days from now"
+    ("--until",), metavar="DAY", required=True, help="The last day, such as 2026-01-31; at most 90 days from now"
 )
 _REASON = _arg(("--reason",), metavar="TEXT", required=True, help="Why; it stands in the record")
 _ALL = _arg(("--all",), action="store_true", help="List those that are over, too")

@@ -125,8 +125,12 @@ def registration_by_version(records: Sequence[Record], model: str, version: str)
     for record in reversed(records):
         if record.kind in _REGISTERED and record.mode == "live" and record.body["version"] == version:
             return record
+    known = [
+        str(r.body["version"]) for r in records if r.kind in _REGISTERED and r.mode == "live" and r.body["version"]
+    ]
     raise Refused(
-        f"Version {version} of model {model!r} is not in the ledger: it was registered by something else. "
+        f"Version {version} of model {model!r} is not in the ledger, which knows {', '.join(known) or 'none'}: it does "
+        "not exist, or was registered by something else. "
         "Point the alias at a version that RegisterModelOperator made, or take it in with `airflow mlops adopt`."
     )
 

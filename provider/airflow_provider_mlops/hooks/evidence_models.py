@@ -43,7 +43,9 @@ def registry_findings(hook: MlflowHook, model: str, records: Sequence[Record]) -
     """
     from airflow_provider_mlops.backends import mlflow_registry as registry
 
-    models = {r.body["manifest_hash"]: r.body.get("logged_model_id") for r in records if r.kind in _MADE}
+    made = [record for record in records if record.kind in _MADE]
+    # A month that had nothing to train on has a record, too, and no manifest.
+    models = {r.body["manifest_hash"]: r.body.get("logged_model_id") for r in made if "manifest_hash" in r.body}
     withdrawn = withdrawn_versions(records)
     with hook.session() as client:
         for record in records:

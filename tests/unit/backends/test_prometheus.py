@@ -36,7 +36,7 @@ def test_a_text_file_is_what_the_node_exporter_reads(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """A wrong option is said, with its name."""
-    with pytest.raises(BadInput, match=r"prometheus_textfile_dir .*missing.* cannot be written: No such file"):
+    with pytest.raises(BadInput, match=r"folder of text files .*missing.* cannot be written: No such file"):
         write_textfile(tmp_path / "missing", "m", SAMPLES)
 
 

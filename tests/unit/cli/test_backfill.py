@@ -20,6 +20,7 @@ class Dag:
     """
 
     dag_id = "lifecycle"
+    end_date: datetime | None = None
 
     def __init__(self, later: int) -> None:
         self.later = later
@@ -75,3 +76,11 @@ def test_a_name_of_an_audit_is_checked_first(capsys: pytest.CaptureFixture[str])
 
     assert code == 2
     assert "has audit 'two words'" in capsys.readouterr().err
+
+
+def test_a_partition_after_the_end_of_the_dag_is_none() -> None:
+    """Airflow would make runs of it, which find nothing to audit."""
+    dag = Dag(0)
+    dag.end_date = datetime(2013, 5, 1, tzinfo=UTC)
+
+    assert list(ticks_between(dag, Partition.parse("2013-04"), Partition.parse("2013-12"))) == ["2013-04", "2013-05"]
