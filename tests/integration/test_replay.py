@@ -225,7 +225,7 @@ def test_pruned_rows_are_named_as_such(lab: Lab) -> None:
 
     (record,) = certificates(lab)
     assert record.outcome == "INCONCLUSIVE"
-    assert [item["cause"] for item in record.body["differences"]] == ["data pruned"]
+    assert [item["cause"] for item in record.body["differences"]] == ["data missing (pruned)"]
 
 
 def test_the_certificate_is_signed_where_the_ledger_is(lab: Lab) -> None:

@@ -143,6 +143,20 @@ def newest_seq(records: Iterable[Record], scope: Scope) -> int:
     return max((record.seq for record in records if scope.holds(record)), default=0)
 
 
+def seqs_since(records: Iterable[Record], scope: Scope, run: RunFacts) -> list[int]:
+    """List the states of a ledger, since a run of an audit wrote into it, that a summary may have been made from.
+
+    :param records: records of a model's ledger, oldest first.
+    :param scope: which runs are the audit.
+    :param run: facts of the run.
+    :return: numbers of records, oldest first.
+    """
+    held = [record for record in records if scope.holds(record)]
+    mine = (run.dag_id, run.run_id)
+    first = next((r.seq for r in held if (r.run.get("dag_id"), r.run.get("run_id")) == mine), None)
+    return [] if first is None else [record.seq for record in held if record.seq >= first]
+
+
 def current_summary(records: Iterable[Record], scope: Scope) -> Record | None:
     """Find the summary of an audit that holds the most: tasks that finish at once may record an older one later.
 

@@ -37,7 +37,7 @@ class Cause(StrEnum):
     """Why a replay may differ from its record."""
 
     DATA_ERASED = "data erased"
-    DATA_PRUNED = "data pruned"
+    DATA_PRUNED = "data missing (pruned)"
     DATA_MISSING = "data missing"
     BASE = "base missing or changed"
     BASE_ERASED = "data erased from a base"
@@ -48,6 +48,7 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
 
 
+_BROKEN = frozenset((Cause.DATA_MISSING, Cause.BASE))
 LAWFUL = (Cause.DATA_ERASED, Cause.DATA_PRUNED)
 """What was removed by a recorded decision: it contradicts no record, and proves none."""
 
@@ -93,14 +94,23 @@ def level_reached(model: Level, metrics: bool | None, verdict: bool | None) -> L
     return model
 
 
+def is_lawful(differences: Iterable[Difference]) -> bool:
+    """Whether rows were removed by recorded decisions, and nothing else is missing.
+
+    :param differences: what is not as recorded.
+    """
+    causes = {item.cause for item in differences}
+    return causes.isdisjoint(_BROKEN) and not causes.isdisjoint(LAWFUL)
+
+
 def reproduced(level: Level, require: Level, differences: Sequence[Difference]) -> RuleResult:
     """Judge whether a replay reached the level that is required.
 
     :param level: the level that was reached.
     :param require: the level that is required.
     :param differences: what is not as recorded.
-    :return: PASS when it was reached; INCONCLUSIVE where rows were lawfully erased or pruned, or there is no record;
-        else FAIL.
+    :return: PASS when it was reached; INCONCLUSIVE where rows were lawfully erased or pruned and nothing else is
+        missing, or there is no record; else FAIL.
     """
     causes = "; ".join(f"{item.cause}: {item.detail}" for item in differences[:5])
     reason = f"The replay gave {MEANINGS[level]} ({level}; required is {require})."
@@ -108,7 +118,7 @@ def reproduced(level: Level, require: Level, differences: Sequence[Difference]) 
         reason += f" Not as recorded: {causes}."
     if level in LEVELS and LEVELS.index(level) <= LEVELS.index(require):
         outcome = Outcome.PASS
-    elif level is Level.NO_RECORD or any(item.cause in LAWFUL for item in differences):
+    elif level is Level.NO_RECORD or is_lawful(differences):
         outcome = Outcome.INCONCLUSIVE
     else:
         outcome = Outcome.FAIL

@@ -1,10 +1,16 @@
 """The certificate of a partition that a backfill audited: put together from the records that its run wrote."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.base import chain_facts
-from airflow_provider_mlops.core.certificate import Cause, Difference, build_certificate, recorded_facts
+from airflow_provider_mlops.core.certificate import (
+    Cause,
+    Difference,
+    build_certificate,
+    recorded_facts,
+    reproduced,
+)
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.replay_choice import cited_records
@@ -14,41 +20,57 @@ from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 REQUIRED = Level.L1
 
 
-def audit_certificate(model: str, records: Sequence[Record], run: RunFacts) -> tuple[Record, dict[str, Any]] | None:
+def audit_certificate(
+    model: str, records: Sequence[Record], run: RunFacts, ended: RuleResult | None = None
+) -> tuple[Record, dict[str, Any]] | None:
     """Say how far an audited run agrees with the live one: its training, its scores and its verdict.
 
     :param model: name of the registered model.
     :param records: records of the model's ledger, oldest first.
     :param run: facts of the audit's run.
+    :param ended: where the audit could not go on, what says so; it stands there unless something
+        else is as bad.
     :return: the live record of the training, and the certificate; None where the run has replayed no training.
     """
-    own = {r.kind: r for r in records if r.mode == run.mode and _is_of(r, run)}
+    own = own_records(records, run)
     replay = own.get("replay")
     training = next((r for r in records if replay is not None and r.hash == replay.body["of"]), None)
     if replay is None or training is None:
         return None
     differences = [Difference(Cause(item["cause"]), item["detail"]) for item in replay.body.get("causes", ())]
+    level, checks = Level(replay.body["level"]), [*_scores(own), *_verdict(own)]
+    if ended is not None:
+        said = {result.outcome for result in (reproduced(level, REQUIRED, differences), *checks)}
+        checks += [ended] if said.isdisjoint((ended.outcome, Outcome.FAIL)) else []
     certificate = build_certificate(
         model,
         training,
         cited=cited_records(records, training),
-        level=Level(replay.body["level"]),
+        level=level,
         require=REQUIRED,
-        checks=[*_scores(own), *_verdict(own)],
+        checks=checks,
         differences=differences,
         figures={**_bases(records, training), **recorded_facts(training.body)},
     )
     return training, certificate
 
 
+def own_records(records: Iterable[Record], run: RunFacts) -> dict[str, Record]:
+    """Return what a run has recorded in its mode, the newest of each kind.
+
+    :param records: records of a ledger, oldest first.
+    :param run: facts of the run.
+    :return: by kind.
+    """
+    mine = (run.dag_id, run.run_id)
+    own = (r for r in records if r.mode == run.mode and (r.run.get("dag_id"), r.run.get("run_id")) == mine)
+    return {record.kind: record for record in own}
+
+
 def _bases(records: Sequence[Record], training: Record) -> dict[str, Any]:
     """Name what the training went on from; an audit fetches it by its hash."""
     bases = [{**base, "level": None} for base in reversed(chain_facts(records, training.body["manifest"]))]
     return {"bases": bases, "depth": len(bases) + 1, "replayed_from": "base"} if bases else {}
-
-
-def _is_of(record: Record, run: RunFacts) -> bool:
-    return (record.run.get("dag_id"), record.run.get("run_id")) == (run.dag_id, run.run_id)
 
 
 def _scores(own: dict[str, Record]) -> Iterator[RuleResult]:

@@ -63,13 +63,15 @@ def excused(level: Level, differences: list[str], erased: Sequence[Gone]) -> tup
     return Level.ERASED if level is Level.NONE else level, [cause, *differences]
 
 
-def replay_verdict(level: Level, differences: list[str]) -> Verdict:
+def replay_verdict(level: Level, differences: list[str], *, trained: bool = True, lawful: bool = False) -> Verdict:
     """Turn a comparison into a verdict.
 
     :param level: the level that was reached.
     :param differences: what differs.
+    :param trained: whether it could be trained again at all.
+    :param lawful: where it could not, whether what it needs was removed by a recorded decision.
     :return: PASS for L0 and L1, FAIL when the result differs, INCONCLUSIVE without a record and where rows that the
-        model was trained on were erased.
+        model was trained on were erased or pruned.
     """
     because = f" Differences: {'; '.join(differences[:5])}." if differences else ""
     outcomes = {
@@ -82,6 +84,9 @@ def replay_verdict(level: Level, differences: list[str]) -> Verdict:
         Level.NO_RECORD: (Outcome.INCONCLUSIVE, "There is no live record to compare with."),
     }
     outcome, reason = outcomes[level]
+    if not trained:
+        outcome = Outcome.INCONCLUSIVE if lawful else Outcome.FAIL
+        reason = "Nothing was trained again: what the record names is not all there."
     result = RuleResult(rule="replay", outcome=outcome, reason=reason + because, numbers={"level": level.value})
     return Verdict.from_rules([result])
 

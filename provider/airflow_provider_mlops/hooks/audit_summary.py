@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.tables import Link, Page, Table
 from airflow_provider_mlops.core.audit_summary import (
+    KIND,
     Scope,
     build_summary,
     current_summary,
     newest_seq,
+    seqs_since,
     summary_hash,
 )
 from airflow_provider_mlops.core.audit_summary_page import (
@@ -25,6 +27,7 @@ from airflow_provider_mlops.core.audit_summary_page import (
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_of
 from airflow_provider_mlops.hooks.certificate import PAGE as CERTIFICATE
 from airflow_provider_mlops.hooks.certificate import certificate_path
+from airflow_provider_mlops.hooks.removal import has_files
 from airflow_provider_mlops.hooks.storage import MARKER
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def summarise_audit(storage: Storage, ledger: Ledger, model: str, run: RunFacts)
 
     Runs end in any order, at once, or are killed and tried again: each summary is made from all records there are,
     and one is made again when another run recorded something meanwhile. So the one that holds the most is complete,
-    whoever wrote it.
+    whoever wrote it. One that a killed try has stored is recorded first.
 
     :param storage: where summaries are kept, beside the certificates.
     :param ledger: the model's ledger.
@@ -50,6 +53,7 @@ def summarise_audit(storage: Storage, ledger: Ledger, model: str, run: RunFacts)
     :return: the record of the summary that holds the most.
     """
     scope, done = Scope.of_run(run), 0
+    _finish(storage, ledger, model, scope, run)
     while (newest := newest_seq(records := ledger.records(), scope)) > done:
         _record(storage, ledger, build_summary(model, records, scope), newest, run)
         done = newest
@@ -87,6 +91,21 @@ def _linked(summary: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
             yield row
         else:
             yield [*row[:-1], Link(row[-1], f"../{issued['hash'].removeprefix(PREFIX)}/{CERTIFICATE}")]
+
+
+def _finish(storage: Storage, ledger: Ledger, model: str, scope: Scope, run: RunFacts) -> None:
+    """Record the summary that a killed try of this run has stored and not recorded.
+
+    Other runs may have recorded something since, so that the summary of now is another one. What the killed try knew is
+    one of the states of the ledger since this run recorded something.
+    """
+    records = ledger.records()
+    known = {record.body["summary_hash"] for record in records if record.kind == KIND}
+    for seq in seqs_since(records, scope, run):
+        summary = build_summary(model, records[:seq], scope)
+        digest = summary_hash(summary)
+        if digest not in known and has_files(storage, certificate_path(model, digest)):
+            _record(storage, ledger, summary, seq, run)
 
 
 def _record(storage: Storage, ledger: Ledger, summary: Mapping[str, Any], through: int, run: RunFacts) -> None:

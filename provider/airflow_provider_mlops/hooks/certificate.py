@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.ledger import Ledger
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.core.run import RunFacts
+    from airflow_provider_mlops.core.verdict import RuleResult
     from airflow_provider_mlops.hooks.storage import Storage
 
 DATA, TEXT, PAGE = "certificate.json", "certificate.md", "certificate.html"
@@ -76,16 +77,19 @@ def issue_certificate(
     )
 
 
-def certify_audit(storage: Storage, ledger: Ledger, model: str, run: RunFacts) -> Record | None:
+def certify_audit(
+    storage: Storage, ledger: Ledger, model: str, run: RunFacts, ended: RuleResult | None = None
+) -> Record | None:
     """Issue the certificate of an audited partition from what its run has recorded so far; a retry finds it.
 
     :param storage: where certificates are kept.
     :param ledger: the model's ledger.
     :param model: name of the registered model.
     :param run: facts of the audit's run.
+    :param ended: where the audit could not go on, what says so.
     :return: the record; None where the run has replayed no training.
     """
-    found = audit_certificate(model, ledger.records(), run)
+    found = audit_certificate(model, ledger.records(), run, ended)
     if found is None:
         return None
     training, certificate = found

@@ -22,8 +22,16 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.storage import Storage
 
 
-class Pruned(EvidenceBroken):
-    """The rows were pruned, and a record says so: nothing was tampered with, and nothing can be proved."""
+class Removed(EvidenceBroken):
+    """The rows were removed by a recorded decision: nothing was tampered with, and nothing can be proved."""
+
+
+class Pruned(Removed):
+    """They were pruned."""
+
+
+class Erased(Removed):
+    """They were lawfully erased, all of them."""
 
 
 def snapshot_there_now(storage: Storage, dataset: str, snapshot_id: str) -> str | None:
@@ -57,7 +65,7 @@ def scores_there_now(storage: Storage, model_name: str, scores_id: str) -> str:
     :param model_name: name of the registered model.
     :param scores_id: the scores that are named.
     :return: their id, or that of the ones without the erased rows.
-    :raises EvidenceBroken: when no row is left.
+    :raises Erased: when no row is left.
     """
     if storage.exists(f"evaluations/{model_name}/{scores_id.removeprefix(PREFIX)}"):
         return scores_id
@@ -67,7 +75,7 @@ def scores_there_now(storage: Storage, model_name: str, scores_id: str) -> str:
         seen.add(found)
         found = replaced[found]
     if found is None:
-        raise EvidenceBroken(f"All rows of the scores {scores_id} of model {model_name!r} were lawfully erased.")
+        raise Erased(f"All rows of the scores {scores_id} of model {model_name!r} were lawfully erased.")
     return found
 
 
@@ -122,22 +130,21 @@ def erased_test_rows(storage: Storage, manifest: Mapping[str, Any]) -> int:
     return sum(item.rows for item in found)
 
 
-def why_missing(storage: Storage, relative: str) -> str:
-    """Say what became of a folder that is not stored, as far as the ledger knows.
+def lost_folder(storage: Storage, relative: str) -> Gone | None:
+    """Find what became of a folder that is not stored.
 
     :param storage: where it should lie.
     :param relative: path below the root.
-    :return: one sentence; empty when the ledger does not say.
+    :return: as far as the ledger knows; None when it does not say.
     """
     kind, _, rest = relative.partition("/")
     dataset, _, digits = rest.partition("/")
     if kind != "snapshots":
-        return ""
+        return None
     try:
-        lost = gone_of(storage, dataset).get(f"{PREFIX}{digits}")
+        return gone_of(storage, dataset).get(f"{PREFIX}{digits}")
     except (BadInput, EvidenceBroken):  # what is missing is told all the same
-        return ""
-    return lost.why() if lost else ""
+        return None
 
 
 def gone_of(storage: Storage, dataset: str) -> dict[str, Gone]:

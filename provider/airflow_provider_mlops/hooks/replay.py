@@ -13,6 +13,7 @@ from airflow_provider_mlops.core.certificate import (
     Cause,
     Difference,
     build_certificate,
+    is_lawful,
     level_reached,
     recorded_facts,
 )
@@ -110,7 +111,7 @@ class Replay:
         reached = level_reached(level, metrics, verdict)
         # Whoever asks for the verdict alone allows other metrics.
         must_hold = [result for result in compared if self.require is not Level.L3 or result.rule != "metrics"]
-        if any(item.cause in LAWFUL for item in differences):
+        if is_lawful(differences):
             must_hold = [_excused(result) for result in must_hold]
         if code is not None and trained is not None and level is Level.NONE:
             self._explain(training, trained, manifest, code, start.base, differences)

@@ -10,9 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import is_window, joined_columns
-from airflow_provider_mlops.hooks.gone import snapshot_there_now
+from airflow_provider_mlops.hooks.gone import Erased, snapshot_there_now
 from airflow_provider_mlops.hooks.snapshot_set import (
     Cut,
     Leaf,
@@ -55,7 +55,7 @@ def row_files(storage: Storage, dataset: str, snapshot_id: str, cut: Cut = _WHOL
     """
     leaves = list(SnapshotSet(storage, dataset, [{"snapshot_id": snapshot_id}], cut).leaves())
     if not leaves:
-        raise EvidenceBroken(f"All rows of snapshot {snapshot_id} of dataset {dataset!r} were lawfully erased.")
+        raise Erased(f"All rows of snapshot {snapshot_id} of dataset {dataset!r} were lawfully erased.")
     with ExitStack() as stack:
         opened = [found for leaf in leaves if (found := _opened(storage, leaf, stack)) is not None]
         if not opened:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.canonical import PREFIX
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import check_identity, is_window, parse_manifest
-from airflow_provider_mlops.hooks.gone import snapshot_there_now
+from airflow_provider_mlops.hooks.gone import Erased, snapshot_there_now
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class SnapshotSet:
 
         schema: pa.Schema | None = None
         if self.snapshots and not any(self._there(item) for item in self.snapshots):
-            raise EvidenceBroken(f"All rows of these snapshots of dataset {self.dataset!r} were lawfully erased.")
+            raise Erased(f"All rows of these snapshots of dataset {self.dataset!r} were lawfully erased.")
         for item in self.snapshots:
             for batch in self._of(item.get("dataset") or self.dataset, item["snapshot_id"], columns, (self.cut,)):
                 if schema is not None and (difference := difference_of(schema, batch.schema)):

@@ -71,7 +71,7 @@ class Storage:
         try:
             return str(path.read_bytes().decode())
         except (FileNotFoundError, NotADirectoryError):
-            raise EvidenceBroken(self._missing(relative)) from None
+            raise self._missing(relative) from None
         except UnicodeDecodeError as err:
             raise EvidenceBroken(f"{self.uri(relative)}/{MARKER} is not text: {err}") from err
 
@@ -139,7 +139,7 @@ class Storage:
         :raises TransientError: when the disk is full, or a remote file came in part only.
         """
         if not self.exists(relative):
-            raise EvidenceBroken(self._missing(relative))
+            raise self._missing(relative)
         if self.is_local:
             yield self._local(relative)
             return
@@ -148,11 +148,13 @@ class Storage:
                 download_folder(self._remote(relative), Path(folder))
             yield Path(folder)
 
-    def _missing(self, relative: str) -> str:
-        from airflow_provider_mlops.hooks.gone import why_missing
+    def _missing(self, relative: str) -> EvidenceBroken:
+        from airflow_provider_mlops.hooks.gone import PRUNED, Pruned, lost_folder
 
-        why = why_missing(self, relative) or "was it erased or pruned?"
-        return f"Nothing is stored at {self.uri(relative)}; {why}"
+        lost = lost_folder(self, relative)
+        why = lost.why() if lost else "was it erased or pruned?"
+        kind = Pruned if lost is not None and lost.how == PRUNED else EvidenceBroken
+        return kind(f"Nothing is stored at {self.uri(relative)}; {why}")
 
     def _local(self, relative: str) -> Path:
         return Path(self.root) / plain_path(relative)

@@ -107,47 +107,39 @@ class RecordedTraining:
         )
         return reason
 
-    def replay(
-        self, record: Record, function: Callable[..., Any], key: str, partition_key: str
-    ) -> tuple[Level, list[str]]:
+    def replay(self, record: Record, function: Callable[..., Any], partition_key: str) -> tuple[Level, list[str]]:
         """Replay a recorded training in an audit, and record what came of it.
 
         :param record: the record of the training.
         :param function: the training function as it is now.
-        :param key: names the decision.
         :param partition_key: the partition that is audited.
         :return: the level, and what differs.
         :raises Refused: when the replay gives another model.
-        :raises EvidenceBroken: when a snapshot is missing or was changed.
+        :raises EvidenceBroken: when a base or a snapshot is missing or was changed; that is recorded, too.
         """
-        from airflow_provider_mlops.hooks.audit_summary import summarise_audit
         from airflow_provider_mlops.hooks.audit_training import record_replay, replay_recorded
-        from airflow_provider_mlops.hooks.certificate import certify_audit
 
         records = self.ledger.records()
         found = replay_recorded(record, function, self.storage, self.hook, records, self.log)
         differences = list(found.differences)
-        outcome = record_replay(self.ledger, self.run, key, partition_key, record.hash, found, self.log)
+        outcome = record_replay(self.ledger, self.run, record.hash, partition_key, found, self.log)
+        if found.stopped is not None:
+            raise found.stopped
         if outcome is Outcome.FAIL:
-            # The steps after this one, which would end with the certificate, do not run.
-            model = record.body["manifest"]["model_name"]
-            certify_audit(self.storage, self.ledger, model, self.run)
-            summarise_audit(self.storage, self.ledger, model, self.run)
             raise Refused(f"The replay of {partition_key} does not give the recorded model: {'; '.join(differences)}.")
         return found.level, differences
 
-    def record_no_training(self, reason: str, key: str, partition_key: str) -> None:
+    def record_no_training(self, reason: str, partition_key: str) -> None:
         """Record that an audit found no training to replay.
 
         :param reason: why there is none.
-        :param key: names the decision.
         :param partition_key: the partition that is audited.
         """
         from airflow_provider_mlops.hooks.audit_summary import summarise_audit
         from airflow_provider_mlops.hooks.audit_training import ReplayFound, record_replay
 
         found = ReplayFound(Level.NO_RECORD, [f"{partition_key}: {reason}"])
-        record_replay(self.ledger, self.run, key, partition_key, None, found, self.log)
+        record_replay(self.ledger, self.run, None, partition_key, found, self.log)
         summarise_audit(self.storage, self.ledger, self.ledger.chain.removeprefix("model/"), self.run)
 
     def _found(self, key: str) -> Record | None:

@@ -41,6 +41,8 @@ class MLOpsOperator(BaseOperator):
 
     checkpoint_after: ClassVar[bool] = False
     """Whether the registry keeps the newest record afterwards; those that must do so in the step do it there."""
+    ends_audits: ClassVar[bool] = False
+    """Whether an audit whose step cannot go on ends with its certificate; those of the way to the gate."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the mode of this run; in a live backfill, when it is this partition's turn.
@@ -62,6 +64,7 @@ class MLOpsOperator(BaseOperator):
         return self._execute(context)
 
     def _execute(self, context: Context) -> dict[str, Any]:
+        run: RunFacts | None = None
         try:
             run = run_facts(context)
             self._wait_for_turn(context, run)
@@ -78,6 +81,8 @@ class MLOpsOperator(BaseOperator):
             self.log.info("Skipped: %s", skip)
             raise
         except FinalError as err:
+            if run is not None and self.ends_audits and run.mode is Mode.AUDIT:
+                self._end_audit(run, err)
             self.log.error("%s", err)  # noqa: TRY400 - the headline; the frames follow with the exception
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
 
@@ -107,6 +112,25 @@ class MLOpsOperator(BaseOperator):
         :param run: the facts of this run.
         :return: JSON-safe result.
         """
+
+    def _end_audit(self, run: RunFacts, error: FinalError) -> None:
+        """Certify what an audit came to that cannot go on; skip the rest where its data were lawfully removed."""
+        from airflow_provider_mlops.hooks.audit_end import Ended, end_audit, models_audited
+        from airflow_provider_mlops.hooks.storage import Storage
+
+        asked: Any = self
+        model, root = getattr(self, "model_name", None), getattr(self, "ledger_root", None)
+        key = getattr(self, "partition_key", None) or run.partition_key or ""
+        ended = Ended(run, key, error)
+        try:
+            models = [model] if model else models_audited(asked.dataset, root)
+            end_audit(ended, models, Storage(getattr(self, "storage_root", None), root), self.log)
+        except FinalError as err:
+            self.log.warning("The audit ends without a certificate: %s", err)
+            return
+        if ended.lawful:
+            self.log.info("Skipped: %s", error)
+            raise AirflowSkipException(str(error)) from error
 
     def _wait_for_turn(self, context: Context, run: RunFacts) -> None:
         """Defer while an earlier partition of a live backfill is at work, which may need the slot of this task."""

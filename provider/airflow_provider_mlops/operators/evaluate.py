@@ -88,6 +88,7 @@ class EvaluateModelOperator(MLOpsOperator):
     """
 
     checkpoint_after = True
+    ends_audits = True
     template_fields: Sequence[str] = (
         "model_name",
         "manifest_hash",

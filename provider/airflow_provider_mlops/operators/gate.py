@@ -60,6 +60,7 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
     "record"}``.
     """
 
+    ends_audits = True
     template_fields: Sequence[str] = (
         "model_name",
         "evaluation_id",

@@ -42,6 +42,7 @@ class RegisterModelOperator(MLOpsOperator):
     Returns ``{"model_name", "version", "manifest_hash", "model_digest", "partition_key", "record"}``.
     """
 
+    ends_audits = True
     template_fields: Sequence[str] = ("model_name", "manifest_hash", "governance", "mlflow_conn_id", "ledger_root")
     operator_extra_links = (MlflowRunLink(), ModelVersionLink())
     ui_color = "#fdebd0"

@@ -93,6 +93,7 @@ class TrainModelOperator(MLOpsOperator):
     """
 
     checkpoint_after = True
+    ends_audits = True
     template_fields: Sequence[str] = (
         "model_name",
         "dataset",
@@ -214,13 +215,11 @@ class TrainModelOperator(MLOpsOperator):
         run = training.run
         record = latest_of_run(training.ledger.records(), kind="training", partition_key=partition, run=run)
         there = record is not None and record.outcome is None
-        of = record.hash if record is not None and there else None
-        key = self.decision_key(run, {"model": self.model_name, "partition": partition, "of": of})
         if record is None or not there:
             reason = "no live run" if record is None else "the live run had nothing to train on"
-            training.record_no_training(reason, key, partition)
+            training.record_no_training(reason, partition)
             raise AirflowSkipException(f"There is no recorded training of {partition} to replay: {reason}.")
-        level, differences = training.replay(record, self.training_function(), key, partition)
+        level, differences = training.replay(record, self.training_function(), partition)
         return {**self._result(record), "replay": {"level": level.value, "differences": differences[:20]}}
 
     def _push_links(self, context: Context, record: Record) -> None:

@@ -62,6 +62,7 @@ class ValidateDatasetOperator(MLOpsOperator):
     none, ``findings`` are the first reasons of warnings and quarantine.
     """
 
+    ends_audits = True
     template_fields: Sequence[str] = (
         "dataset",
         "snapshot_id",

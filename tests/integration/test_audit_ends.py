@@ -1,0 +1,180 @@
+"""An audit that cannot go on ends with a certificate all the same, whichever of its steps it is; the others go on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.record import Record
+from tests.conftest import MakeLab
+from tests.support.faults import watched
+from tests.support.lab import DATASET, SYNTHETIC, Lab
+
+CHAIN = f"dataset/{DATASET}"
+RUN = "audit"
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab) -> Lab:
+    """A lab whose second model has replaced the first; three months are accepted."""
+    return make_lab("replaced")
+
+
+def prune(lab: Lab, key: str) -> Record:
+    """Remove a month's snapshot as retention does: by a record."""
+    ledger, snapshot_id = lab.ledger(CHAIN), lab.facts["snapshots"][key]
+    body: dict[str, Any] = {"planned_on": ledger.records()[-1].hash, "snapshots": [{"snapshot_id": snapshot_id}]}
+    record = ledger.append(kind="pruning", key=sha256_of(body), body=body)
+    lose(lab, key)
+    return record
+
+
+def lose(lab: Lab, key: str) -> None:
+    """Remove a month's snapshot behind the ledger's back."""
+    shutil.rmtree(lab.storage / "snapshots" / DATASET / lab.facts["snapshots"][key].removeprefix("sha256:"))
+
+
+def audit(lab: Lab, key: str) -> str:
+    """Run the steps of a month as a backfill does; return the one that ended it, and how."""
+    words: dict[str, Any] = {"run_type": "backfill", "run_id": f"{RUN}-{key}"}
+    step = "snapshot"
+    try:
+        taken = lab.run("snapshot", partition_key=key, source=f"{SYNTHETIC}:read_partition", **words)
+        step = "validate"
+        lab.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"], **words)
+        step = "train"
+        manifest_hash = lab.run("train", partition_key=key, **words)["manifest_hash"]
+        step = "evaluate"
+        evaluation_id = lab.run("evaluate", manifest_hash=manifest_hash, **words)["evaluation_id"]
+        step = "gate"
+        lab.run("gate", evaluation_id=evaluation_id, **words)
+    except AirflowSkipException:
+        return f"{step} skipped"
+    except AirflowFailException:
+        return f"{step} failed"
+    return "whole"
+
+
+def certificate(lab: Lab, key: str) -> tuple[Record, list[dict[str, str]]]:
+    """Return the certificate of a month, and what it says is not as recorded."""
+    (found,) = [r for r in lab.records("certificate") if r.body["partition_key"] == key]
+    assert found.run["run_id"] == f"{RUN}-{key}"
+    return found, found.body["differences"]
+
+
+def summary(lab: Lab) -> dict[str, Any]:
+    """Return the newest summary as it is stored."""
+    newest = max(lab.records("audit_summary"), key=lambda record: (record.body["through"], record.seq))
+    found: dict[str, Any] = json.loads((Path(newest.body["uri"]) / "summary.json").read_text())
+    return found
+
+
+def uncited(lab: Lab) -> set[str]:
+    """Return the folders beside the certificates that no record cites."""
+    folders = {path.name for path in (lab.storage / "certificates" / lab.model).iterdir()}
+    hashes = [r.body["certificate_hash"] for r in lab.records("certificate")]
+    hashes += [r.body["summary_hash"] for r in lab.records("audit_summary")]
+    return folders - {digest.removeprefix("sha256:") for digest in hashes}
+
+
+def test_a_month_whose_snapshot_was_pruned(lab: Lab) -> None:
+    """Its certificate names snapshot and pruning, the run is skipped and green, the other month is whole."""
+    pruned = prune(lab, "2020-03")
+
+    assert audit(lab, "2020-03") == "validate skipped"
+    assert audit(lab, "2020-02") == "whole"
+    found, (difference,) = certificate(lab, "2020-03")
+    assert (found.outcome, found.body["level"]) == ("INCONCLUSIVE", "none")
+    assert difference["cause"] == "data missing (pruned)"
+    assert lab.facts["snapshots"]["2020-03"] in difference["detail"]
+    assert pruned.hash in difference["detail"]
+    told = summary(lab)
+    assert [(entry["partition_key"], entry["level"], entry["outcome"]) for entry in told["partitions"]] == [
+        ("2020-02", "L0", "PASS"),
+        ("2020-03", "none", "INCONCLUSIVE"),
+    ]
+    assert told["causes"] == {"data missing (pruned)": 1}
+    assert told["partitions"][1]["certificate"]["record"] == found.hash
+    assert uncited(lab) == set()
+
+
+def test_a_month_that_was_trained_on_a_pruned_one(lab: Lab) -> None:
+    """The training ends it: with the same cause, twice the same, and nothing is compared with less."""
+    pruned = prune(lab, "2020-01")
+
+    assert [audit(lab, "2020-02"), audit(lab, "2020-02")] == ["train skipped", "train skipped"]
+    found, (difference,) = certificate(lab, "2020-02")
+    assert (found.outcome, difference["cause"]) == ("INCONCLUSIVE", "data missing (pruned)")
+    assert pruned.hash in difference["detail"]
+    (replay,) = lab.records("replay")
+    assert replay.outcome == "INCONCLUSIVE"
+    assert "Nothing was trained again" in replay.body["verdict"]["rules"][0]["reason"]
+
+
+@pytest.mark.parametrize(("lost", "ended"), [("2020-03", "validate failed"), ("2020-01", "train failed")])
+def test_a_snapshot_that_nobody_pruned_is_missing(lab: Lab, lost: str, ended: str) -> None:
+    """No record explains it: the certificate is a FAIL that names it, and so is the task."""
+    lose(lab, lost)
+
+    assert audit(lab, "2020-03") == ended
+    found, differences = certificate(lab, "2020-03")
+    assert found.outcome == "FAIL"
+    assert [item["cause"] for item in differences] == ["data missing"]
+    assert lab.facts["snapshots"][lost].removeprefix("sha256:") in differences[0]["detail"]
+    assert summary(lab)["outcome"] == "FAIL"
+
+
+def test_erased_rows_do_not_excuse_a_missing_snapshot(lab: Lab) -> None:
+    """One row of a month was lawfully erased, another month was lost: that is a FAIL."""
+    keys = lab.root / "keys.txt"
+    keys.write_text("2020-01/1\n")
+    lab.run("erase", run_type="manual", key_column="row_id", keys_file=str(keys), reason="DSR-1")
+    lose(lab, "2020-02")
+
+    assert audit(lab, "2020-03") == "train failed"
+    found, differences = certificate(lab, "2020-03")
+    assert found.outcome == "FAIL"
+    assert [item["cause"] for item in differences] == ["data missing", "data erased"]
+
+
+def test_a_champion_that_cannot_be_compared_with(lab: Lab) -> None:
+    """The model came out again, the champion of its time is gone: L0, and no PASS."""
+    champion = lab.records("training")[0].body["logged_model_id"]
+    (folder,) = lab.root.glob(f"mlruns/*/models/{champion}")
+    shutil.rmtree(folder)
+
+    assert audit(lab, "2020-03") == "evaluate failed"
+    found, _ = certificate(lab, "2020-03")
+    assert (found.body["level"], found.outcome) == ("L0", "FAIL")
+    reasons = {rule["rule"]: rule["reason"] for rule in found.body["verdict"]["rules"]}
+    assert "The audit could not go on after evaluate" in reasons["whole"]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+def test_a_summary_that_was_stored_and_not_recorded_is_finished(lab: Lab) -> None:
+    """Another month ends before the retry, so that its summary is another one: both are recorded, nothing is left."""
+    begun: list[str] = []
+
+    def kill(number: int, name: str, after: bool) -> None:
+        begun.extend([] if after else [name])
+        if not after and begun.count("record") == 6:  # validation, replay, evaluation, gate, certificate, summary
+            raise Killed
+
+    with watched(kill), pytest.raises(Killed):
+        audit(lab, "2020-02")
+    (lost,) = uncited(lab)
+    assert audit(lab, "2020-03") == "whole"
+
+    assert audit(lab, "2020-02") == "whole"
+    assert uncited(lab) == set()
+    (finished,) = [r for r in lab.records("audit_summary") if r.body["summary_hash"].endswith(lost)]
+    assert finished.body["partitions"] == ["2020-02"]
+    assert [entry["partition_key"] for entry in summary(lab)["partitions"]] == ["2020-02", "2020-03"]
+    assert lab.ledger().verify() == []
