@@ -11,12 +11,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from tests.conftest import MakeLab
 from tests.support.faults import Kill, TaskProcesses, watched
 from tests.support.lab import Lab
-from tests.support.steps import STEPS, arguments_of
+from tests.support.steps import MORE, arguments_of
+from tests.support.steps import STEPS as WORKING
 
+STEPS = {**WORKING, **MORE}
 POINTS = [
     pytest.param(step, number, id=f"{step}-{number}-{name}")
     for step, facts in STEPS.items()
-    for number, name in enumerate(facts.effects)
+    for number, name in facts.points
 ]
 
 
@@ -69,7 +71,7 @@ def test_clocks_that_disagree(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
     assert lab.client.get_run(found[0]["mlflow_run_id"]).info.lifecycle_stage == "active"
 
 
-@pytest.mark.parametrize("step", ["snapshot", "train", "register", "promote"])
+@pytest.mark.parametrize("step", ["snapshot", "train", "search", "verified", "elsewhere", "register", "promote"])
 def test_same_task_twice_in_parallel(make_lab: MakeLab, task_processes: TaskProcesses, step: str) -> None:
     """Two processes with the same task: everything is there once. One may be asked to try again."""
     lab = make_lab(STEPS[step].stage)

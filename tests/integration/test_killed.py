@@ -15,14 +15,14 @@ import pytest
 from tests.conftest import MakeLab
 from tests.support.faults import Kill, TaskProcesses, effects_of
 from tests.support.lab import Stages
+from tests.support.steps import MORE, TELLING, arguments_of
 from tests.support.steps import STEPS as WORKING
-from tests.support.steps import TELLING, arguments_of
 
-STEPS = {**WORKING, **TELLING}
+STEPS = {**WORKING, **MORE, **TELLING}
 CASES = [
     pytest.param(step, Kill(index, after), id=f"{step}-{'after' if after else 'before'}-{index}-{name}")
     for step, facts in STEPS.items()
-    for index, name in enumerate(facts.effects)
+    for index, name in facts.points
     for after in (False, True)
 ]
 

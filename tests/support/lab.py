@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 SYNTHETIC = "tests.support.synthetic"
 LEARN = "tests.support.learning:learn"
 TASKS = "tests.support.training_tasks"
+PLAIN = "tests.support.elsewhere:fit_plain"
 DATASET, MODEL = "events", "late_events"
 MONTHS = ("2020-01", "2020-02", "2020-03")
 DATABASE = "mlflow.db"
@@ -316,6 +318,14 @@ class Lab:
 
     def _steps(self) -> dict[str, tuple[type[Any], dict[str, Any]]]:
         dataset, model = {"dataset": DATASET}, {"model_name": self.model}
+        plain = {
+            **dataset,
+            **model,
+            "train_function": PLAIN,
+            "features": ["signal", "noise"],
+            "label_column": "late",
+            "time_column": "time",
+        }
         return {
             "snapshot": (
                 SnapshotDatasetOperator,
@@ -421,6 +431,10 @@ class Lab:
             "score": (ScoreBatchOperator, {**dataset, **model, "outlets": [assets.predictions_alias(self.model)]}),
             "erase": (EraseRowsOperator, dataset),
             "replay": (ReplayModelOperator, model),
+            # By a function that needs nothing of this project, and so runs in other processes too.
+            "verified": (TrainModelOperator, {**plain, "determinism": "verify"}),
+            "elsewhere": (TrainModelOperator, {**plain, "python": sys.executable}),
+            "judged_again": (GateModelOperator, {**model, "policy": "policy.yaml"}),
         }
 
 

@@ -14,12 +14,30 @@ class Step:
 
     :param stage: the stage of the lab before it.
     :param effects: names of its side effects, as `tests.support.faults` knows them.
+    :param tried: at which of them it is killed and overtaken, from 0; None for all. A step whose effects are those of
+        another one, and that starts a process of its own each time, is tried at some.
     """
 
     stage: str
     effects: tuple[str, ...]
+    tried: tuple[int, ...] | None = None
+
+    @property
+    def points(self) -> list[tuple[int, str]]:
+        """Number and name of the side effects at which it is killed and overtaken."""
+        return [(n, name) for n, name in enumerate(self.effects) if self.tried is None or n in self.tried]
 
 
+_TRAIN = (
+    "log_batch",
+    "log_dict",
+    "create_logged_model",
+    "log_model_artifacts",
+    "finalize_logged_model",
+    "set_terminated",
+    "record",
+)
+_RUN = ("create_experiment", "create_run")
 STEPS = {
     "snapshot": Step("empty", ("publish", "record")),
     "validate": Step("accepted", ("publish", "record")),
@@ -32,20 +50,7 @@ STEPS = {
         ),
     ),
     "check": Step("accepted", ("record",)),
-    "train": Step(
-        "accepted",
-        (
-            "create_experiment",
-            "create_run",
-            "log_batch",
-            "log_dict",
-            "create_logged_model",
-            "log_model_artifacts",
-            "finalize_logged_model",
-            "set_terminated",
-            "record",
-        ),
-    ),
+    "train": Step("accepted", (*_RUN, *_TRAIN)),
     "search": Step(
         "accepted",
         (
@@ -110,6 +115,15 @@ STEPS = {
     "score": Step("promoted", ("publish", "record")),
     "labels": Step("scored", ("publish", "record")),
 }
+# Steps of the table in another way or mode, which kills and meetings concern alone.
+MORE = {
+    # Trained twice, the second time in a fresh process: how far both agree is logged first.
+    "verified": Step("accepted", (*_RUN, "log_batch", *_TRAIN), tried=(1, 6, 9)),
+    "elsewhere": Step("accepted", (*_RUN, *_TRAIN), tried=(1, 5, 8)),  # by another interpreter
+    # A certificate and the summary of the audit, after the verdict.
+    "judged_again": Step("replaced", ("record", "publish", "record", "publish", "record")),
+    "replay": Step("promoted", ("publish", "record", "publish", "record")),
+}
 # Those that tell people, and leave nothing else: they return no record.
 TELLING = {
     "ask": Step("evaluated", ("record", "ask", "record", "send")),
@@ -131,7 +145,7 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"], "suite": "other.yaml"}
         case "quarantine":
             return {"partition_key": "2020-02", "snapshot_id": facts["snapshots"]["2020-02"]}
-        case "check" | "train" | "search":
+        case "check" | "train" | "search" | "verified" | "elsewhere":
             return {"partition_key": "2020-02"}
         case "register" | "evaluate":
             return {"manifest_hash": facts["train"]["manifest_hash"]}
@@ -148,8 +162,19 @@ def arguments_of(step: str, lab: Lab) -> dict[str, Any]:
     return _of_move(step, lab)
 
 
+def _of_replay(step: str, lab: Lab) -> dict[str, Any]:
+    if step == "replay":
+        return {"version": "1", "run_type": "manual", "run_id": "replay"}
+    words = {"run_type": "backfill", "run_id": "audit"}
+    trained = lab.run("train", partition_key="2020-03", **words)
+    evaluated = lab.run("evaluate", manifest_hash=trained["manifest_hash"], **words)
+    return {"evaluation_id": evaluated["evaluation_id"], **words}
+
+
 def _of_move(step: str, lab: Lab) -> dict[str, Any]:
     match step:
+        case "replay" | "judged_again":
+            return _of_replay(step, lab)
         case "rollback" | "notify":
             return {}
         case "retire":
