@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from airflow_provider_mlops.backends.mlflow import KEY_TAG
 from airflow_provider_mlops.backends.optional import load
 
 if TYPE_CHECKING:
@@ -111,3 +112,39 @@ def origin_of(client: MlflowClient, model: str, version: str) -> dict[str, str |
                 raise
     model_id = str(getattr(found, "model_id", None) or client.get_model_version_download_uri(model, version))
     return {"logged_model_id": model_id, "mlflow_run_id": found.run_id or None, "mlflow_experiment_id": experiment}
+
+
+def versions_of(client: MlflowClient, model: str) -> dict[str, dict[str, str]]:
+    """Return the tags of every version of a model, by version; empty when there is no such model.
+
+    :param client: an open client.
+    :param model: name of the registered model.
+    """
+    found, token = dict[str, dict[str, str]](), None
+    while token != "":
+        page = client.search_model_versions(f"name = '{model}'", page_token=token)
+        found |= {str(item.version): dict(item.tags) for item in page}
+        token = page.token or ""
+    return found
+
+
+def logged_models_of(client: MlflowClient, model: str, experiments: Iterable[str]) -> dict[str, str]:
+    """Return the finished models that trainings have logged, with their keys.
+
+    :param client: an open client.
+    :param model: name of the registered model; an experiment of that name is looked at, too.
+    :param experiments: ids of the experiments to look at.
+    :return: key of the training by id of the logged model.
+    """
+    own = client.get_experiment_by_name(model)
+    wanted = sorted({*experiments, *([str(own.experiment_id)] if own else [])})
+    found, token = dict[str, str](), None
+    while wanted and token != "":
+        page = client.search_logged_models(wanted, page_token=token)
+        found |= {
+            str(item.model_id): item.tags[KEY_TAG]
+            for item in page
+            if KEY_TAG in item.tags and str(item.status).endswith("READY")
+        }
+        token = page.token or ""
+    return found

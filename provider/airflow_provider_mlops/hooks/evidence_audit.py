@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.chain import record_name, record_numbers
 from airflow_provider_mlops.core.cited import CitedStorage, Finding, cited_storage
@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.profiled import cited_profiles
 from airflow_provider_mlops.core.record import Record, read_record
 from airflow_provider_mlops.hooks.chain_check import DATASET, MODEL, Checkpoints, check_chain, citations_in_models
+from airflow_provider_mlops.hooks.evidence_cut import named_elsewhere
 from airflow_provider_mlops.hooks.evidence_folders import FOLDERS, folder_findings, unknown_findings
 from airflow_provider_mlops.hooks.profile_check import cited_problem
 
@@ -62,11 +63,17 @@ class Audited:
     :param chains: the chains that were checked, with the number of their records that are intact.
     :param cited: what their records cite.
     :param findings: what is not as recorded.
+    :param checks: by chain what `hooks.chain_check.check_chain` says, with the ``number`` of its intact records.
+    :param looked_at: paths of the cited folders that were looked at.
+    :param models: records of the models whose files were looked at.
     """
 
     chains: Mapping[str, int]
     cited: CitedStorage
     findings: Sequence[Finding]
+    checks: Mapping[str, Mapping[str, Any]]
+    looked_at: frozenset[str]
+    models: Sequence[Record]
 
 
 def run_audit(asked: Audit) -> Audited:
@@ -80,20 +87,29 @@ def run_audit(asked: Audit) -> Audited:
     names = {*chains(asked.store), *(asked.checkpoints or ())}
     records = {name: _intact(asked, name) for name in sorted(names)}
     chosen = _chosen(asked, records)
-    findings = [*_of_chains(asked, chosen, records)]
+    checks = _chain_checks(asked, chosen, records)
+    findings = [*_of_chains(checks), *named_elsewhere(records, chosen)]
     cited = cited_storage(records)
-    findings += _of_folders(asked, chosen, cited)
+    looked_at = frozenset(_looked_at(asked, chosen, cited))
+    findings += _of_folders(asked, chosen, cited, looked_at)
     findings += _of_profiles(asked, chosen, records)
-    for name in chosen:
-        if name.startswith(MODEL) and asked.registry is not None:
-            findings += _of_registry(asked.registry, name, records[name])
+    models = [name for name in chosen if name.startswith(MODEL)] if asked.registry is not None else []
+    for name in models:
+        findings += _of_registry(asked.registry, name, records)
     if asked.bundle is not None:
         from airflow_provider_mlops.hooks.evidence_rules import rule_findings
 
         findings += rule_findings(asked.bundle, {name: records[name] for name in chosen})
     if asked.model is None:
         findings += _strays(asked)
-    return Audited({name: len(records[name]) for name in chosen}, cited, findings)
+    return Audited(
+        chains={name: len(records[name]) for name in chosen},
+        cited=cited,
+        findings=findings,
+        checks=checks,
+        looked_at=looked_at,
+        models=[record for name in models for record in records[name]],
+    )
 
 
 def _intact(asked: Audit, name: str) -> list[Record]:
@@ -114,21 +130,38 @@ def _chosen(asked: Audit, records: Chains) -> list[str]:
     return [name, *(one for one in datasets if one in records)]
 
 
-def _of_chains(asked: Audit, chosen: Iterable[str], records: Chains) -> Iterator[Finding]:
+def _chain_checks(asked: Audit, chosen: Iterable[str], records: Chains) -> dict[str, dict[str, Any]]:
     citations = citations_in_models(asked.store, asked.keys)
     missing = {one.chain for one in citations} - records.keys() if asked.model is None else set()
-    for name in [*chosen, *sorted(missing)]:
-        found = check_chain(Ledger(asked.store, name, asked.keys), asked.checkpoints, citations, signed=asked.signed)
-        for problem in found["problems"]:
+    return {
+        name: {
+            **check_chain(Ledger(asked.store, name, asked.keys), asked.checkpoints, citations, signed=asked.signed),
+            "number": len(records.get(name, ())),
+        }
+        for name in [*chosen, *sorted(missing)]
+    }
+
+
+def _of_chains(checks: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    for check in checks.values():
+        for problem in check["problems"]:
             file, _, text = problem.partition(": ")
             yield Finding(file, "record", text)
 
 
-def _of_folders(asked: Audit, chosen: Iterable[str], cited: CitedStorage) -> Iterator[Finding]:
+def _looked_at(asked: Audit, chosen: Iterable[str], cited: CitedStorage) -> Iterator[str]:
     names = {name.rpartition("/")[2] for name in chosen}
-    for path, folder in sorted(cited.folders.items()):
+    for path in sorted(cited.folders):
         if path.startswith(asked.below) and path.split("/")[1] in names:
-            yield from folder_findings(asked.storage, folder)
+            yield path
+
+
+def _of_folders(
+    asked: Audit, chosen: Iterable[str], cited: CitedStorage, looked_at: Iterable[str]
+) -> Iterator[Finding]:
+    for path in sorted(looked_at):
+        yield from folder_findings(asked.storage, cited.folders[path])
+    names = {name.rpartition("/")[2] for name in chosen}
     tops = FOLDERS if asked.model is None else [f"{kind}/{name}" for kind in FOLDERS for name in sorted(names)]
     for found in unknown_findings(asked.storage, cited, tops):
         if found.file.startswith(asked.below):
@@ -145,11 +178,17 @@ def _of_profiles(asked: Audit, chosen: Iterable[str], records: Chains) -> Iterat
             yield Finding(path, "profile", problem, name_of(list(hashes.values())[-1]))
 
 
-def _of_registry(registry: MlflowHook, name: str, records: Sequence[Record]) -> Iterator[Finding]:
+def _of_registry(registry: MlflowHook | None, name: str, chains: Chains) -> Iterator[Finding]:
+    from airflow_provider_mlops.hooks.evidence_cut import registry_names
     from airflow_provider_mlops.hooks.evidence_models import model_findings, registry_findings
 
+    if registry is None:
+        return
+    records, model = chains[name], name.removeprefix(MODEL)
     yield from model_findings(registry, records)
-    yield from registry_findings(registry, name.removeprefix(MODEL), records)
+    yield from registry_findings(registry, model, records)
+    trained = {record.key for one in chains.values() for record in one if record.kind == "training"}
+    yield from registry_names(registry, model, records, trained)
 
 
 def _strays(asked: Audit) -> Iterator[Finding]:

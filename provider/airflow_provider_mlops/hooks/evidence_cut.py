@@ -30,7 +30,7 @@ def named_elsewhere(chains: Mapping[str, Sequence[Record]], chosen: Iterable[str
     """
     for name in chosen:
         for by, missing in _missing(name, chains):
-            yield Finding(name, "record", f"cut off: it does not hold {missing}.", name_of(by))
+            yield Finding(name, "record", f"it does not hold {missing}: {_CUT}", name_of(by))
 
 
 def registry_names(hook: MlflowHook, model: str, records: Sequence[Record], trained: set[str]) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def registry_names(hook: MlflowHook, model: str, records: Sequence[Record], trai
     """
     from airflow_provider_mlops.backends import mlflow_registry as registry
 
-    hashes = {record.hash for record in records}
+    hashes = {record.hash for record in records} | {copy for record in records for copy in _copied(record)}
     versions = {str(record.body["version"]) for record in records if record.body.get("version")}
     experiments = {str(r.body["mlflow_experiment_id"]) for r in records if r.body.get("mlflow_experiment_id")}
     with hook.session() as client:
@@ -84,6 +84,12 @@ def _of_scores(model: str, own: Sequence[Record], dataset: Sequence[Record]) -> 
         gone = gone_snapshots(dataset) if gone is None else gone
         if not is_void(record, gone):
             yield record, f"the rewriting of its scores by the erasure {record.hash}"
+
+
+def _copied(record: Record) -> Iterator[str]:
+    """Name the source's records that a transfer has copied: tags of the version may be about them."""
+    if record.kind == "transfer":
+        yield from (str(copy.get("hash")) for copy in record.body.get("records", ()))
 
 
 def _erasures(records: Iterable[Record]) -> Iterator[Record]:

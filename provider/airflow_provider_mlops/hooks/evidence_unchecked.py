@@ -47,8 +47,8 @@ def _signatures(asked: Audit, checks: Mapping[str, Mapping[str, Any]]) -> Iterat
         if signed and not check["signatures"]["checked"]:
             keys = " and ".join(map(short, by))
             yield (
-                f"the signatures of {signed:,} records of {name}, by {keys}: no public key is known. Give --public-key, "
-                "or the ledger's connection its keys."
+                f"the signatures of {signed:,} records of {name}, by {keys}: no public key is known. "
+                "Give --public-key, or the ledger's connection its keys."
             )
         # With --signed that is a finding.
         if signed < total and not asked.signed:
@@ -68,7 +68,7 @@ def _earlier_releases(found: Audited) -> Iterator[str]:
     for folder in found.cited.folders.values():
         if not folder.proved and folder.path in found.looked_at:
             yield f"the files of {folder.path}, a {folder.what}: {folder.by} names no hash of them (earlier release)."
-    for record in found.trainings:
+    for record in without_file_hashes(found.models):
         yield (
             f"files beside the archive of models:/{record.body['logged_model_id']}: record {record.seq} of "
             f"{record.chain} names no hash of them (earlier release)."
