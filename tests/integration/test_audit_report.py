@@ -59,11 +59,55 @@ def test_erased_rows_are_accounted_for(lab: Lab, said: Any) -> None:
     keys.write_text("2020-01/1\n")
     lab.run("erase", run_type="manual", key_column="row_id", keys_file=str(keys), reason="DSR-1")
     _, out, _ = said("audit", "report", "--model", lab.model, "--json")
-    (erased,) = json.loads(out)["erasures"]
+    report = json.loads(out)
+    (erased,), trainings = report["erasures"], report["trainings"]
     (record,) = lab.records("erasure", f"dataset/{DATASET}")
 
     assert (erased["rows"], erased["partitions"], erased["reason"]) == (1, ["2020-01"], "DSR-1")
     assert erased["tombstone"] == record.body["tombstone"]
+    assert [(t["erased_rows"], t["erased_test_rows"], t["erasures"]) for t in trainings] == [(1, 0, [record.hash])] * 2
+    assert sum("1 of its rows were lawfully erased since" in line for line in report["missing"]) == 2
+
+
+def test_retention_is_told_with_its_record(lab: Lab, said: Any, tmp_path: Path) -> None:
+    """The rule, what went when by which record, and which training that concerns; no rule where nothing went."""
+    words = ("audit", "report", "--model", lab.model)
+    (none,) = json.loads(said(*words, "--json")[1])["retention"]
+    assert (none["dataset"], none["rule"], none["snapshots_removed"]) == (DATASET, None, 0)
+    lab.accept("2019-12")
+    lab.accept("2020-04")
+    prune = ("snapshots", "prune", DATASET, "--keep", "1", "--audit-days", "0", "--yes")
+    assert said(*prune)[0] == 0
+    ledger = lab.ledger(f"dataset/{DATASET}")
+    (record,) = ledger.records("pruning")
+    lost = lab.facts["snapshots"]["2020-01"]
+    body = {**record.body, "planned_on": ledger.records()[-1].hash, "snapshots": [{"snapshot_id": lost}], "kept": 3}
+    forced = ledger.append(kind="pruning", key="forced", body=body)
+    report = json.loads(said(*words, "--json")[1])
+    (rule,), (first, second) = report["retention"], report["prunings"]
+
+    assert (rule["rule"]["keep"], rule["record"], rule["prunings"]) == (1, forced.hash, 2)
+    assert [item["partition_keys"] for item in first["removed"]] == [["2019-12"]]
+    assert (first["record"], second["snapshots"], second["rule"]["keep"]) == (record.hash, [lost], 1)
+    assert [[item["snapshot_id"] for item in t["pruned"]] for t in report["trainings"]] == [[lost], [lost]]
+    assert sum(f"was pruned on {forced.time[:10]} (record {forced.hash})" in line for line in report["missing"]) == 2
+    said(*words, "--output", str(tmp_path))
+    page = (tmp_path / "audit_report.html").read_text()
+    assert "the newest partition, what a version in use" in page
+    assert record.hash in page
+
+
+def test_every_replay_is_told(lab: Lab, said: Any) -> None:
+    """With its level, causes and certificate; one that came to none, too."""
+    lab.run("train", run_type="backfill", run_id="audit", partition_key="2020-02")
+    replays = json.loads(said("audit", "report", "--model", lab.model, "--json")[1])["replays"]
+
+    assert [(r["partition_key"], r["level"], r["outcome"], r["causes"]) for r in replays] == [
+        ("2020-03", "L0", "PASS", []),
+        ("2020-02", "L0", "PASS", []),
+    ]
+    assert [r["certificate"] is None for r in replays] == [False, True]
+    assert replays[1]["run_id"] == "audit"
 
 
 def test_a_span_of_days_leaves_out_the_others(lab: Lab, said: Any) -> None:

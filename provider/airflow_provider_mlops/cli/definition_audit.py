@@ -32,7 +32,7 @@ AUDIT = GroupCommand(
             help="Check every record, and every file, model and alias that records cite",
             description="Check chains with signatures and ends, every stored file that records cite, byte for byte, "
             "files that no record cites, and what the registry holds. A line for each finding names the file, what it "
-            "is, and the record. Exits with 1 when there is one.",
+            "is, and the record; what this call did not check is said. Exits with 1 when there is a finding.",
             func=lazy_load_command("airflow_provider_mlops.cli.audit_verify.verify"),
             args=(_MODEL_OR_ALL, _ALL, _BUNDLE, *END_OPTIONS, _JSON, STORAGE, ROOT),
         ),
@@ -56,8 +56,8 @@ AUDIT = GroupCommand(
             name="report",
             help="Write what was in production when, by whose decision, and what was replayed",
             description="Write a report of a model's life as a page and as JSON: champions, trainings with their "
-            "certificates, decisions, erasures, and what an auditor would look for and not find. Exits with 2 when "
-            "the model has no record.",
+            "certificates, replays, decisions, retention, erased rows, and what an auditor would look for and not "
+            "find. Exits with 2 when the model has no record.",
             func=lazy_load_command("airflow_provider_mlops.cli.audit.report"),
             args=(_MODEL, _SINCE, _UNTIL, _OUTPUT, _JSON, ROOT),
         ),

@@ -5,6 +5,14 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_mlops.core.alias_moves import CHAMPION, alias_moves
+from airflow_provider_mlops.core.audit_report_data import (
+    data_of,
+    erasure_entry,
+    lost_of,
+    missing_data,
+    pruning_entry,
+    retention,
+)
 from airflow_provider_mlops.core.drift_history import FEATURE
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import registration_by_version, training_of
@@ -42,8 +50,9 @@ def build_report(
     :param datasets: records of the ledgers of its datasets.
     :param since: first day, ``2026-01-31``, included; empty for no limit.
     :param until: last day, included; empty for no limit.
-    :return: ``champions``, ``trainings``, ``decisions``, ``erasures``, ``prunings`` and ``missing``; JSON-safe, and
-        without the time it was made at: the same records give the same report.
+    :return: ``champions``, ``trainings``, ``decisions``, ``replays``, ``retention``, ``retirements``, ``erasures``,
+        ``prunings`` and ``missing``; JSON-safe, and without the time it was made at: the same records give the same
+        report. What is gone of the rows of a training counts until now, whatever the last day is.
     :raises BadInput: when a day is none, or the model has no record.
     """
     first, last = _days(since, until)
@@ -52,8 +61,12 @@ def build_report(
     within = [r for r in records if r.mode == "live" and _within(r.time, first, last)]
     champions = [c for c in _champions(model, records) if _overlaps(c, first, last)]
     certificates = _certificates(records)
-    trainings = [_training(r, records, certificates) for r in recorded_trainings(records) if r in within]
-    told = [r for r in datasets if r.mode == "live" and _within(r.time, first, last)]
+    rows = [record for record in datasets if record.mode == "live"]
+    lost = lost_of(rows)
+    trainings = [
+        {**_training(r, records, certificates), **data_of(r, lost)} for r in recorded_trainings(records) if r in within
+    ]
+    told = [r for r in rows if _within(r.time, first, last)]
     return {
         "schema": SCHEMA,
         "model": model,
@@ -63,8 +76,11 @@ def build_report(
         "champions": champions,
         "trainings": trainings,
         "decisions": [_decision(r) for r in within if r.kind in DECISIONS],
-        "erasures": [_erasure(r, model) for r in told if r.kind == "erasure"],
-        "prunings": [_pruning(r) for r in told if r.kind == "pruning"],
+        "replays": _replays(records, first, last),
+        "retention": retention([r for r in rows if last is None or r.time[:10] <= last]),
+        "retirements": [_retirement(r) for r in within if r.kind == "retirement" and r.body.get("alias") is None],
+        "erasures": [erasure_entry(r, model) for r in told if r.kind == "erasure"],
+        "prunings": [pruning_entry(r) for r in told if r.kind == "pruning"],
         "missing": [*_missing(champions, trainings, within)],
     }
 
@@ -191,29 +207,42 @@ def _decision(record: Record) -> dict[str, Any]:
     }
 
 
-def _erasure(record: Record, model: str) -> dict[str, Any]:
-    """Account for the rows of an erasure; its tombstone says which, by salted hashes."""
-    body = record.body
-    scores = [item for item in body.get("scores", ()) if item["model"] == model]
+def _replays(records: Sequence[Record], first: str | None, last: str | None) -> list[dict[str, Any]]:
+    """List every replay, with its certificate where it came to one."""
+    within = [record for record in records if _within(record.time, first, last)]
+    issued = [record for record in within if record.kind == "certificate"]
+    certified = {(_run_of(record), record.body["of"]) for record in issued}
+    alone = [r for r in within if r.kind == "replay" and (_run_of(r), r.body["of"]) not in certified]
+    return [_replay(record) for record in sorted([*issued, *alone], key=lambda record: record.seq)]
+
+
+def _replay(record: Record) -> dict[str, Any]:
+    body, certified = record.body, record.kind == "certificate"
+    causes = [item["cause"] for item in body.get("differences" if certified else "causes") or ()]
     return {
         "time": record.time,
+        "partition_key": body["partition_key"],
+        "version": body.get("version"),
+        "of": body["of"],
+        "level": body["level"],
+        "required": body.get("required"),
+        "outcome": record.outcome,
+        "causes": list(dict.fromkeys(causes)),
+        "mode": record.mode,
+        "dag": record.run.get("dag_id"),
+        "run_id": record.run.get("run_id"),
+        "certificate": body["certificate_hash"] if certified else None,
         "record": record.hash,
-        "dataset": _dataset(record),
-        "reason": body.get("reason"),
-        "rows": sum(item["rows_erased"] for item in body.get("snapshots", ())),
-        "partitions": sorted(
-            {str(item["partition_key"]) for item in body.get("snapshots", ()) if item["partition_key"]}
-        ),
-        "scores": sum(item["rows_erased"] for item in scores),
-        "tombstone": body.get("tombstone"),
-        "erasure_id": body.get("erasure_id"),
     }
 
 
-def _pruning(record: Record) -> dict[str, Any]:
-    """Name what retention removed: it is gone by a recorded decision, and was not tampered with."""
-    gone = [item["snapshot_id"] for item in record.body.get("snapshots", ())]
-    return {"time": record.time, "record": record.hash, "dataset": _dataset(record), "snapshots": gone}
+def _run_of(record: Record) -> tuple[Any, Any]:
+    return record.run.get("dag_id"), record.run.get("run_id")
+
+
+def _retirement(record: Record) -> dict[str, Any]:
+    names = ("retired_version", "retain_until", "reason")
+    return {"time": record.time, **{name: record.body.get(name) for name in names}, "record": record.hash}
 
 
 def _missing(
@@ -235,6 +264,7 @@ def _missing(
             yield f"training of {training['partition_key']} ({training['dag']}): never replayed, it has no certificate"
         elif training["certificate"] != "PASS":
             yield f"training of {training['partition_key']} ({training['dag']}): its newest certificate is not PASS"
+        yield from missing_data(training)
     unsigned = sum(record.signed_by is None for record in within)
     if unsigned:
         yield f"{unsigned:,} of {len(within):,} records are not signed"
@@ -261,7 +291,3 @@ def _within(time: str, first: str | None, last: str | None) -> bool:
 def _overlaps(champion: Mapping[str, Any], first: str | None, last: str | None) -> bool:
     began_in_time = last is None or champion["from"][:10] <= last
     return began_in_time and (first is None or champion["to"] is None or champion["to"][:10] >= first)
-
-
-def _dataset(record: Record) -> str:
-    return record.chain.removeprefix("dataset/")

@@ -114,6 +114,20 @@ def successor(gone: Mapping[str, Gone], snapshot_id: str | None) -> str | None:
     return snapshot_id
 
 
+def end_of(gone: Mapping[str, Gone], lost: Gone) -> Gone:
+    """Follow erasures to where they end: at a snapshot that was pruned, at one that is there, or at no row.
+
+    :param gone: as `gone_snapshots` finds it.
+    :param lost: a snapshot that is gone.
+    :return: the last one that is gone.
+    """
+    seen = set()
+    while lost.replaced_by in gone and lost.snapshot_id not in seen:
+        seen.add(lost.snapshot_id)
+        lost = gone[lost.replaced_by]
+    return lost
+
+
 def erasures_of(gone: Mapping[str, Gone], snapshot_ids: Iterable[str]) -> list[Gone]:
     """List what was erased from snapshots since they were taken, over all rewritings.
 

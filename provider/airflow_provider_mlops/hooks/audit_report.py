@@ -13,13 +13,13 @@ from airflow_provider_mlops.core.audit_report import build_report
 from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.drift_options import DRIFT_WORDS
 from airflow_provider_mlops.core.export import cited_datasets
+from airflow_provider_mlops.hooks.audit_report_data import moment, table_or_none, write_data
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
 
 DATA, PAGE, FIGURE = "audit_report.json", "audit_report.html", "champions.png"
-_MINUTE = 19
 
 
 def report_of(model: str, since: str, until: str, ledger_root: str | None) -> dict[str, Any]:
@@ -57,6 +57,10 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> Path:
     page.table(Table(columns, _champions(report)))
     page.heading("Trainings and replays")
     page.table(Table(("Partition", "Version", "Dag", "Gate", "Promoted", "Level", "Certificate"), _trainings(report)))
+    page.heading("Replays")
+    table_or_none(
+        page, ("Time (UTC)", "Partition", "Version", "Level", "Outcome", "Not as recorded", "Run"), _replays(report)
+    )
     page.heading("Missing")
     if report["missing"]:
         page.items(report["missing"])
@@ -64,24 +68,9 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> Path:
         page.text("Nothing that this report looks for.")
     page.heading("Decisions")
     page.table(Table(("Time (UTC)", "What", "Partition", "Outcome", "Why"), _decisions(report)))
-    page.heading("Erased rows")
-    erased = [
-        (_moment(e["time"]), e["dataset"], e["rows"], ", ".join(e["partitions"]), e["reason"], e["tombstone"])
-        for e in report["erasures"]
-    ]
-    _table_or_none(page, ("Time (UTC)", "Dataset", "Rows", "Partitions", "Reason", "Tombstone"), erased)
-    page.heading("Pruned snapshots")
-    pruned = [(_moment(p["time"]), p["dataset"], len(p["snapshots"]), p["record"]) for p in report["prunings"]]
-    _table_or_none(page, ("Time (UTC)", "Dataset", "Snapshots", "Record"), pruned)
+    write_data(page, report)
     page.save(folder / PAGE)
     return folder / PAGE
-
-
-def _table_or_none(page: Page, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    if rows:
-        page.table(Table(columns, rows))
-    else:
-        page.text("None in this time.")
 
 
 def _of_datasets(records: list[Record], ledger_root: str | None) -> Iterator[Record]:
@@ -93,8 +82,8 @@ def _champions(report: Mapping[str, Any]) -> list[list[Any]]:
     return [
         [
             f"version {c['version']}" if c["version"] is not None else "none",
-            _moment(c["from"]),
-            _moment(c["to"] or "now"),
+            moment(c["from"]),
+            moment(c["to"] or "now"),
             c["by"],
             ", ".join(c.get("trained_on") or ()),
             c.get("rows"),
@@ -120,15 +109,26 @@ def _trainings(report: Mapping[str, Any]) -> list[list[Any]]:
     ]
 
 
-def _decisions(report: Mapping[str, Any]) -> list[list[Any]]:
+def _replays(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [
-        [_moment(d["time"]), DRIFT_WORDS.get(d["about"], d["kind"]), d["partition_key"], d["outcome"], d["why"]]
-        for d in report["decisions"]
+        (
+            moment(r["time"]),
+            r["partition_key"],
+            f"version {r['version']}" if r["version"] else "",
+            r["level"],
+            r["outcome"],
+            ", ".join(r["causes"]) or "nothing",
+            f"{r['dag']} {r['run_id']}",
+        )
+        for r in report["replays"]
     ]
 
 
-def _moment(time: str) -> str:
-    return time[:_MINUTE].replace("T", " ")
+def _decisions(report: Mapping[str, Any]) -> list[list[Any]]:
+    return [
+        [moment(d["time"]), DRIFT_WORDS.get(d["about"], d["kind"]), d["partition_key"], d["outcome"], d["why"]]
+        for d in report["decisions"]
+    ]
 
 
 def _draw_champions(path: Path, report: Mapping[str, Any]) -> None:

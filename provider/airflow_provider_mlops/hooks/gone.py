@@ -11,6 +11,7 @@ from airflow_provider_mlops.core.gone import (
     ERASED,
     PRUNED,
     Gone,
+    end_of,
     erasures_of,
     gone_snapshots,
     replaced_scores,
@@ -53,7 +54,7 @@ def snapshot_there_now(storage: Storage, dataset: str, snapshot_id: str) -> str 
     if lost.how != ERASED:
         raise Pruned(lost.why())
     now = successor(gone, snapshot_id)
-    if now is None and (last := _last(gone, lost)).how != ERASED:
+    if now is None and (last := end_of(gone, lost)).how != ERASED:
         raise Pruned(last.why())
     return now
 
@@ -115,7 +116,7 @@ def prunings_since(storage: Storage, manifest: Mapping[str, Any]) -> list[Gone]:
     for item in (*manifest["train"]["snapshots"], manifest["test"]):
         gone = gone_of(storage, item.get("dataset") or manifest["dataset"])
         lost = gone.get(item["snapshot_id"])
-        if lost is not None and (last := _last(gone, lost)).how == PRUNED:
+        if lost is not None and (last := end_of(gone, lost)).how == PRUNED:
             found.append(last)
     return found
 
@@ -155,12 +156,3 @@ def gone_of(storage: Storage, dataset: str) -> dict[str, Gone]:
     :return: by id.
     """
     return gone_snapshots(dataset_ledger(dataset, storage.ledger_root).records())
-
-
-def _last(gone: dict[str, Gone], lost: Gone) -> Gone:
-    """Follow erasures to where they end: at a snapshot that was pruned, or at no row."""
-    seen = set()
-    while lost.replaced_by in gone and lost.snapshot_id not in seen:
-        seen.add(lost.snapshot_id)
-        lost = gone[lost.replaced_by]
-    return lost
