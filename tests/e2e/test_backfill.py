@@ -1,6 +1,7 @@
 """Backfills that are killed, that meet other audits and live runs, or fill a history; and a storm of events."""
 
 import contextlib
+import json
 import subprocess
 import time
 from collections import Counter
@@ -92,6 +93,13 @@ def audit_by_command(world: World) -> str:
         [*line, "--max-active-runs", "3"], env=world.airflow.env, capture_output=True, text=True, check=False
     )
     return done.stdout + done.stderr
+
+
+def summary_by_command(world: World, backfill: int) -> tuple[int, str]:
+    """Ask our command for the summary of a backfill; return its exit code and what it says."""
+    line = ["airflow", "mlops", "audit", "summary", "--model", MODEL, "--backfill", str(backfill), "--json"]
+    done = subprocess.run(line, env=world.airflow.env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
 
 def kill(world: World, name: str) -> None:
@@ -203,6 +211,31 @@ def test_an_audit_has_one_summary_of_all_its_months(quiet: Audit) -> None:
     assert name.startswith("2020-01_2020-03_")
     assert newest.body["partitions"][-2:] == list(MONTHS)[1:]
     assert newest.outcome in ("PASS", "INCONCLUSIVE")  # nothing was trained in the first month
+
+
+def test_the_command_summarises_each_backfill(quiet: Audit, stormy: Audit) -> None:
+    """Airflow's database says which runs are a backfill's: each month beside its original, also after the kill."""
+    world = stormy.world
+    backfills = world.api.request("GET", "/backfills", dag_id=LIFECYCLE)["backfills"]
+    numbers = sorted(item["id"] for item in backfills)
+    originals = {r["partition_key"]: r["dag_run_id"] for r in world.api.runs(LIFECYCLE) if r["run_type"] == "scheduled"}
+    assert len(numbers) == 2
+    for number, audit in zip(numbers, (quiet, stormy), strict=True):
+        runs = {r["partition_key"]: r["dag_run_id"] for r in audit.runs if r["run_type"] == "backfill"}
+        code, said = summary_by_command(world, number)
+        assert code == 0, said
+        found = json.loads(said[said.index("{") :])
+        entries = {entry["partition_key"]: entry for entry in found["partitions"]}
+
+        assert {key: entry["replay"]["run_id"] for key, entry in entries.items()} == runs
+        assert {key: entry["level"] for key, entry in entries.items()} == dict(
+            zip(MONTHS, ("no record", "L0", "L0"), strict=True)
+        )
+        assert all(entries[key]["original"]["run_id"] == originals[key] for key in MONTHS[1:])
+        assert all(entries[key]["certificate"] for key in MONTHS[1:])
+        assert (found["outcome"], found["worst"]["partition_key"]) == ("INCONCLUSIVE", "2020-01")
+    code, said = summary_by_command(world, max(numbers) + 99)
+    assert (code, "Airflow has no run of backfill" in " ".join(said.split())) == (2, True)
 
 
 def test_the_live_months_told_somebody(quiet: Audit) -> None:
