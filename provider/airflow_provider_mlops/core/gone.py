@@ -122,7 +122,7 @@ def end_of(gone: Mapping[str, Gone], lost: Gone) -> Gone:
     :return: the last one that is gone.
     """
     seen = set()
-    while lost.replaced_by in gone and lost.snapshot_id not in seen:
+    while lost.replaced_by is not None and lost.replaced_by in gone and lost.snapshot_id not in seen:
         seen.add(lost.snapshot_id)
         lost = gone[lost.replaced_by]
     return lost

@@ -20,7 +20,7 @@ def write_data(page: Page, report: Mapping[str, Any]) -> None:
     :param report: as `core.audit_report.build_report` makes it.
     """
     page.heading("Retention")
-    columns = ("Dataset", "Kept", "Since (UTC)", "Snapshots removed", "Rows removed", "Record")
+    kept_as = ("Dataset", "Kept", "Since (UTC)", "Snapshots removed", "Rows removed", "Record")
     kept = [
         [
             r["dataset"],
@@ -32,7 +32,7 @@ def write_data(page: Page, report: Mapping[str, Any]) -> None:
         ]
         for r in report["retention"]
     ]
-    table_or_none(page, columns, kept)
+    table_or_none(page, kept_as, kept)
     retired = [(r["retired_version"], r["retain_until"], r["reason"], r["record"]) for r in report["retirements"]]
     if retired:
         page.table(Table(("Retired version", "Kept until", "Reason", "Record"), retired))
@@ -65,8 +65,8 @@ def write_data(page: Page, report: Mapping[str, Any]) -> None:
         ]
         for e in report["erasures"]
     ]
-    columns = ("Time (UTC)", "Dataset", "Rows", "Partitions", "Scores", "Reason", "Tombstone", "Record")
-    table_or_none(page, columns, erased)
+    erased_as = ("Time (UTC)", "Dataset", "Rows", "Partitions", "Scores", "Reason", "Tombstone", "Record")
+    table_or_none(page, erased_as, erased)
     concerned = [
         (t["partition_key"], t["version"] or "", t["erased_rows"], t["erased_test_rows"], ", ".join(t["erasures"]))
         for t in report["trainings"]

@@ -149,7 +149,8 @@ class Storage:
             yield Path(folder)
 
     def _missing(self, relative: str) -> EvidenceBroken:
-        from airflow_provider_mlops.hooks.gone import PRUNED, Pruned, lost_folder
+        from airflow_provider_mlops.core.gone import PRUNED
+        from airflow_provider_mlops.hooks.gone import Pruned, lost_folder
 
         lost = lost_folder(self, relative)
         why = lost.why() if lost else "was it erased or pruned?"
