@@ -64,7 +64,10 @@ def test_retry_after_a_kill(
     arguments = arguments_of(step, lab)
     assert task_processes.run(lab, step, arguments, kill) == -signal.SIGKILL
 
-    lab.run(step, **arguments)
+    if step == "replay":  # its certificate names what the process has imported: a retry is another one of its kind
+        assert task_processes.run(lab, step, arguments) == 0
+    else:
+        lab.run(step, **arguments)
 
     expected, found = dict(unharmed(step)), lab.census()
     told, heard = Counter(expected.pop("messages")), Counter(found.pop("messages"))

@@ -76,7 +76,8 @@ class MLOpsOperator(BaseOperator):
             self._tell_gauges(run, result.get("record"))
             return result
         except AirflowSkipException as skip:
-            self._tell_gauges(run, None)
+            if run is not None:
+                self._tell_gauges(run, None)
             # Airflow keeps the reason out of sight, and a skipped task's log would be empty.
             self.log.info("Skipped: %s", skip)
             raise

@@ -189,5 +189,5 @@ class CheckTrainingDataOperator(MLOpsOperator):
 
 def _of_other_rows(record: Record) -> bool:
     """Whether an audit judged other rows than the recorded verdict that let them through: some are gone since."""
-    recorded = record.body.get("recorded")
-    return bool(recorded) and recorded["outcome"] == Outcome.PASS and not recorded["comparable"]
+    recorded = record.body.get("recorded") or {}
+    return recorded.get("outcome") == Outcome.PASS and not recorded["comparable"]
