@@ -110,9 +110,9 @@ def _blocks(was: Numbers, now: Numbers, ranks: IntArray) -> Blocks:
 def _compare_bins(was: BinnedNumbers, now: BinnedNumbers) -> NumberComparison:
     lower, upper = binned_ks(was, now)
     ends = (was.smallest, was.largest), (now.smallest, now.largest)
-    moved = binned_wasserstein(was, now) or (None, None)
+    least, most = binned_wasserstein(was, now) or (None, None)
     return NumberComparison(
-        lower, upper, *moved, was.coarse_counts(), now.coarse_counts(), _constant(*ends), "ks_binned"
+        lower, upper, least, most, was.coarse_counts(), now.coarse_counts(), _constant(*ends), "ks_binned"
     )
 
 
