@@ -11,7 +11,7 @@ from airflow.sdk import BaseNotifier
 from airflow_provider_mlops.core.errors import FinalError
 from airflow_provider_mlops.core.messages import INFO, TOLD
 from airflow_provider_mlops.hooks.ledger import model_ledger
-from airflow_provider_mlops.operators.base import run_facts
+from airflow_provider_mlops.operators.context import run_facts
 from airflow_provider_mlops.operators.notify import tell
 
 if TYPE_CHECKING:

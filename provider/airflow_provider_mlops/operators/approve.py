@@ -38,7 +38,8 @@ from airflow_provider_mlops.hooks.approvers import allowed_approvers
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.telling import call_once
-from airflow_provider_mlops.operators.base import bundle_file, final_errors, policy_hash, run_facts
+from airflow_provider_mlops.operators.base import final_errors
+from airflow_provider_mlops.operators.context import bundle_file, policy_hash, run_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context

@@ -19,7 +19,8 @@ from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_rows import Held, choose_training
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -24,7 +24,8 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
 from airflow_provider_mlops.operators.retrain import MOST_SHOWN
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.drift import DriftReportLink, EvidentlyReportLink
 from airflow_provider_mlops.links.mlflow import push_links
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

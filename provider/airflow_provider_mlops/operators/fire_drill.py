@@ -18,7 +18,8 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.drift import DriftReportLink
 from airflow_provider_mlops.links.mlflow import push_links
-from airflow_provider_mlops.operators.base import MLOpsOperator, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -16,7 +16,6 @@ from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.outcomes import Steering, steering
 from airflow_provider_mlops.core.policy import SKIP
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.rules import MetricRule
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.alias_moves import verdict_tags
@@ -26,7 +25,8 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
 from airflow_provider_mlops.links.mlflow import MlflowRunLink, ModelVersionLink, push_links
-from airflow_provider_mlops.operators.base import MLOpsOperator, bounded, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator, bounded
+from airflow_provider_mlops.operators.context import bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -129,7 +129,11 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
 
     def _record(self, ledger: Ledger, evaluation: Record, policy: Policy, run: RunFacts) -> Record:
         """Find the verdict that was recorded on the same inputs, or judge and record one."""
-        key = self.decision_key(run, _decision(evaluation, policy))
+        from airflow_provider_mlops.statistics.rule_checks import checked_code
+
+        # The record's hash, not the id alone: ages and serving are of one evaluation, the scores may be of several.
+        decision = {"evaluation": evaluation.hash, "policy": policy.hash, **checked_code(policy.rules)}
+        key = self.decision_key(run, decision)
         records = ledger.records()
         if (record := ledger.find(kind="gate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the verdict on this evaluation by this policy: record %d.", record.seq)
@@ -288,16 +292,3 @@ class GateModelOperator(MLOpsOperator, SkipMixin):
         names = ("partition_key", "evaluation_id", "candidate_version", "champion_version")
         shown = {name: record.body[name] for name in names}
         return {"model_name": self.model_name, **shown, "verdict": verdict.to_xcom(), "record": record.hash}
-
-
-def _decision(evaluation: Record, policy: Policy) -> dict[str, Any]:
-    """Return what the verdict depends on, the code of one's own metrics too: a changed metric decides anew."""
-    from airflow_provider_mlops.statistics.custom_metric import metric_code
-    from airflow_provider_mlops.statistics.rule_checks import check_rule
-
-    for rule in policy.rules:
-        check_rule(rule)
-    own = {rule.metric for rule in policy.rules if isinstance(rule, MetricRule) and ":" in rule.metric}
-    code = {"metric_code": metric_code(own)} if own else {}
-    # The record's hash, not the id alone: ages and serving are of one evaluation, the scores may be of several.
-    return {"evaluation": evaluation.hash, "policy": policy.hash, **code}

@@ -22,7 +22,8 @@ from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.prediction_log import Labelled, find_labelled
 from airflow_provider_mlops.hooks.sources.reading import Where
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_root
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_root
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

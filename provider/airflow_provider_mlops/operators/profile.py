@@ -12,7 +12,8 @@ from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

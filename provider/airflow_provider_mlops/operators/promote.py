@@ -42,7 +42,8 @@ from airflow_provider_mlops.hooks.artifact_check import changed_artifact
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
-from airflow_provider_mlops.operators.base import MLOpsOperator, bundle_file, policy_hash
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import bundle_file, policy_hash
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

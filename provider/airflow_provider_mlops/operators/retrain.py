@@ -20,7 +20,8 @@ from airflow_provider_mlops.core.retrain import (
 )
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.ledger import model_ledger
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

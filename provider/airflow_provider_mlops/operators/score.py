@@ -26,7 +26,8 @@ from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused, record_refused
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -24,7 +24,8 @@ from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.take_snapshot import take_snapshot
 from airflow_provider_mlops.hooks.taking import check_still_there, was_pruned_since
 from airflow_provider_mlops.links.storage import SnapshotLink, push_snapshot_link
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts, bundle_root
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_facts, bundle_root
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

@@ -22,7 +22,8 @@ from airflow_provider_mlops.hooks.train_function import find_function
 from airflow_provider_mlops.hooks.train_manifest import BASE, BATCH_ROWS, FAIL, TrainingPlan, build_manifest
 from airflow_provider_mlops.hooks.train_recorded import RecordedTraining
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_facts
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -26,7 +26,8 @@ from airflow_provider_mlops.hooks.validation import Validation, report_path, sto
 from airflow_provider_mlops.hooks.validation_page import log_page, page_url
 from airflow_provider_mlops.links.data_docs import DataDocsLink
 from airflow_provider_mlops.links.mlflow import push_links
-from airflow_provider_mlops.operators.base import PARTITION_KEY, MLOpsOperator, bundle_file
+from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

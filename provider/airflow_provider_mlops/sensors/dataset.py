@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.errors import FinalError
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
-from airflow_provider_mlops.operators.base import PARTITION_KEY
+from airflow_provider_mlops.operators.context import PARTITION_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

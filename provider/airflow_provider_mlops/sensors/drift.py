@@ -14,7 +14,7 @@ from airflow_provider_mlops.core.drift_verdicts import ANY_OUTCOME, read_outcome
 from airflow_provider_mlops.core.errors import BadInput, FinalError, TransientError
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.hooks.ledger import model_ledger
-from airflow_provider_mlops.operators.base import PARTITION_KEY
+from airflow_provider_mlops.operators.context import PARTITION_KEY
 from airflow_provider_mlops.triggers.drift import DriftVerdictTrigger
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.prediction_log import matured_at
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.prediction_log import matured_labels
-from airflow_provider_mlops.operators.base import PARTITION_KEY
+from airflow_provider_mlops.operators.context import PARTITION_KEY
 from airflow_provider_mlops.triggers.labels import LabelsMatureTrigger
 
 if TYPE_CHECKING:

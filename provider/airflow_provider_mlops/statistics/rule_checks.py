@@ -1,7 +1,11 @@
 """Rules that contradict their metric or the task of the test rows: refused before anything is measured."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.rules import Fairness, FlipRate, Maximum, MetricRule, Minimum, MinRows, Rule
+from airflow_provider_mlops.statistics.custom_metric import metric_code
 from airflow_provider_mlops.statistics.fairness_rule import check_fairness
 from airflow_provider_mlops.statistics.flips import check_flips
 from airflow_provider_mlops.statistics.metric import ANY_TASK
@@ -29,6 +33,21 @@ def check_rule(rule: Rule, task: str | None = None) -> None:
         check_flips(rule, task)
     elif isinstance(rule, MinRows) and rule.positives is not None and task not in (None, BINARY):
         raise BadInput(f"Rule {rule.name!r} counts positives, which a {task} task does not have: remove them.")
+
+
+def checked_code(rules: Iterable[Rule]) -> dict[str, Any]:
+    """Check rules, and hash the code of one's own metrics that they name: a changed metric decides anew.
+
+    :param rules: the rules.
+    :return: ``metric_code``, by import path; empty where there is no such metric.
+    :raises BadInput: as `check_rule` does, or when a metric has no source.
+    """
+    own = set()
+    for rule in rules:
+        check_rule(rule)
+        if isinstance(rule, MetricRule) and ":" in rule.metric:
+            own.add(rule.metric)
+    return {"metric_code": metric_code(own)} if own else {}
 
 
 def _check_metric(rule: MetricRule, task: str | None) -> None:

@@ -10,8 +10,8 @@ from airflow.sdk import TaskGroup
 from airflow_provider_mlops import assets
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
-from airflow_provider_mlops.operators.base import PARTITION_KEY
 from airflow_provider_mlops.operators.check import CheckTrainingDataOperator
+from airflow_provider_mlops.operators.context import PARTITION_KEY
 from airflow_provider_mlops.operators.decide import DecideRetrainOperator
 from airflow_provider_mlops.operators.retrain import ClaimRetrainingOperator
 from airflow_provider_mlops.operators.snapshot import SnapshotDatasetOperator

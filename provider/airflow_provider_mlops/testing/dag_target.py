@@ -200,7 +200,7 @@ class _Scratch:
 
     def _execute(self, task: Any, **fields: Any) -> Exception | None:
         """Run a copy of a task with other fields; return how it ended, None for well."""
-        from airflow_provider_mlops.operators.base import run_facts
+        from airflow_provider_mlops.operators.context import run_facts
         from airflow_provider_mlops.testing.honest import AS_OF
         from airflow_provider_mlops.testing.scratch import scratch_context
 
