@@ -154,6 +154,29 @@ def test_a_champion_that_cannot_be_compared_with(lab: Lab) -> None:
     assert "The audit could not go on after evaluate" in reasons["whole"]
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_checks_of_other_rows_hold_nothing_back(lab: Lab, same: bool) -> None:
+    """What is left of the rows may be refused where all of them passed: the training says what came of it."""
+    checks = lab.root / "checks.yaml"
+    checks.write_text(checks.read_text().replace("min_rows: 50", "min_rows: 1000000"))
+    with pytest.raises(AirflowFailException, match="is refused"):
+        lab.run("check", partition_key="2020-03", run_type="backfill", run_id="first")
+    refused = lab.records("data_check", CHAIN)[-1]
+    train = (
+        refused.body["train"] if same else [*refused.body["train"], {"partition_key": "2019-12", "snapshot_id": "x"}]
+    )
+    body, run = {**refused.body, "train": train, "recorded": None}, {"dag_id": "lifecycle"}
+    lab.ledger(CHAIN).append(kind="data_check", key="live", body=body, run=run, outcome="PASS")
+    words: dict[str, Any] = {"partition_key": "2020-03", "run_type": "backfill", "run_id": "second"}
+
+    if same:
+        with pytest.raises(AirflowFailException, match="is refused"):
+            lab.run("check", **words)
+    else:
+        assert lab.run("check", **words)["verdict"]["outcome"] == "FAIL"
+    assert lab.records("data_check", CHAIN)[-1].body["recorded"]["same_rows"] is same
+
+
 class Killed(BaseException):
     """Stands for SIGKILL."""
 

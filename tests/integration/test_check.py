@@ -97,7 +97,13 @@ def test_audit_compares(make_lab: MakeLab) -> None:
     lab.run("check", partition_key="2020-03", run_type="backfill")
     recorded = lab.records("data_check", CHAIN)[-1].body["recorded"]
 
-    assert recorded == {"record": live["record"], "outcome": "PASS", "comparable": True, "agrees": True}
+    assert recorded == {
+        "record": live["record"],
+        "outcome": "PASS",
+        "comparable": True,
+        "agrees": True,
+        "same_rows": True,
+    }
 
 
 @pytest.mark.parametrize(
