@@ -92,6 +92,7 @@ def test_a_month_whose_snapshot_was_pruned(lab: Lab) -> None:
     assert difference["cause"] == "data missing (pruned)"
     assert lab.facts["snapshots"]["2020-03"] in difference["detail"]
     assert pruned.hash in difference["detail"]
+    assert "It could not be replayed" in (Path(found.body["uri"]) / "certificate.md").read_text()
     told = summary(lab)
     assert [(entry["partition_key"], entry["level"], entry["outcome"]) for entry in told["partitions"]] == [
         ("2020-02", "L0", "PASS"),

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from airflow_provider_mlops.core.ledger import Ledger
 from tests.conftest import MakeLab
+from tests.support.command import run_command
 from tests.support.faults import Kill, TaskProcesses, effects_of, watched
 from tests.support.lab import Lab, Stages
 
@@ -94,6 +95,11 @@ def test_version_goes_over_with_its_evidence(make_lab: MakeLab, production: Open
     assert tags["mlops.moved.champion"] == promotion.hash
     assert promote(lab, there) == found
     assert len(there.records()) == 2
+    # What was copied there proves itself there: nothing seems to have lost its record.
+    words = ("--ledger-root", str(there.root / "ledger"), "--mlflow", "--mlflow-conn-id", "mlflow_production")
+    (there.root / "storage").mkdir()
+    storage = ("--storage-root", str(there.root / "storage"))
+    assert run_command("audit", "verify", "--model", there.model, *words, *storage) == 0
 
 
 EFFECTS = (

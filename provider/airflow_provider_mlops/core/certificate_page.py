@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS
+from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, Cause
 from airflow_provider_mlops.core.markdown import code, escaped, table
+from airflow_provider_mlops.core.replay import Level
 
 BASES = ("Version", "Fit", "Trained again", "Manifest")
 _FACTS = {
@@ -37,6 +38,9 @@ def summary_of(certificate: Mapping[str, Any]) -> str:
 
     :param certificate: as `core.certificate.build_certificate` makes it.
     """
+    absent = {Cause.DATA_MISSING, Cause.DATA_PRUNED}.intersection(item["cause"] for item in certificate["differences"])
+    if absent and certificate["level"] == Level.NONE:
+        return "It could not be replayed: data that the records name are not there."
     meaning = next(text for level, text in MEANINGS.items() if level.value == certificate["level"])
     return f"Trained, scored and judged again from the records, it gave {meaning}."
 

@@ -180,14 +180,16 @@ def _of_profiles(asked: Audit, chosen: Iterable[str], records: Chains) -> Iterat
 
 def _of_registry(registry: MlflowHook | None, name: str, chains: Chains) -> Iterator[Finding]:
     from airflow_provider_mlops.hooks.evidence_cut import registry_names
-    from airflow_provider_mlops.hooks.evidence_models import model_findings, registry_findings
+    from airflow_provider_mlops.hooks.evidence_models import MADE, model_findings, registry_findings
 
     if registry is None:
         return
     records, model = chains[name], name.removeprefix(MODEL)
     yield from model_findings(registry, records)
     yield from registry_findings(registry, model, records)
-    trained = {record.key for one in chains.values() for record in one if record.kind == "training"}
+    trained = {
+        str(record.body.get("manifest_hash")) for one in chains.values() for record in one if record.kind in MADE
+    }
     yield from registry_names(registry, model, records, trained)
 
 

@@ -39,7 +39,7 @@ def registry_names(hook: MlflowHook, model: str, records: Sequence[Record], trai
     :param hook: the MLflow connection.
     :param model: name of the registered model.
     :param records: the intact records of its ledger.
-    :param trained: keys of the trainings of all ledgers: models of several may share an experiment.
+    :param trained: hashes of the manifests that records of all ledgers name: models of several may share an experiment.
     :return: a finding for each version, tag and logged model.
     :raises TransientError: when MLflow cannot be reached.
     """

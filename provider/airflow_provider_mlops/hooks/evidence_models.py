@@ -16,7 +16,8 @@ from airflow_provider_mlops.hooks.evidence_folders import differences
 from airflow_provider_mlops.hooks.file_hashes import folder_hashes
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 
-_MADE = ("training", "adoption", "transfer")
+MADE = ("training", "adoption", "transfer")
+"""What says what a model is."""
 _REGISTERED = ("registration", "adoption", "transfer")
 
 
@@ -28,7 +29,7 @@ def model_findings(hook: MlflowHook, records: Sequence[Record]) -> list[Finding]
     :return: what is not as recorded.
     :raises TransientError: when MLflow cannot be reached.
     """
-    made = {r.body.get("logged_model_id"): r for r in records if r.kind in _MADE and r.mode == "live"}
+    made = {r.body.get("logged_model_id"): r for r in records if r.kind in MADE and r.mode == "live"}
     return [one for model_id, record in made.items() if model_id for one in _of_model(hook, record, records)]
 
 
@@ -43,7 +44,7 @@ def registry_findings(hook: MlflowHook, model: str, records: Sequence[Record]) -
     """
     from airflow_provider_mlops.backends import mlflow_registry as registry
 
-    made = [record for record in records if record.kind in _MADE]
+    made = [record for record in records if record.kind in MADE]
     # A month that had nothing to train on has a record, too, and no manifest.
     models = {r.body["manifest_hash"]: r.body.get("logged_model_id") for r in made if "manifest_hash" in r.body}
     withdrawn = withdrawn_versions(records)
