@@ -193,4 +193,4 @@ class CheckTrainingDataOperator(MLOpsOperator):
 def _of_other_rows(record: Record) -> bool:
     """Whether an audit judged other rows than the recorded verdict that let them through: some are gone since."""
     recorded = record.body.get("recorded") or {}
-    return recorded.get("outcome") == Outcome.PASS and not recorded["same_rows"]
+    return recorded.get("outcome") == Outcome.PASS and not recorded.get("same_rows", True)
