@@ -104,7 +104,7 @@ def _tracked(top: Path, files: list[Path]) -> bool:
 def _is_dirty(top: Path) -> bool:
     """Whether a checkout differs from its commit in more than what Python compiles beside the sources it imports."""
     listed = [entry for entry in _ask(top, "status", "--porcelain", "-z").split("\0") if entry]
-    return any(not (entry.startswith("?? ") and entry.endswith("/__pycache__/")) for entry in listed)
+    return any(not (entry.startswith("?? ") and Path(entry[3:]).name == "__pycache__") for entry in listed)
 
 
 def _ask(folder: Path, *arguments: str) -> str:

@@ -81,7 +81,9 @@ def test_what_python_compiles_makes_no_checkout_dirty(module: Path) -> None:
     (folder / "__init__.py").write_text("")
     git(module.parent, "add", "-A")
     git(module.parent, "commit", "-qm", "second")
-    (folder / "__pycache__" / "one.pyc").write_text("")
+    for home in (folder, module.parent):
+        (home / "__pycache__").mkdir(exist_ok=True)
+        (home / "__pycache__" / "one.pyc").write_text("")
     clean = git_state(["changed_by_ann"])
     (folder / "data.json").write_text("{}")
     dirty = git_state(["changed_by_ann"])
