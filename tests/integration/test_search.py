@@ -128,7 +128,7 @@ def test_operating_threshold_is_chosen_with_the_winner(make_lab: MakeLab) -> Non
     [
         ({**GRID, "metric": "rmse"}, "is one of regression tasks"),
         ({**GRID, "metric": "no_metric"}, "There is no metric 'no_metric'"),
-        ({**GRID, "space": {"strength": [0.5]}}, "None of the 1 trials could be measured.*bad luck"),
+        ({**GRID, "space": {"strength": [0.5]}}, "None of the 1 trials of the search could be measured.*bad luck"),
         ({**GRID, "space": {"unknown": [1]}}, "cannot be called with these train_params"),
         ({**GRID, "folds": {"kind": "group", "column": "nothing"}}, "nothing"),
         ({**GRID, "what": 1}, "unknown key 'what'"),
