@@ -85,7 +85,7 @@ def test_task_overhead_ratio(keep: Callable[..., None]) -> None:
 def test_backfill_ratio(keep: Callable[..., None]) -> None:
     """An audit of twelve months, several at once, against the same Dag of empty tasks plus the bare work.
 
-    The bare work is that of one process, which is divided by the cores.
+    The bare work is that of one process on one core, which is divided by the cores.
     """
     with EmbeddedAirflow(ROOT, "bench", extra_env=ENV) as airflow:
         airflow.api.wait_for_dags(LIFECYCLE, EMPTY)
