@@ -41,6 +41,16 @@ def draw_page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
         _add_features(page, content)
     _add_opinion(page, content)
     _add_upstream(page, content)
+    if any(look["sizes"] for look in content["history"]):
+        _add_history(page, folder, found, figures=figures)
+    else:
+        page.text("No effect was measured: there were too few rows on one side.", kind="note")
+    page.heading("What was compared")
+    page.table(Table(("", ""), _compared(content)))
+    return page
+
+
+def _add_history(page: Page, folder: Path, found: Gathered, *, figures: bool) -> None:
     page.heading("History")
     page.text(
         "What an earlier verdict saw stands here as it was, against the reference of its day.",
@@ -49,10 +59,7 @@ def draw_page(folder: Path, found: Gathered, *, figures: bool = True) -> Page:
     if figures:
         _add_figures(page, folder, found)
     page.heading("All numbers")
-    page.table(_history(content))
-    page.heading("What was compared")
-    page.table(Table(("", ""), _compared(content)))
-    return page
+    page.table(_history(found.content))
 
 
 def _add_features(page: Page, content: Mapping[str, Any]) -> None:

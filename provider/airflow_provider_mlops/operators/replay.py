@@ -9,7 +9,7 @@ from airflow_provider_mlops.core.certificate import check_require, summary_rows
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay import TOLERANCE
-from airflow_provider_mlops.core.replay_choice import chosen_trainings
+from airflow_provider_mlops.core.replay_choice import chosen_trainings, recorded_trainings
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.ledger import model_ledger
@@ -127,7 +127,9 @@ class ReplayModelOperator(MLOpsOperator):
             until=self.until or "",
         )
         if not chosen:
-            raise BadInput(f"Model {self.model_name!r} has no recorded training of what was asked for.")
+            there = sorted({str(r.body["partition_key"]) for r in recorded_trainings(ledger.records())})
+            held = f"its trainings are of {', '.join(there[-MOST_SHOWN:])}" if there else "it has none at all"
+            raise BadInput(f"Model {self.model_name!r} has no recorded training of what was asked for; {held}.")
         found = []
         for number, training in enumerate(chosen, start=1):
             self.log.info("Training %d of %d.", number, len(chosen))
