@@ -143,6 +143,16 @@ def test_bad_rows_are_never_passed(lab: Lab, changes: dict[str, Any]) -> None:
     assert len(reason_of(record, "brier_max_drop")) > 40
 
 
+def test_few_labelled_rows_are_underpowered(lab: Lab) -> None:
+    """Fewer than the policy's min_rows prove nothing, and the verdict says that it is for their number."""
+    serve(lab, LAST, rows=60)
+    record = watch(lab)
+
+    assert record.outcome == "INCONCLUSIVE"
+    assert "60 labelled rows are fewer than the policy's min_rows 100" in reason_of(record, "roc_auc_minimum")
+    assert "underpowered" in record.body["verdict"]["marks"]
+
+
 def test_labels_that_contradict_the_scores_are_a_breach(lab: Lab) -> None:
     """A model that is wrong in every row."""
     scores, _ = drawn(LAST, 600)

@@ -92,6 +92,34 @@ def test_every_class_has_its_score_in_the_log(lab: Lab) -> None:
     assert lab.records("predictions")[-1].outcome == "PASS"
 
 
+def test_an_audit_compares_the_score_of_every_class(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two classes that were exchanged leave the greatest score as it was: the audit finds them all the same."""
+    from airflow_provider_mlops.backends import batch_scoring
+
+    real = batch_scoring.score
+    monkeypatch.setattr(batch_scoring, "score", lambda *given: np.asarray(real(*given))[:, [2, 1, 0]])
+    with pytest.raises(AirflowFailException, match="gives other scores for 2020-03"):
+        lab.run("score", partition_key=KEY, run_type="backfill", run_id="audit")
+
+    assert lab.records("predictions")[-1].outcome == "FAIL"
+
+
+def test_an_audit_of_a_log_of_an_earlier_release_compares_what_it_recorded(lab: Lab) -> None:
+    """Such a log's hash is of the greatest score alone; the same scores are the same by it."""
+    from airflow_provider_mlops.backends.prediction_files import RowsDigest
+    from airflow_provider_mlops.core.prediction_log import DIGESTED
+
+    live = lab.records("predictions")[-1]
+    digest = RowsDigest(DIGESTED)
+    for batch in read_predictions(Storage(), [live], DIGESTED):
+        digest.update(batch)
+    body = {name: value for name, value in live.body.items() if name != "digested"}
+    lab.ledger().append(kind="predictions", key="earlier", body={**body, "scores_digest": digest.result()})
+    lab.run("score", partition_key=KEY, run_type="backfill", run_id="audit")
+
+    assert lab.records("predictions")[-1].outcome == "PASS"
+
+
 def test_a_month_like_the_test_rows_has_no_drift(lab: Lab) -> None:
     """Predicted class, its probability, and the probability of each class are compared."""
     record, confidence = judged(lab, "prediction"), judged(lab, "confidence")

@@ -33,6 +33,8 @@ def lines_of(body: Mapping[str, Any]) -> Iterator[str]:
     if (outside := estimated["outside"]) is not None and (most := estimated.get("most_outside")) is not None:
         yield f"Support: {outside:.1%} of their scores are unlike those that were held out, {most:.0%} may be."
     doubt = f"; it is not to be believed: {estimated['problem'].rstrip('.')}" if estimated["problem"] else ""
+    if not doubt and not (estimated["assumptions"] or {}).get("labelled_window"):
+        doubt = "; no labelled rows have tested it yet"
     yield f"An estimate {estimated['assumes']}{doubt}."
 
 

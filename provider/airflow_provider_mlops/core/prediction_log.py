@@ -6,7 +6,7 @@ Below the storage root a log lies at ``predictions/<model>/<partition>/<log id>/
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,7 +37,7 @@ COLUMNS = (
     "error",
 )
 DIGESTED = ("row_id", "score")
-"""The columns that an audit compares bit by bit."""
+"""The columns that an audit compares bit by bit; of several classes the score of each beside them."""
 LABEL_COLUMNS = ("prediction_id", "row_id", "label", "label_time")
 _ARM_LENGTH = 100
 
@@ -59,6 +59,30 @@ def prediction_ids(model: str, manifest_hash: str, dataset: str, row_ids: Iterab
         one.update(row_id.encode())
         found.append(one.hexdigest())
     return found
+
+
+def score_columns(classes: Sequence[Any] | None) -> list[str]:
+    """Name the columns of a log that hold the scores.
+
+    :param classes: the classes of a multiclass model, in the order of its scores; None where there is one score a row.
+    """
+    return ["score"] if classes is None else [f"score:{one}" for one in classes]
+
+
+def digested_columns(classes: Sequence[Any] | None) -> list[str]:
+    """Name the columns of a log that its ``scores_digest`` is of.
+
+    :param classes: as for `score_columns`.
+    """
+    return list(dict.fromkeys((*DIGESTED, *score_columns(classes))))
+
+
+def digested_of(body: Mapping[str, Any]) -> list[str]:
+    """Name the columns that the ``scores_digest`` of a recorded log is of; older ones do not say it.
+
+    :param body: body of the record, or the manifest of the log.
+    """
+    return list(body.get("digested") or DIGESTED)
 
 
 def log_id(decision: Mapping[str, Any]) -> str:

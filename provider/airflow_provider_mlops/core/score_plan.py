@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_mlops.core.prediction_log import log_id
+from airflow_provider_mlops.core.prediction_log import digested_columns, log_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class ScorePlan:
     :param task: task of the model.
     :param classes: its classes, None where there is one score a row.
     :param max_failed_share: share of the rows that may fail.
+    :param digested: columns of the log that its hash of scores is of; None for those of the classes.
     """
 
     model_name: str
@@ -47,6 +48,7 @@ class ScorePlan:
     task: str
     classes: tuple[Any, ...] | None
     max_failed_share: float
+    digested: tuple[str, ...] | None = None
 
     def decision(self) -> dict[str, Any]:
         """Return all that the log depends on, JSON-safe."""
@@ -68,7 +70,11 @@ class ScorePlan:
     def facts(self) -> dict[str, Any]:
         """Return what the log's manifest says of how it was made, JSON-safe."""
         named = {"model_name": self.model_name, **self.decision(), "task": self.task}
-        return {**named, "classes": None if self.classes is None else list(self.classes)}
+        return {
+            **named,
+            "classes": None if self.classes is None else list(self.classes),
+            "digested": self.hashed,
+        }
 
     def log_id(self, rows_hash: str | None) -> str:
         """Name the log.
@@ -90,6 +96,11 @@ class ScorePlan:
         :param rows: how many rows there are.
         """
         return max(1, math.ceil(rows / (self.batches_of_part * self.batch_rows)))
+
+    @property
+    def hashed(self) -> list[str]:
+        """The columns of the log that its hash of scores is of."""
+        return digested_columns(self.classes) if self.digested is None else list(self.digested)
 
     @property
     def columns(self) -> list[str]:

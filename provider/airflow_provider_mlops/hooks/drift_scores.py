@@ -14,6 +14,7 @@ from airflow_provider_mlops.backends.parquet_column import floats_of
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import REGRESSION, task_of
+from airflow_provider_mlops.core.prediction_log import score_columns
 from airflow_provider_mlops.hooks.prediction_log import read_predictions
 from airflow_provider_mlops.hooks.scores_store import read_score_frame
 
@@ -39,7 +40,7 @@ def score_names(plan: DriftPlan) -> list[str]:
         return [CONFIDENCE]
     if plan.classes is None:
         return [SCORE]
-    return [PREDICTED, SCORE, *(_of_class(one) for one in plan.classes if len(plan.classes) <= MOST_CLASSES)]
+    return [PREDICTED, SCORE, *(score_columns(plan.classes) if len(plan.classes) <= MOST_CLASSES else ())]
 
 
 def tested_scores(storage: Storage, plan: DriftPlan) -> ArrowColumns:
@@ -69,7 +70,7 @@ def served_scores(storage: Storage, plan: DriftPlan) -> ArrowColumns:
     """
     pa = load("pyarrow", "parquet")
     batches = list(read_predictions(storage, [one.predictions for one in plan.logs]))
-    names = [SCORE] if plan.classes is None else [_of_class(one) for one in plan.classes]
+    names = score_columns(plan.classes)
     served = (
         pa.Table.from_batches(batches) if batches else pa.table({name: pa.nulls(0, pa.float64()) for name in names})
     )
@@ -95,7 +96,9 @@ def _compared(table: pa.Table, names: Sequence[str], plan: DriftPlan) -> pa.Tabl
     found: dict[str, Any] = {
         PREDICTED: pa.array([str(one) for one in plan.classes]).take(best),
         **dict.fromkeys((SCORE, CONFIDENCE), pa.array(top, from_pandas=True)),
-        **{_of_class(one): pa.array(own, from_pandas=True) for one, own in zip(plan.classes, scores, strict=True)},
+        **{
+            name: pa.array(own, from_pandas=True) for name, own in zip(score_columns(plan.classes), scores, strict=True)
+        },
     }
     for name in score_names(plan):
         table = _with(table, name, found[name])
@@ -105,7 +108,3 @@ def _compared(table: pa.Table, names: Sequence[str], plan: DriftPlan) -> pa.Tabl
 def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     kept = table.drop_columns([name]) if name in table.column_names else table
     return kept.append_column(name, values)
-
-
-def _of_class(one: Any) -> str:
-    return f"{SCORE}:{one}"

@@ -13,10 +13,11 @@ from airflow_provider_mlops.core.evaluation import Contender
 from airflow_provider_mlops.core.evidence import training_of
 from airflow_provider_mlops.core.fire_drill import Seen
 from airflow_provider_mlops.core.performance_policy import PerformancePolicy
+from airflow_provider_mlops.core.prediction_log import score_columns
 from airflow_provider_mlops.core.promotion_level import promotion_level
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks.live_case import check_task, labelled_side, promotion_side
-from airflow_provider_mlops.hooks.live_rows import LiveRows, score_columns
+from airflow_provider_mlops.hooks.live_rows import LiveRows
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.scoring import load_model
 from airflow_provider_mlops.hooks.storage import Storage

@@ -13,9 +13,10 @@ from airflow_provider_mlops.core.evaluation import Contender
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.performance_policy import PerformancePolicy
 from airflow_provider_mlops.core.performance_window import PerformanceWindow
+from airflow_provider_mlops.core.prediction_log import score_columns
 from airflow_provider_mlops.core.promotion_level import PromotionLevel
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.hooks.live_rows import LiveRows, dependence_columns, score_columns
+from airflow_provider_mlops.hooks.live_rows import LiveRows, dependence_columns
 from airflow_provider_mlops.hooks.prediction_log import Labelled, read_labelled, read_predictions
 from airflow_provider_mlops.hooks.scores_store import recorded_scores
 from airflow_provider_mlops.hooks.storage import Storage

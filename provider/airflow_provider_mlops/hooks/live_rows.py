@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
+from airflow_provider_mlops.core.prediction_log import score_columns
 from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -138,14 +139,6 @@ class LiveRows:
             raise BadInput(f"dependence: time names {name!r}, which is no time of the log but {column.type}.")
         moments = column.cast(arrow.timestamp("us", tz="UTC")).cast("int64").to_numpy(zero_copy_only=False)
         return numpy.floor(moments / (dependence.block_days * _DAY_US)).astype("int64")  # type: ignore[no-any-return]
-
-
-def score_columns(classes: Sequence[Any] | None) -> list[str]:
-    """Return the columns of the log that hold the scores.
-
-    :param classes: the classes of a multiclass model, in the order of its scores; else None.
-    """
-    return ["score"] if classes is None else [f"score:{one}" for one in classes]
 
 
 def dependence_columns(dependence: Dependence | None) -> tuple[str, ...]:

@@ -59,7 +59,8 @@ def judge_performance(
             rules += [rule for rule in said if rule.outcome is Outcome.FAIL]
         marks.append(ASSUMES_NO_DRIFT)
         marks += [OUTSIDE_SUPPORT] if SUPPORT in body["estimated"]["broken_assumptions"] else []
-    marks += [UNDERPOWERED] if any(rule.numbers.get(UNDERPOWERED) for rule in rules) else []
+    few = policy.labelled_rules and served.window.mature and live.counts["labelled"] < policy.min_rows
+    marks += [UNDERPOWERED] if few or any(rule.numbers.get(UNDERPOWERED) for rule in rules) else []
     return {**body, "verdict": Verdict.from_rules(rules, marks).to_dict()}
 
 

@@ -12,9 +12,9 @@ from airflow_provider_mlops.core.evidence import training_of
 from airflow_provider_mlops.core.prediction_log import (
     CHAMPION_ARM,
     COLUMNS,
-    DIGESTED,
     LABELS,
     PREDICTIONS,
+    digested_of,
     labels_path,
     log_path,
     replaced_logs,
@@ -209,8 +209,8 @@ def scores_now(storage: Storage, record: Record) -> tuple[str, int]:
     """
     from airflow_provider_mlops.backends.prediction_files import RowsDigest
 
-    digest = RowsDigest(DIGESTED)
-    for batch in read_predictions(storage, [record], DIGESTED):
+    digest = RowsDigest(columns := digested_of(record.body))
+    for batch in read_predictions(storage, [record], columns):
         digest.update(batch)
     return digest.result(), digest.rows
 

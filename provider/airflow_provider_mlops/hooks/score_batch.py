@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
 from airflow_provider_mlops.core.latency import latency_of
-from airflow_provider_mlops.core.prediction_log import DIGESTED, PREDICTIONS, VALUE, log_path, part_path, prediction_ids
+from airflow_provider_mlops.core.prediction_log import PREDICTIONS, VALUE, log_path, part_path, prediction_ids
 from airflow_provider_mlops.core.score_plan import ScorePlan
 from airflow_provider_mlops.core.snapshot_manifest import is_window
 from airflow_provider_mlops.hooks.gone import snapshot_there_now
@@ -84,7 +84,7 @@ class BatchScoring:
         self.storage, self.plan, self.log, self.store = storage, plan, log, store
         self._open_model = open_model
         self._scorer: RowScorer | None = None
-        self._digest = RowsDigest(DIGESTED)
+        self._digest = RowsDigest(plan.hashed)
         self._kinds: Counter[str] = Counter()
         self._batches: list[tuple[int, float]] = []
         self._rows = 0
@@ -179,7 +179,7 @@ class BatchScoring:
         manifest = self.storage.read_marker(path)
         there: list[str] = []
         with self.storage.open(path) as folder:
-            for batch in read_log(folder, manifest["manifest_sha256"], DIGESTED):
+            for batch in read_log(folder, manifest["manifest_sha256"], self.plan.hashed):
                 self._digest.update(batch)
                 there += batch.column(0).to_pylist()
         if there != [one for chunk in chunks for one in texts(chunk.column(self.plan.row_id))]:

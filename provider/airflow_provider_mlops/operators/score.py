@@ -16,7 +16,7 @@ from airflow_provider_mlops.core.evidence import accepted_snapshots, registratio
 from airflow_provider_mlops.core.gone import ids_in
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
-from airflow_provider_mlops.core.prediction_log import CHAMPION_ARM, REFERENCE, VALUE, check_arm, log_path
+from airflow_provider_mlops.core.prediction_log import CHAMPION_ARM, REFERENCE, VALUE, check_arm, digested_of, log_path
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.score_plan import ScorePlan
@@ -43,9 +43,10 @@ class ScoreBatchOperator(MLOpsOperator):
     The version is pinned when the task starts, and its model loaded only once its bytes are the recorded ones. Rows
     stream by in batches; a part that is finished is kept, so that the retry of a killed task does not score it again.
     The same rows by the same version are one log: scoring again finds it. A row that cannot be scored gets the reason
-    in place of a score. In ``audit`` mode the recorded rows are scored by the recorded version again, and scores that
-    are not the recorded ones, bit by bit, are recorded as FAIL and fail the task. ``dry_run`` stores no log. With
-    the alias ``assets.predictions_alias(model_name)`` among the outlets, a live run emits an event of
+    in place of a score. A window is refused: its partitions are scored, each under its own key. In ``audit`` mode the
+    recorded rows are scored by the recorded version again, and scores that are not the recorded ones, bit by bit, are
+    recorded as FAIL and fail the task. ``dry_run`` stores no log. With the alias
+    ``assets.predictions_alias(model_name)`` among the outlets, a live run emits an event of
     ``assets.predictions(model_name)``.
 
     :param model_name: name of the registered model. (templated)
@@ -213,6 +214,7 @@ class ScoreBatchOperator(MLOpsOperator):
             arm=self.arm,
             task=model.task,
             classes=None if model.classes is None else tuple(model.classes),
+            digested=tuple(digested_of(recorded.body)) if recorded else None,
             max_failed_share=1.0 if recorded else reading.share(self.max_failed_share, "max_failed_share"),
             **how,
         )
