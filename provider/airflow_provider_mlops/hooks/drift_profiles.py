@@ -64,7 +64,7 @@ def judge_profiles(storage: Storage, plan: DriftPlan, muted: Muted | None = None
     verdict = detect_drift(pairs, policy, importance=plan.importance, muted=muted)
     if policy.slices:
         verdict = joined(verdict, _slices(plan, pair, muted))
-    return replace(verdict, marks=(*verdict.marks, FROM_PROFILES))
+    return replace(verdict, rules=tuple(map(_as_known, verdict.rules)), marks=(*verdict.marks, FROM_PROFILES))
 
 
 def read_pair(storage: Storage, records: Sequence[Record], before: int = 0) -> ProfilePair:
@@ -92,6 +92,13 @@ def is_there(storage: Storage, record: Record) -> bool:
     :param record: its record.
     """
     return all(storage.exists(record.body[name]) for name in ("path", "spec_path", "reference_path"))
+
+
+def _as_known(rule: RuleResult) -> RuleResult:
+    """Claim of a column that no row has what a profile can tell: one of another type is not counted either."""
+    if rule.numbers.get("finding") != "missing_column":
+        return rule
+    return replace(rule, reason=f"{rule.reason.removesuffix('.')}, or of another type.")
 
 
 def _without(plan: DriftPlan, keys: Sequence[str]) -> Verdict:
