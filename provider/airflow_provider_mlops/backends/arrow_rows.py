@@ -50,14 +50,24 @@ def tables_of(
     :param names: unique column names.
     :param known: Arrow type of the columns whose type is known.
     :param decimals: precision and scale by column, for those that turn out to hold decimals.
-    :return: tables.
+    :return: tables; without a chunk one of no rows, with the types that are known.
     :raises BadInput: naming column and row, when values are of several kinds, or a column gets no type.
     """
     columns = [_Column(name, known.get(name), (decimals or {}).get(name)) for name in names]
+    given = False
     for chunk in chunks:
+        given = True
         yield _table(chunk, columns)
+    if not given:
+        yield _no_rows(columns)
     for column in columns:
         column.must_have_type()
+
+
+def _no_rows(columns: list[_Column]) -> pa.Table:
+    pa = load("pyarrow", "parquet")
+    fields = [(column.name, pa.null() if column.type is None else column.type) for column in columns]
+    return pa.schema(fields).empty_table()
 
 
 def _table(chunk: Sequence[Sequence[Any]], columns: list[_Column]) -> pa.Table:

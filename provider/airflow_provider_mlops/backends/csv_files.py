@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv as csv_lines
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_mlops.backends.arrow_types import check_columns, name_column, one_unit
@@ -25,12 +25,16 @@ class CsvFiles:
 
     :param stated: Arrow type by column, as the source states it; the others are inferred from the first block.
     :param options: ``delimiter``, ``quote``, ``encoding``, ``null_values``.
+
+    ``types`` holds the type of each column, in order, once they are known.
+
     :raises BadInput: when an option is unknown or of another type.
     """
 
     def __init__(self, stated: Mapping[str, pa.DataType], options: Mapping[str, Any]) -> None:
         self._stated = stated
-        self._types: dict[str, pa.DataType] = {}
+        self.types: dict[str, pa.DataType] = {}
+        self._names: list[str] = []
         for name, value in options.items():
             wanted = list if name == "null_values" else str
             if name not in OPTIONS:
@@ -47,40 +51,72 @@ class CsvFiles:
         self._encoding = options.get("encoding", "utf8")
         self._nulls = options.get("null_values")
 
-    def tables(self, name: str, open_file: Callable[[], BinaryIO]) -> Iterator[pa.Table]:
+    def tables(self, name: str, open_file: Callable[[], BinaryIO]) -> Generator[pa.Table, None, None]:
         """Read a file.
 
         :param name: its name, for errors.
         :param open_file: opens it for reading bytes; called again to find a bad line.
-        :return: tables of the schema of the first file.
+        :return: tables of the schema of the first file; of a header alone one without rows, of type ``null`` where no
+            type is known yet.
         :raises BadInput: naming file, line and what is wrong.
         """
         pa = load("pyarrow", "parquet")
         try:
-            if not self._types:
-                with open_file() as file:
-                    schema = self._reader(_Quotes(file), {}).schema
-                self._types = self._inferred(name, schema)
-                self._types |= self._codes(open_file)
+            if (empty := self.learn(name, open_file)) is not None:
+                yield empty.empty_table()
+                return
             with open_file() as file:
-                counted = _Quotes(file)
-                reader = self._reader(counted, self._types)
-                if list(reader.schema.names) != list(self._types):
-                    raise BadInput(
-                        f"{name} has the columns {reader.schema.names}, the first file has {list(self._types)}."
-                    )
-                for batch in reader:
-                    yield pa.Table.from_batches([batch])
-            if self._quote == '"' and counted.odd and not self._encoding.lower().startswith(("utf-16", "utf-32")):
-                raise BadInput(f"{name}: a quote is opened and never closed; the rows behind it would be one value.")
+                yield from self.parsed(name, file)
         except (pa.ArrowInvalid, pa.ArrowKeyError) as err:
             raise BadInput(self._told(name, open_file, str(err))) from None
         except (UnicodeError, LookupError) as err:
             raise BadInput(f"{name} is not {self._encoding}: {str(err)[:200]}; set options encoding.") from None
 
+    def learn(self, name: str, open_file: Callable[[], BinaryIO]) -> pa.Schema | None:
+        """Learn columns and types from a file, unless an earlier one with rows has told them.
+
+        :param name: its name, for errors.
+        :param open_file: opens it for reading bytes.
+        :return: the columns of a file that holds a header and no row, None of any other.
+        :raises BadInput: when a name stands twice, or a column has no type.
+        """
+        if self.types:
+            return None
+        pa = load("pyarrow", "parquet")
+        with open_file() as file:
+            reader = self._reader(_Quotes(file), {})
+            schema, head = reader.schema, next(iter(reader), None)
+        self._check_columns(name, check_columns(schema.names, self._stated, name))
+        if head is None or head.num_rows == 0:
+            return pa.schema([(column, self._stated.get(column, pa.null())) for column in schema.names])
+        types = self._inferred(name, schema)
+        self.types = {**types, **self._codes(open_file, types)}
+        return None
+
+    def parsed(self, name: str, file: Any) -> Iterator[pa.Table]:
+        """Parse an open file by the types that are known; its errors are Arrow's.
+
+        :param name: its name, for errors.
+        :param file: the file at its start, read by ``read(size)``.
+        :return: tables.
+        :raises BadInput: when it has other columns, or a quote is never closed.
+        """
+        pa = load("pyarrow", "parquet")
+        counted = _Quotes(file)
+        reader = self._reader(counted, self.types)
+        self._check_columns(name, list(reader.schema.names))
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+        if self._quote == '"' and counted.odd and not self._encoding.lower().startswith(("utf-16", "utf-32")):
+            raise BadInput(f"{name}: a quote is opened and never closed; the rows behind it would be one value.")
+
+    def _check_columns(self, name: str, names: list[str]) -> None:
+        self._names = self._names or list(self.types) or names
+        if names != self._names:
+            raise BadInput(f"{name} has the columns {names}, the first file has {self._names}.")
+
     def _inferred(self, name: str, schema: pa.Schema) -> dict[str, pa.DataType]:
         types = load("pyarrow.types", "parquet")
-        check_columns(schema.names, self._stated, name)
         found = {field.name: self._stated.get(field.name) or one_unit(field.type) for field in schema}
         for column, kind in found.items():
             if types.is_null(kind):
@@ -92,18 +128,18 @@ class CsvFiles:
                 raise BadInput(f"{name}: column {column!r} is not {self._encoding} text; set options encoding.")
         return found
 
-    def _codes(self, open_file: Callable[[], BinaryIO]) -> dict[str, pa.DataType]:
+    def _codes(self, open_file: Callable[[], BinaryIO], types: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
         """Find columns of numbers that are codes: a zero before other digits would be lost (007 is not 7)."""
         pa, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
         numbers = {
             name: pa.string()
-            for name, kind in self._types.items()
+            for name, kind in types.items()
             if name not in self._stated and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
         }
         if not numbers:
             return {}
         with open_file() as file:
-            head = next(iter(self._reader(_Quotes(file), {**self._types, **numbers})), None)
+            head = next(iter(self._reader(_Quotes(file), {**types, **numbers})), None)
         if head is None:
             return {}
         return {
@@ -132,7 +168,7 @@ class CsvFiles:
         line = ""
         try:
             with open_file() as file:
-                for _ in self._reader(_Quotes(file), self._types, threads=False):
+                for _ in self._reader(_Quotes(file), self.types, threads=False):
                     pass
         except pa.ArrowInvalid as err:
             message = str(err)
@@ -140,7 +176,7 @@ class CsvFiles:
             line = f", line {self._line_of(open_file, int(found[1]))}"
             message = message.replace(found[0], "")
         hint = "" if "parse error" in message else " Name its type in schema, or the value in options null_values."
-        return f"{name}{line}: {name_column(message, list(self._types))[:300].rstrip('.')}.{hint}"
+        return f"{name}{line}: {name_column(message, list(self.types))[:300].rstrip('.')}.{hint}"
 
     def _line_of(self, open_file: Callable[[], BinaryIO], row: int) -> int:
         """Turn the number of a row into that of a line: rows may span lines, empty lines are no rows."""
@@ -158,11 +194,11 @@ class CsvFiles:
 class _Quotes:
     """A file that counts the quotes that pass: an odd number means that one was never closed."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Any) -> None:
         self._file, self.odd, self.closed = file, False, False
 
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
+        data: bytes = self._file.read(size)
         self.odd ^= bool(data.count(b'"') % 2)
         return data
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_mlops.backends.arrow_types import check_columns
 from airflow_provider_mlops.backends.optional import load
@@ -26,9 +27,9 @@ class JsonLines:
 
     def __init__(self, stated: Mapping[str, pa.DataType]) -> None:
         self._stated = stated
-        self._schema: pa.Schema | None = None
+        self.schema: pa.Schema | None = None
 
-    def tables(self, name: str, open_file: Callable[[], BinaryIO]) -> Iterator[pa.Table]:
+    def tables(self, name: str, open_file: Callable[[], BinaryIO]) -> Generator[pa.Table, None, None]:
         """Read a file.
 
         :param name: its name, for errors.
@@ -38,30 +39,30 @@ class JsonLines:
         """
         line = 1
         with open_file() as file:
-            for block in _blocks(file):
+            for block in blocks_of(file):
                 if block.strip():
                     yield self._table(name, block, line)
                 line += block.count(b"\n")
 
+    def learn(self, name: str, open_file: Callable[[], BinaryIO]) -> None:
+        """Learn columns and types from a file, unless an earlier one with rows has told them.
+
+        :param name: its name, for errors.
+        :param open_file: opens it for reading bytes.
+        :raises BadInput: naming file, line and what is wrong.
+        """
+        if self.schema is None:
+            with closing(self.tables(name, open_file)) as tables:
+                next(tables, None)
+
     def _table(self, name: str, block: bytes, line: int) -> pa.Table:
         pa = load("pyarrow", "parquet")
         try:
-            if self._schema is None:
-                self._schema = self._inferred(name, self._parsed(block, None).schema)
-            return self._parsed(block, self._schema)
+            if self.schema is None:
+                self.schema = self._inferred(name, parsed(block, None).schema)
+            return parsed(block, self.schema)
         except pa.ArrowInvalid as err:
             raise BadInput(self._told(name, block, line, str(err))) from None
-
-    def _parsed(self, block: bytes, schema: pa.Schema | None) -> pa.Table:
-        json = load("pyarrow.json", "parquet")
-        return json.read_json(
-            io.BytesIO(block),
-            # An object may not be larger than a block, and a schema is inferred from the first one.
-            read_options=json.ReadOptions(block_size=len(block) + 1, use_threads=False),
-            parse_options=json.ParseOptions(
-                explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "error"
-            ),
-        )
 
     def _inferred(self, name: str, schema: pa.Schema) -> pa.Schema:
         pa, types = load("pyarrow", "parquet"), load("pyarrow.types", "parquet")
@@ -84,7 +85,7 @@ class JsonLines:
         for number, text in enumerate(block.splitlines(), line):
             try:
                 if text.strip():
-                    self._parsed(text, self._schema)
+                    parsed(text, self.schema)
             except pa.ArrowInvalid as err:
                 where, message = f", line {number}", str(err)
                 break
@@ -95,8 +96,29 @@ class JsonLines:
         return f"{name}{where}: {message[:300]}.{hint}"
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Give whole lines, some megabytes at a time."""
+def parsed(block: bytes, schema: pa.Schema | None) -> pa.Table:
+    """Parse whole lines; its errors are Arrow's.
+
+    :param block: the lines.
+    :param schema: columns and types; None to infer them.
+    :return: the rows.
+    """
+    json = load("pyarrow.json", "parquet")
+    return json.read_json(
+        io.BytesIO(block),
+        # An object may not be larger than a block, and a schema is inferred from the first one.
+        read_options=json.ReadOptions(block_size=len(block) + 1, use_threads=False),
+        parse_options=json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "error"
+        ),
+    )
+
+
+def blocks_of(file: Any) -> Iterator[bytes]:
+    """Give whole lines, some megabytes at a time.
+
+    :param file: read by ``read(size)``.
+    """
     rest = b""
     while data := file.read(BLOCK):
         cut = data.rfind(b"\n") + 1

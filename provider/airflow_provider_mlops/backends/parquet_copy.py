@@ -12,9 +12,10 @@ from airflow_provider_mlops.backends.ahead import ahead
 from airflow_provider_mlops.backends.batch_layout import difference_of
 from airflow_provider_mlops.backends.column_facts import SnapshotFacts
 from airflow_provider_mlops.backends.content_digest import check_names
+from airflow_provider_mlops.backends.no_rows import NoRows
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.parquet_reader import decoded_batches
-from airflow_provider_mlops.backends.parquet_writer import HASH_THREADS, no_rows
+from airflow_provider_mlops.backends.parquet_writer import HASH_THREADS
 from airflow_provider_mlops.backends.progress import Progress, Report
 from airflow_provider_mlops.backends.snapshot_files import part_name, write_manifest
 from airflow_provider_mlops.backends.source_file import SourceFile, SteadyFile
@@ -44,11 +45,12 @@ def write_snapshot_files(
     :param time_column: timestamp column whose range the manifest states.
     :param progress: called every few seconds with rows, bytes in memory and seconds so far.
     :return: the manifest, as `write_snapshot` returns it; each file's entry has its ``source`` too.
-    :raises BadInput: when a file is no Parquet file, is encrypted, has other columns than the first, changes while it
-        is read, or when there is no row.
+    :raises NoRows: when there is no row.
+    :raises BadInput: when a file is no Parquet file, is encrypted, has other columns than the first, or changes while
+        it is read.
     """
     if not files:
-        raise BadInput(no_rows(facts))
+        raise NoRows(facts)
     told = Progress(progress)
     found: SnapshotFacts | None = None
     first: _Source | None = None
@@ -77,7 +79,7 @@ def write_snapshot_files(
             for copy in copies:
                 copy.cancel()
     if found is None or found.rows == 0:
-        raise BadInput(no_rows(facts))
+        raise NoRows(facts, first.schema if first is not None else None)
     told.tell()
     manifest = seal({**found.measured(), "files": entries}, facts)
     write_manifest(folder, manifest)

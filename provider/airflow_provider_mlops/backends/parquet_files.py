@@ -45,6 +45,8 @@ class ParquetFiles:
                         f"{name} has another schema than the first file: {_difference(self._schema, schema)}."
                     )
                 wanted = pa.schema([(field.name, self._stated.get(field.name, field.type)) for field in schema])
+                if file.metadata.num_rows == 0:
+                    yield wanted.empty_table()
                 for batch in file.iter_batches(batch_size=BATCH_ROWS):
                     yield pa.Table.from_batches([batch]).replace_schema_metadata(None).cast(wanted)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as err:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.column_facts import SnapshotFacts
+from airflow_provider_mlops.backends.no_rows import NoRows
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.progress import Progress, Report
 from airflow_provider_mlops.backends.row_blocks import Limits, blocks
 from airflow_provider_mlops.backends.snapshot_files import part_name, write_manifest
-from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import seal
 
 if TYPE_CHECKING:
@@ -46,11 +46,13 @@ def write_snapshot(
     :param progress: called every few seconds with rows, bytes in memory and seconds so far.
     :param limits: size of blocks and part files.
     :return: the manifest, with ``snapshot_id``, ``rows``, ``columns``, ``files``, ``time_range``, ``manifest_sha256``.
-    :raises BadInput: when there is no row, a frame does not fit the first one's schema, or a type cannot be kept.
+    :raises NoRows: when there is no row.
+    :raises BadInput: when a frame does not fit the first one's schema, or a type cannot be kept.
     """
     told = Progress(progress)
     parts = _Parts(folder, limits)
     found: SnapshotFacts | None = None
+    schema: pa.Schema | None = None
     with (
         ThreadPoolExecutor(max_workers=HASH_THREADS, thread_name_prefix="digest") as pool,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet") as encoder,
@@ -58,6 +60,9 @@ def write_snapshot(
         encoded: Future[None] | None = None
         try:
             for block in blocks(frames, limits):
+                schema = block.schema
+                if block.num_rows == 0:  # there is one such block only where all frames are empty
+                    break
                 found = found or SnapshotFacts(block.schema, time_column)
                 found.retype(block.schema)
                 if encoded is not None:
@@ -71,21 +76,12 @@ def write_snapshot(
         finally:
             encoder.shutdown(wait=True)
             parts.abandon()
-    if found is None or found.rows == 0:
-        raise BadInput(no_rows(facts))
+    if found is None:
+        raise NoRows(facts, schema)
     told.tell()
     manifest = seal({**found.measured(), "files": parts.files()}, facts)
     write_manifest(folder, manifest)
     return manifest
-
-
-def no_rows(facts: Mapping[str, Any]) -> str:
-    """Say that a source gave nothing.
-
-    :param facts: the caller's facts: ``source`` and ``partition_keys``.
-    """
-    partition = ", ".join(facts.get("partition_keys", ())) or "this partition"
-    return f"The source {facts.get('source', '')!r} gave no rows for {partition}."
 
 
 class _Parts:

@@ -29,10 +29,12 @@ def spark_tables(files: Sequence[Any], stated: Mapping[str, pa.DataType]) -> Ite
 
     :param files: local paths or ``ObjectStoragePath``, in row order; every executor reads them under the same address.
     :param stated: Arrow type by column that the rows are cast to, as the source states it.
-    :return: tables of one schema.
+    :return: tables of one schema; where no file has a row an empty one.
     :raises BadInput: when a file is no Parquet file, has other columns than the first, or a type that Spark lacks.
     """
+    pa = load("pyarrow", "parquet")
     first: pa.Schema | None = None
+    given = False
     for file in files:
         schema = _schema(file)
         check_names(schema.names)
@@ -40,7 +42,11 @@ def spark_tables(files: Sequence[Any], stated: Mapping[str, pa.DataType]) -> Ite
         first = first or schema
         if difference := difference_of(first, schema):
             raise BadInput(f"{file} has not the columns of {files[0]}: {difference} there.")
-        yield from _tables(file, schema, stated)
+        for table in _tables(file, schema, stated):
+            given = True
+            yield table
+    if first is not None and not given:
+        yield pa.schema([(field.name, stated.get(field.name, field.type)) for field in first]).empty_table()
 
 
 def _tables(file: Any, schema: pa.Schema, stated: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:

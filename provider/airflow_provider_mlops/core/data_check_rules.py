@@ -64,10 +64,13 @@ def judge_duplicates(check: DuplicatesCheck, counts: Mapping[str, tuple[int, int
 
     :param check: the check.
     :param counts: rows, and different rows among them, of ``train`` and ``test``.
-    :return: FAIL when the share is too large on either side.
+    :return: FAIL when the share is too large on either side, or a side has no rows.
     """
+    if empty := [side for side, (rows, _) in counts.items() if not rows]:
+        shares = dict.fromkeys(empty, 1.0)
+        return _result(check, Outcome.FAIL, f"there are no {' and no '.join(empty)} rows", shares=shares)
     by = f"by {', '.join(check.columns)}" if check.columns else "in every column"
-    shares = {side: (rows - different) / rows if rows else 1.0 for side, (rows, different) in counts.items()}
+    shares = {side: (rows - different) / rows for side, (rows, different) in counts.items()}
     said = [
         f"{rows - different:,} of {rows:,} {side} rows ({shares[side]:.4g})"
         for side, (rows, different) in counts.items()
@@ -84,12 +87,14 @@ def judge_overlap(check: OverlapCheck, *, rows: int, shared: int, missing: int) 
     :param rows: test rows.
     :param shared: test rows whose key occurs among the training rows.
     :param missing: test and training rows without a key: nobody can say whether they are the same.
-    :return: FAIL when the share is too large, INCONCLUSIVE when keys are missing.
+    :return: FAIL when the share is too large or there are no test rows, INCONCLUSIVE when keys are missing.
     """
     key = ", ".join(check.key)
     share = shared / rows if rows else 1.0
     reason = f"{shared:,} of {rows:,} test rows ({share:.4g}) were trained on by {key}"
     numbers = {"rows": rows, "shared": shared, "share": share, "missing_keys": missing}
+    if not rows:
+        return _result(check, Outcome.FAIL, "there are no test rows", **numbers)
     if share > check.max_share:
         return _result(check, Outcome.FAIL, f"{reason}, at most {check.max_share:.4g} may be", **numbers)
     if missing:
@@ -106,7 +111,9 @@ def judge_time_order(check: TimeOrderCheck, partitions: Sequence[Span], train: S
     :param test: the test rows.
     :return: FAIL when a later part begins before an earlier one ends, INCONCLUSIVE when times are missing.
     """
-    pairs = [*pairwise(partitions), (train, test)]
+    # A partition without rows lies between none: its neighbours are compared with each other.
+    timed = [span for span in partitions if span.last is not None]
+    pairs = [*pairwise(timed), (train, test)]
     broken = [
         f"{earlier.name} ends at {_moment(earlier.last)}, {later.name} begins at {_moment(later.first)}"
         for earlier, later in pairs
@@ -117,7 +124,9 @@ def judge_time_order(check: TimeOrderCheck, partitions: Sequence[Span], train: S
     if broken:
         return _result(check, Outcome.FAIL, f"time goes back: {'; '.join(broken[:MAX_NAMED])}", **numbers)
     if missing or train.last is None or test.first is None:
-        return _result(check, Outcome.INCONCLUSIVE, f"{missing:,} rows have no {check.column}", **numbers)
+        lacks = "there are no test rows" if test.first is None else "there are no training rows"
+        reason = f"{missing:,} rows have no {check.column}" if missing else lacks
+        return _result(check, Outcome.INCONCLUSIVE, reason, **numbers)
     ends = f"training ends at {_moment(train.last)}, the test begins at {_moment(test.first)}"
     order = f"; {len(partitions)} partitions in order" if len(partitions) > 1 else ""
     return _result(check, Outcome.PASS, f"{ends}{order}", **numbers)

@@ -128,7 +128,10 @@ class _Facts:
                 if record.body.get("partition_key"):
                     self.partitions.setdefault(snapshot_id, record.body["partition_key"])
             if record.kind == "snapshot":
-                latest[record.body["partition_key"]] = record.body["snapshot_id"]
+                key, taken = record.body["partition_key"], record.body["snapshot_id"]
+                latest[key] = taken
+                # Several partitions may have the same rows: none at all, say.
+                self.partitions[taken] = max(key, self.partitions.get(taken, key))
             elif record.kind == "validation":
                 judged.add(record.body["snapshot_id"])
                 self.siblings.append(ids)

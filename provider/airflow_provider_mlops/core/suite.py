@@ -12,7 +12,7 @@ SEVERITIES = (CRITICAL, WARNING, QUARANTINE)
 DEFAULT_MAX_SHARE = 0.01
 
 # `id`, `meta`, `notes` and `rendered_content` are what Great Expectations writes beside what it judges by.
-_SUITE_KEYS = frozenset({"name", "expectations", "quarantine"})
+_SUITE_KEYS = frozenset({"name", "expectations", "quarantine", "allow_empty"})
 _IGNORED_OF_SUITE = frozenset({"id", "meta", "notes", "ge_cloud_id", "data_asset_type", "suite_parameters"})
 _EXPECTATION_KEYS = frozenset({"type", "kwargs", "severity", "meta", "description"})
 _IGNORED_OF_EXPECTATION = frozenset({"id", "notes", "rendered_content", "expectation_context", "success_on_last_run"})
@@ -21,17 +21,19 @@ _IGNORED_OF_EXPECTATION = frozenset({"id", "notes", "rendered_content", "expecta
 def read_suite(data: Any, where: str) -> dict[str, Any]:
     """Check a suite and bring it into the one form that everything works with.
 
-    :param data: mapping with ``name``, ``expectations`` and, where rows may be set aside, ``quarantine``; also the one
-        that Great Expectations writes.
+    :param data: mapping with ``name``, ``expectations`` and, where rows may be set aside or need not be there,
+        ``quarantine`` and ``allow_empty``; also the one that Great Expectations writes.
     :param where: file or function that it comes from, for the errors.
     :return: ``{"name", "expectations": [{"type", "kwargs", "severity", "meta", "description"}]}``, the last two where
-        they are given, and ``"quarantine": {"max_share"}`` where an expectation has that severity.
+        they are given, ``"quarantine": {"max_share"}`` where an expectation has that severity, and
+        ``"allow_empty": True`` where a snapshot without rows is accepted.
     :raises BadInput: naming the suite and the entry that is not right.
     """
     keys = set(data) - _IGNORED_OF_SUITE if isinstance(data, Mapping) else set()
     if not {"name", "expectations"} <= keys <= _SUITE_KEYS or not isinstance(data["expectations"], list):
         raise BadInput(
-            f"Suite {where} must have exactly the keys name and expectations (a list), and may have quarantine."
+            f"Suite {where} must have exactly the keys name and expectations (a list), and may have quarantine and "
+            "allow_empty."
         )
     if not isinstance(data["name"], str) or not data["name"]:
         raise BadInput(f"Suite {where}: the name must be a text, not {data['name']!r}.")
@@ -49,7 +51,10 @@ def read_suite(data: Any, where: str) -> dict[str, Any]:
         suite["quarantine"] = _quarantine(data.get("quarantine"), where)
     elif "quarantine" in data:
         raise BadInput(f"Suite {where} has the section quarantine, and no expectation with that severity.")
-    return suite
+    allowed = data.get("allow_empty", False)
+    if not isinstance(allowed, bool):
+        raise BadInput(f"Suite {where}: allow_empty={allowed!r} must be true or false.")
+    return {**suite, "allow_empty": True} if allowed else suite
 
 
 def suite_hash(suite: Mapping[str, Any]) -> str:
@@ -62,7 +67,7 @@ def suite_hash(suite: Mapping[str, Any]) -> str:
 
 
 def judged_by(suite: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a suite judges by: its name, types, arguments, severities and the share that may be set aside.
+    """Return what a suite judges by: its name, types, arguments, severities, and what may be set aside or missing.
 
     :param suite: as `read_suite` returns it.
     :return: the suite without notes for people, JSON-safe.

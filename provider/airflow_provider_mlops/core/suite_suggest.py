@@ -46,19 +46,23 @@ def suggest(snapshots: Sequence[SnapshotSeen], *, margin: float = 0.1, regex: bo
     What a dataset is (its columns, their types, keys, values that are always there) is ``critical``; how it usually
     looks (ranges, shares of nulls, categories, number of rows) is ``warning``.
 
-    :param snapshots: what was seen, at least one.
+    :param snapshots: what was seen, at least one; of those without rows the columns alone count.
     :param margin: how far ranges reach beyond what was seen, as a share of it; at least 0.
     :param regex: whether to propose patterns of short codes.
     :return: the proposals, the table's first, then column by column.
-    :raises BadInput: when there is no snapshot, the margin is none, or the snapshots differ in their columns or types.
+    :raises BadInput: when there is no snapshot or none with rows, the margin is none, or the snapshots differ in their
+        columns or types.
     """
     if not snapshots:
         raise BadInput("A suite is proposed from at least one snapshot.")
     if reading.not_negative(margin, "margin") > 10:
         raise BadInput(f"margin={margin} must be from 0 to 10: a share of what was seen.")
     _check_same_columns(snapshots)
-    proposals = list(_of_table(snapshots, margin))
-    for columns in zip(*(snapshot.columns for snapshot in snapshots), strict=True):
+    with_rows = [snapshot for snapshot in snapshots if snapshot.rows]
+    if not with_rows:
+        raise BadInput("None of the snapshots has a row; propose from at least one that has.")
+    proposals = list(_of_table(with_rows, margin))
+    for columns in zip(*(snapshot.columns for snapshot in with_rows), strict=True):
         proposals += _of_column(columns, margin, regex=regex)
     return proposals
 

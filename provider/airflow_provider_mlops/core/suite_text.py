@@ -24,7 +24,10 @@ def suite_yaml(name: str, proposals: Sequence[Proposal], snapshots: Sequence[Sna
         f"# Ranges reach {margin:g} of what was seen beyond it. Seen were:",
     ]
     lines += [f"#   {_comment(s.partition)}  {s.snapshot_id}  {s.rows:,} rows" for s in snapshots]
-    lines += [f"name: {_scalar(name)}", "expectations:"]
+    lines.append(f"name: {_scalar(name)}")
+    if any(not s.rows for s in snapshots):
+        lines += ["# seen: a partition without rows", "allow_empty: true"]
+    lines.append("expectations:")
     column = None
     for proposal in proposals:
         about = proposal.kwargs.get("column")
@@ -45,7 +48,7 @@ class Change:
     """One difference between two suites.
 
     :param what: ``added``, ``removed`` or ``changed``.
-    :param type: type of the expectation.
+    :param type: type of the expectation; ``quarantine`` or ``allow_empty`` where these keys differ.
     :param column: the column that it is about, None for the table.
     :param before: its arguments and severity in the first suite, None where it is not there.
     :param after: the same in the second.
@@ -59,7 +62,7 @@ class Change:
 
 
 def compare_suites(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Change]:
-    """List what differs between two suites, expectation by expectation.
+    """List what differs between two suites: their keys, then expectation by expectation.
 
     Expectations of one type about one column are the same expectation; where there are several, their order counts.
 
@@ -68,7 +71,11 @@ def compare_suites(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[
     :return: the differences, in the order of the suites; empty when they judge alike.
     """
     before, after = _keyed(first), _keyed(second)
-    changes = []
+    changes = [
+        Change("changed", name, None, {name: first.get(name)}, {name: second.get(name)})
+        for name in ("quarantine", "allow_empty")
+        if first.get(name) != second.get(name)
+    ]
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key), after.get(key)
         if old is not None and new is not None and canonical_json(old) == canonical_json(new):

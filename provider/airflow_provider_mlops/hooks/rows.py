@@ -46,9 +46,8 @@ def read_rows(
     found = SnapshotSet(storage, dataset, snapshots, Cut(time_column, since, until))
     batches = [batch for batch in found.batches(columns) if batch.num_rows]
     if not batches:
-        raise BadInput(
-            f"No row of dataset {dataset!r} is left between {since or 'the start'} and {until or 'the end'}."
-        )
+        where = f" is left between {since or 'the start'} and {until or 'the end'}" if found.cut.cuts else ""
+        raise BadInput(f"No row of dataset {dataset!r}{where or ' is in the chosen snapshots: they are empty'}.")
     table = load("pyarrow", "parquet").Table.from_batches(batches)
     frame: pd.DataFrame
     if len(batches) == 1:
@@ -70,9 +69,10 @@ def last_time(storage: Storage, dataset: str, snapshot_id: str) -> str:
     :raises BadInput: when its manifest states no time range.
     """
     there = snapshot_there_now(storage, dataset, snapshot_id) or snapshot_id
-    found = published_manifest(storage, dataset, there).get("time_range")
-    if not found:
-        raise BadInput(f"Snapshot {snapshot_id} states no time range; take it with time_column.")
+    manifest = published_manifest(storage, dataset, there)
+    if not (found := manifest.get("time_range")):
+        why = "has no rows" if manifest["rows"] == 0 else "states no time range; take it with time_column"
+        raise BadInput(f"Snapshot {snapshot_id} {why}.")
     return str(found[1])
 
 

@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_mlops.backends.no_rows import NoRows
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.source import Source, source_hash
+from airflow_provider_mlops.hooks.empty_snapshot import write_empty
 from airflow_provider_mlops.hooks.snapshot_set import published_manifest
 from airflow_provider_mlops.hooks.sources.opened import open_source
 from airflow_provider_mlops.hooks.sources.reading import AUTO, Reading, Where
@@ -29,7 +32,7 @@ def take_snapshot(
     :param made: who makes it: ``made_by`` and ``bundle``.
     :return: the manifest as it is published, with its ``uri``; and what was read now, which is not what that manifest
         states where the same rows were taken before from elsewhere.
-    :raises BadInput: when the source is not what it must be, or gives no rows.
+    :raises BadInput: when the source is not what it must be, or gives no rows where there must be some.
     :raises Refused: when it still gives rows that were erased.
     :raises TransientError: when the source cannot be read now, or has changed while it was read.
     """
@@ -50,7 +53,15 @@ def take_snapshot(
         }
         with where.storage.staging() as folder:
             named = {"dataset": dataset, "partition_keys": [where.partition.key], **facts}
-            written = _written(reading, folder, named, where)
+            try:
+                written = _written(reading, folder, named, where)
+            except NoRows as err:
+                if not where.allow_empty:
+                    raise BadInput(f"{err} Where a partition may have none, say so: allow_empty=True.") from None
+                written, empty = write_empty(
+                    err.schema, source, where, dataset=dataset, ledger=ledger, folder=folder, facts=named
+                )
+                facts |= empty
             uri = publish_snapshot(where.storage, folder, dataset, written["snapshot_id"], ledger)
     # Of two tasks at once the first one's manifest stays, and it is the one to be recorded.
     manifest = published_manifest(where.storage, dataset, written["snapshot_id"])
@@ -71,6 +82,8 @@ def _written(reading: Reading, folder: Path, facts: dict[str, Any], where: Where
     if reading.members:
         counted = [member["rows"] for member in reading.members]
         rows = None if reading.cut or None in counted else sum(counted)
+        if rows == 0 and not where.allow_empty:
+            raise NoRows(facts)
         return write_window(reading.members, folder, facts, cut=reading.cut, rows=rows)
     told = _progress(where.log)
     try:

@@ -12,6 +12,7 @@ from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, json_s
 from airflow_provider_mlops.core.contract_diff import contract_rule
 from airflow_provider_mlops.core.expectation import Judged
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, is_window
+from airflow_provider_mlops.core.suite_empty import EMPTY_MARK, column_positions, empty_rule
 from airflow_provider_mlops.core.suite_report import gx_shaped
 from airflow_provider_mlops.core.suite_verdict import judge_suite, must_split
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
@@ -91,6 +92,8 @@ def validate_snapshot(
     published_manifest(storage, dataset, snapshot_id)  # of an erased one nothing else is judged in its place
     with row_files(storage, dataset, snapshot_id) as opened:
         manifest, files = opened.manifest, opened.files
+        if manifest["rows"] == 0:
+            return _judged_without_rows(suite, manifest, files, judge_columns, snapshot_id, engine)
         first = judge(files, suite, seed=snapshot_id, engine=engine)
         if not (positions := must_split(first, suite)):
             return _judged(first, suite, manifest, files, judge_columns)
@@ -181,10 +184,11 @@ def _judged(
     judge_columns: JudgeColumns | None,
     aside: Aside | None = None,
     more: Sequence[RuleResult] = (),
+    marks: Sequence[str] = (),
 ) -> Validation:
     contract = judge_columns(manifest, files) if judge_columns else None
     rules = [*more, contract_rule(contract)] if contract else more
-    verdict = judge_suite(judged, suite, aside=aside, more=rules, marks=contract.marks if contract else ())
+    verdict = judge_suite(judged, suite, aside=aside, more=rules, marks=[*marks, *(contract.marks if contract else ())])
     return Validation(
         verdict=verdict,
         judged=judged,
@@ -194,6 +198,24 @@ def _judged(
         quarantine=None,
         contract=contract,
     )
+
+
+def _judged_without_rows(
+    suite: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    files: Sequence[Path],
+    judge_columns: JudgeColumns | None,
+    seed: str,
+    engine: str,
+) -> Validation:
+    """Judge the columns of a snapshot that has no rows."""
+    from airflow_provider_mlops.backends.validation import judge
+
+    places = column_positions(suite)
+    about_columns = {**suite, "expectations": [suite["expectations"][place] for place in places]}
+    found = judge(files, about_columns, seed=seed, engine=engine) if places else []
+    judged = [replace(item, position=place) for item, place in zip(found, places, strict=True)]
+    return _judged(judged, suite, manifest, files, judge_columns, more=[empty_rule(suite)], marks=[EMPTY_MARK])
 
 
 def _store(

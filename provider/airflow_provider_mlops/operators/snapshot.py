@@ -45,7 +45,9 @@ class SnapshotDatasetOperator(MLOpsOperator):
         a function that takes a ``Partition`` and yields frames of one schema, in canonical row order. (templated)
     :param partition_key: partition to copy, ``2013-01`` or ``2013-01-31``; default: that of the run. (templated)
     :param time_column: timestamp column whose range the manifest states.
-    :param engine: ``auto``; ``spark``: Spark reads the source, Parquet files or a function, for the same id.
+    :param engine: ``auto``; ``spark``: Spark reads the source, files or a function, for the same id.
+    :param allow_empty: whether the partition may have no rows: its snapshot is empty then, with the columns of the
+        source, or of the last snapshot. Without it a source that gives no row is an error.
     :param storage_root: where snapshots lie; default: the option ``[mlops] storage_root``. (templated)
     :param ledger_root: folder of the ledgers; default: the option ``[mlops] ledger_root``. (templated)
 
@@ -65,6 +67,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         partition_key: str = PARTITION_KEY,
         time_column: str | None = None,
         engine: str = AUTO,
+        allow_empty: bool = False,
         storage_root: str | None = None,
         ledger_root: str | None = None,
         **kwargs: Any,
@@ -75,6 +78,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         self.partition_key = partition_key
         self.time_column = time_column
         self.engine = engine
+        self.allow_empty = allow_empty
         self.storage_root = storage_root
         self.ledger_root = ledger_root
 
@@ -124,6 +128,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
             time_column=self.time_column,
             log=self.log,
             engine=self.engine,
+            allow_empty=self.allow_empty,
         )
         user = getattr(context["dag_run"], "triggering_user_name", None)
         made = {"made_by": {**run.to_record(), "user": user}, "bundle": bundle_facts(context)}

@@ -49,10 +49,11 @@ def read_files(source: FilesSource, where: Where) -> Iterator[Reading]:
         }
     }
     plain = source.format == "parquet" and not source.schema and where.engine != SPARK
+    files, stated_as = [glob.file(name) for name in found], (source.format, source.schema, source.options)
     if where.engine == SPARK:
-        rows = spark_tables_of_files([glob.path(name) for name in found], source.format, source.schema, source.options)
+        rows = spark_tables_of_files(files, [glob.path(name) for name in found], *stated_as)
     else:
-        rows = tables_of_files([glob.file(name) for name in found], source.format, source.schema, source.options)
+        rows = tables_of_files(files, *stated_as)
     yield Reading(
         facts=facts,
         rows=rows,

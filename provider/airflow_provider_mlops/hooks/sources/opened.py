@@ -20,9 +20,9 @@ def open_source(source: Source, where: Where) -> AbstractContextManager[Reading]
     """
     if where.engine == SPARK and isinstance(source, SqlSource | DvcSource):
         raise BadInput(
-            f"engine='spark' cannot read a source of kind {source.kind!r}: no JDBC driver comes with this provider, "
-            "and what DVC tracks lies on this machine. Leave engine='auto', or read it in a source function that "
-            "yields sorted Spark data frames."
+            f"engine='spark' cannot read a source of kind {source.kind!r}: Spark's JDBC reader binds no parameters, so "
+            "that values would be pasted into the query, and what DVC tracks lies on this machine. Leave "
+            "engine='auto', which streams both, or read it in a source function that yields sorted Spark data frames."
         )
     match source:
         case FunctionSource():

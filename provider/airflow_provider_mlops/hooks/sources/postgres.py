@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.sql_text import parameters_of, replaced
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def copy_rows(connection: Any, query: str, values: Mapping[str, Any], schema: Ma
     :param query: the ordered query, with ``:name`` parameters.
     :param values: the values that it may name.
     :param schema: types that the source states.
-    :return: Arrow tables of one schema.
+    :return: Arrow tables of one schema; without rows an empty one.
     """
     from airflow_provider_mlops.backends.copied_rows import copied_tables
 
@@ -54,7 +55,12 @@ def copy_rows(connection: Any, query: str, values: Mapping[str, Any], schema: Ma
         text = _with_settings(cursor, query, values)
         types = _types(cursor, text, schema)
         with _Copy(connection, f"COPY (\n{text}\n) TO STDOUT (FORMAT csv, ENCODING 'UTF8')") as file:
-            yield from copied_tables(file, types)
+            given = False
+            for table in copied_tables(file, types):
+                given = True
+                yield table
+        if not given:
+            yield load("pyarrow", "parquet").schema(list(types.items())).empty_table()
 
 
 def _with_settings(cursor: Any, query: str, values: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ class Where:
     :param time_column: timestamp column of the rows, None when unknown.
     :param log: where progress is told.
     :param engine: what reads files: ``auto`` or ``spark``.
+    :param allow_empty: whether a partition may have no rows.
     """
 
     partition: Partition
@@ -34,6 +35,7 @@ class Where:
     time_column: str | None
     log: Any
     engine: str = AUTO
+    allow_empty: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -76,28 +76,30 @@ def tables_of_files(
 
 
 def spark_tables_of_files(
-    files: Sequence[Any], format: str, schema: Mapping[str, str], options: Mapping[str, Any]
+    files: Sequence[RowFile], paths: Sequence[Any], format: str, schema: Mapping[str, str], options: Mapping[str, Any]
 ) -> Iterator[pa.Table]:
     """Read files one after the other on Spark.
 
-    :param files: local paths or ``ObjectStoragePath``, in order.
-    :param format: ``parquet``; what a line of text means, one reader decides.
+    :param files: the files, in order, as this process opens them.
+    :param paths: where they lie: local paths or ``ObjectStoragePath``, which every executor reads.
+    :param format: ``parquet``, ``csv`` or ``jsonl``.
     :param schema: type name by column.
-    :param options: none.
-    :return: tables of one schema.
-    :raises BadInput: for another format, or when a file is not what it must be.
+    :param options: options of the format.
+    :return: tables of one schema: the rows that reading without Spark gives.
+    :raises BadInput: naming the file, where it is not what it must be.
+    :raises TransientError: when Spark fails on a file that can be read.
     """
     from airflow_provider_mlops.backends.arrow_types import arrow_types
     from airflow_provider_mlops.backends.spark_parquet import spark_tables
+    from airflow_provider_mlops.backends.spark_text import TextFile, spark_csv_tables, spark_json_tables
 
-    if format != "parquet":
-        raise BadInput(
-            f"engine='spark' reads Parquet files, not {format}: leave engine='auto', which streams them in bounded "
-            "memory, or read them in a source function that yields sorted Spark data frames."
-        )
-    if options:
+    stated = arrow_types(schema)
+    if options and format != "csv":
         raise BadInput(f"A source of format {format!r} takes no options; it has: {', '.join(options)}.")
-    return spark_tables(files, arrow_types(schema))
+    if format == "parquet":
+        return spark_tables(paths, stated)
+    texts = [TextFile(file.name, path, _unpacked(file)) for file, path in zip(files, paths, strict=True)]
+    return spark_csv_tables(texts, stated, options) if format == "csv" else spark_json_tables(texts, stated)
 
 
 def _unpacked(file: RowFile) -> Callable[[], BinaryIO]:

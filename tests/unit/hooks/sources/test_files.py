@@ -296,7 +296,13 @@ def test_codes_are_numbers_where_the_schema_says_so(tmp_path: Path) -> None:
 
 
 def test_header_only(tmp_path: Path) -> None:
-    """A file with nothing but a header has no types to infer, or no rows."""
-    write(tmp_path, a__csv="code\n")
-    with pytest.raises(BadInput, match="has no value in its first"):
+    """A file with nothing but a header has no rows, and no types but those that are stated; the next file has them."""
+    write(tmp_path, a__csv="code,name\n")
+    for schema, kinds in ({}, ["null", "null"]), ({"code": "int8"}, ["int8", "null"]):
+        table = read(sources.files("*.csv", "csv", schema=schema), tmp_path)
+        assert (table.num_rows, [str(kind) for kind in table.schema.types]) == (0, kinds)
+    write(tmp_path, b__csv="code,name\n1,x\n")
+    assert read(sources.files("*.csv", "csv"), tmp_path).to_pylist() == [{"code": 1, "name": "x"}]
+    write(tmp_path, b__csv="code,nam\n1,x\n")
+    with pytest.raises(BadInput, match=r"b\.csv has the columns \['code', 'nam'\], the first file has"):
         read(sources.files("*.csv", "csv"), tmp_path)
