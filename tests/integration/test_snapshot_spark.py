@@ -41,6 +41,51 @@ def test_spark_finds_the_snapshot_that_was_taken_without_it(make_lab: MakeLab) -
     assert len(list((lab.storage / "snapshots" / DATASET).iterdir())) == 1
 
 
+CSV = 'id,code,at,note\n1,007,2020-01-01,"two\nlines, and ""quotes"""\n2,,2020-01-02,\u00e4\n'
+LINES = (
+    '{"id": 1, "deep": {"a": [1, 2]}, "note": "\u00e4"}\n\n{"id": 2, "deep": null, "note": "x"}\n',
+    '{"id": 3, "deep": {"a": []}, "note": null}',
+)
+
+
+@pytest.mark.parametrize(
+    ("format", "files"),
+    [
+        ("csv", {"a.csv": "id,code,at,note\n", "b.csv": CSV, "c.csv": CSV.replace("\n2,", "\n3,")}),
+        ("jsonl", {"a.jsonl": LINES[0], "b.jsonl": LINES[1], "c.jsonl": "".join(f'{{"id": {n}}}\n' for n in range(999))}),
+    ],
+)
+def test_spark_reads_text_as_it_is_read_without_spark(make_lab: MakeLab, format: str, files: dict[str, str]) -> None:
+    """Quotes over lines, codes with zeros, nested values, empty lines, a last line without its end: one id."""
+    lab = make_lab("empty")
+    for name, text in files.items():
+        (lab.root / name).write_text(text)
+    source = sources.files(f"*.{format}", format=format)
+    spark = lab.run("snapshot", partition_key="2020-01", source=source, engine="spark")
+    plain = lab.run("snapshot", partition_key="2020-01", source=source)
+    assert plain == spark
+    assert spark["rows"] > 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("rows.csv", "a,b\n1,2\n3\n", r"rows\.csv, line 3: .*Expected 2 columns, got 1"),
+        ("rows.csv", 'a,b\n1,2\n3,"4\n', "a quote is opened and never closed"),
+        ("rows.jsonl", '{"a": 1}\n{"a": "x"}\n', r"rows\.jsonl, line 2: "),
+        ("rows.jsonl", '{"a": 1}\n{"a": \n', r"rows\.jsonl, line 2: "),
+    ],
+)
+def test_a_bad_line_is_named_with_spark_too(make_lab: MakeLab, name: str, text: str, words: str) -> None:
+    """File, line and what is wrong; nothing is stored."""
+    lab = make_lab("empty")
+    (lab.root / name).write_text(text)
+    source = sources.files("rows.*", format=name.partition(".")[2])
+    with pytest.raises(AirflowFailException, match=words):
+        lab.run("snapshot", partition_key="2020-01", source=source, engine="spark")
+    assert lab.snapshot_folders() == []
+
+
 def test_functions_yield_what_they_yield(make_lab: MakeLab) -> None:
     """A function reads by itself; sorted Spark frames are rows like others."""
     lab = make_lab("empty")
@@ -51,15 +96,18 @@ def test_functions_yield_what_they_yield(make_lab: MakeLab) -> None:
 @pytest.mark.parametrize(
     ("source", "engine", "reason"),
     [
-        (sources.sql("warehouse", "SELECT 1 ORDER BY 1"), "spark", "no JDBC driver"),
+        (sources.sql("warehouse", "SELECT 1 ORDER BY 1"), "spark", "JDBC reader binds no parameters"),
         (sources.dvc("rows.parquet.dvc"), "spark", "what DVC tracks lies on this machine"),
-        (sources.files("*.yaml", format="csv"), "spark", "reads Parquet files, not csv"),
+        (sources.files("*.csv", format="csv", options={"encoding": "utf-16"}), "spark", "reads no CSV in utf-16"),
+        (sources.files("*.zst", format="jsonl"), "spark", "does not unpack .*rows.jsonl.zst"),
         (sources.files("*.yaml", format="csv"), "flink", "Engine 'flink' is not known"),
     ],
 )
 def test_what_spark_does_not_read(make_lab: MakeLab, source: dict[str, Any], engine: str, reason: str) -> None:
     """It is refused with the way out; nothing is stored."""
     lab = make_lab("empty")
+    for name in ("rows.csv", "rows.jsonl.zst"):
+        (lab.root / name).write_text("a\n1\n")
     with pytest.raises(AirflowFailException, match=reason):
         lab.run("snapshot", partition_key="2020-01", source=source, engine=engine)
     assert lab.records("snapshot", f"dataset/{DATASET}") == []
