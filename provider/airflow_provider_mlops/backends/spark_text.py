@@ -85,7 +85,7 @@ def _by_spark(
     file: TextFile, parse: Any, read_here: Callable[[str, Callable[[], BinaryIO]], Iterator[pa.Table]], *, whole: bool
 ) -> Iterator[pa.Table]:
     pa, functions = load("pyarrow", "parquet"), load("pyspark.sql.functions", EXTRA)
-    errors = load("pyspark.errors", EXTRA)
+    errors, gateway = load("pyspark.errors", EXTRA), load("py4j.protocol", EXTRA)
     try:
         lines = spark_session().read.option("lineSep", "\n").text(spark_path(file.path))
         places = functions.col("_metadata.file_block_start").alias("place")
@@ -99,7 +99,7 @@ def _by_spark(
             last = row[1]
             with pa.ipc.open_stream(row[0]) as stream:
                 yield from (pa.Table.from_batches([batch]) for batch in stream)
-    except errors.PySparkException as err:
+    except (errors.PySparkException, gateway.Py4JJavaError) as err:  # the latter where a partition is fetched
         _say_why(file, err, read_here, errors)
     if last < 0:  # an empty file has no partition; what it lacks, reading it here names
         yield from read_here(file.name, file.open)
