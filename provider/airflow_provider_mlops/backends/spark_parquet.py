@@ -32,7 +32,6 @@ def spark_tables(files: Sequence[Any], stated: Mapping[str, pa.DataType]) -> Ite
     :return: tables of one schema; where no file has a row an empty one.
     :raises BadInput: when a file is no Parquet file, has other columns than the first, or a type that Spark lacks.
     """
-    pa = load("pyarrow", "parquet")
     first: pa.Schema | None = None
     given = False
     for file in files:
@@ -46,7 +45,8 @@ def spark_tables(files: Sequence[Any], stated: Mapping[str, pa.DataType]) -> Ite
             given = True
             yield table
     if first is not None and not given:
-        yield pa.schema([(field.name, stated.get(field.name, field.type)) for field in first]).empty_table()
+        fields = [(field.name, stated.get(field.name, field.type)) for field in first]
+        yield load("pyarrow", "parquet").schema(fields).empty_table()
 
 
 def _tables(file: Any, schema: pa.Schema, stated: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
