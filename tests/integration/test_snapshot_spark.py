@@ -46,13 +46,17 @@ LINES = (
     '{"id": 1, "deep": {"a": [1, 2]}, "note": "\u00e4"}\n\n{"id": 2, "deep": null, "note": "x"}\n',
     '{"id": 3, "deep": {"a": []}, "note": null}',
 )
+MANY = "".join(f'{{"id": {number}}}\n' for number in range(999))
 
 
 @pytest.mark.parametrize(
     ("format", "files"),
     [
         ("csv", {"a.csv": "id,code,at,note\n", "b.csv": CSV, "c.csv": CSV.replace("\n2,", "\n3,")}),
-        ("jsonl", {"a.jsonl": LINES[0], "b.jsonl": LINES[1], "c.jsonl": "".join(f'{{"id": {n}}}\n' for n in range(999))}),
+        (
+            "jsonl",
+            {"a.jsonl": LINES[0], "b.jsonl": LINES[1], "c.jsonl": "".join(f'{{"id": {n}}}\n' for n in range(999))},
+        ),
     ],
 )
 def test_spark_reads_text_as_it_is_read_without_spark(make_lab: MakeLab, format: str, files: dict[str, str]) -> None:
