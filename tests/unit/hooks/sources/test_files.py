@@ -303,6 +303,6 @@ def test_header_only(tmp_path: Path) -> None:
         assert (table.num_rows, [str(kind) for kind in table.schema.types]) == (0, kinds)
     write(tmp_path, b__csv="code,name\n1,x\n")
     assert read(sources.files("*.csv", "csv"), tmp_path).to_pylist() == [{"code": 1, "name": "x"}]
-    write(tmp_path, b__csv="code,nam\n1,x\n")
-    with pytest.raises(BadInput, match=r"b\.csv has the columns \['code', 'nam'\], the first file has"):
+    write(tmp_path, b__csv="code,label\n1,x\n")
+    with pytest.raises(BadInput, match=r"b\.csv has the columns \['code', 'label'\], the first file has"):
         read(sources.files("*.csv", "csv"), tmp_path)
