@@ -18,7 +18,7 @@ from airflow_provider_mlops.backends.snapshot_files import (
 )
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.prediction_log import COLUMNS, LABEL_COLUMNS
+from airflow_provider_mlops.core.prediction_log import COLUMNS, LABEL_COLUMNS, score_columns
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, seal
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def log_schema(classes: Sequence[Any] | None = None, features: Iterable[pa.Field
     arrow = load("pyarrow", "parquet")
     kinds = {name: arrow.string() for name in _TEXTS}
     kinds |= {"time": arrow.timestamp("us", "UTC"), "score": arrow.float64(), "latency_ms": arrow.float64()}
-    own = {name: kinds[name] for name in COLUMNS} | {f"score:{one}": arrow.float64() for one in classes or ()}
+    own = {name: kinds[name] for name in COLUMNS} | dict.fromkeys(score_columns(classes), arrow.float64())
     kept = [arrow.field(field.name, field.type) for field in features]
     if taken := [field.name for field in kept if field.name in own]:
         raise BadInput(
