@@ -107,12 +107,14 @@ class Blocks(ABC):
     def area_in_spreads(self) -> float | None:
         """Compute the area in standard deviations of the first sample.
 
-        :return: the distance; None when the first sample is constant or a value is infinite.
+        :return: the distance; None when the first sample is constant, a value is infinite, or the values are so close to
+            zero or so large that their spread is none.
         """
         if not np.all(np.isfinite(self.ends)) or self.ends[0][0] == self.ends[0][1]:
             return None
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            moved = self.area() / spread_of(self.first)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread, area = spread_of(self.first), self.area()
+        moved = area / spread if spread > 0 and math.isfinite(spread) else math.nan
         return moved if math.isfinite(moved) else None
 
     def _largest_at_cuts(self) -> int:

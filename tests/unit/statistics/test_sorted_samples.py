@@ -61,3 +61,12 @@ def test_values_too_large_to_subtract_have_no_wasserstein_distance() -> None:
     huge = np.array([-1.7e308, 1.7e308])
 
     assert distances.ks_and_wasserstein(huge, huge / 2) == (0.5, None)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1e-257], [-1e300, 1e300]])
+def test_a_spread_that_is_no_number_gives_no_distance_in_spreads(values: list[float]) -> None:
+    """Squares of such values are zero or infinite: no distance, and neither a crash nor a small one."""
+    knots = Knots.of(np.array(values), np.array([0.0, 5.0]))
+
+    assert knots.area_in_spreads() is None
+    assert knots.largest_gap() > 0
