@@ -199,7 +199,10 @@ def test_untrusted_types(make_lab: MakeLab) -> None:
     ("inputs", "words"),
     [
         (None, "has no signature with named inputs"),
-        ('[{"type": "double", "name": "signal", "required": true}]', r"inputs \['signal'\] are not the recorded feat"),
+        (
+            '[{"type": "double", "name": "signal", "required": true}]',
+            "inputs of MLmodel are not the recorded features; they differ in: noise",
+        ),
         (
             '[{"type": "string", "name": "signal", "required": true}, {"type": "double", "name": "noise"}]',
             "Incompatible input types for column signal",
