@@ -319,7 +319,7 @@ class TestLostBases:
             (folder / "model.skops").write_bytes(raw[:-5] + bytes([raw[-5] ^ 1]) + raw[-4:])
         with pytest.raises(AirflowFailException, match="base missing or changed"):
             lab.run("replay", run_type="manual", version="2")
-        with pytest.raises(AirflowFailException, match="does not give the recorded model"):
+        with pytest.raises(AirflowFailException, match="The base, version 1, is missing or was changed"):
             lab.run("learn_on", run_type="backfill", run_id="audit", partition_key="2020-03")
 
         certificates = lab.records("certificate")

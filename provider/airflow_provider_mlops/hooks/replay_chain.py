@@ -15,6 +15,7 @@ from airflow_provider_mlops.core.replay import code_differences, compare_trainin
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.fitting import Base
+from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.recorded_code import CodeMissing, replayed_code
 from airflow_provider_mlops.hooks.training import train_from_manifest
 
@@ -92,6 +93,7 @@ def replayed_base(
 
 def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage, choice: str, log: Any) -> None:
     """Train every base again, the root first, each on the one that came out before it."""
+    erased = False
     for named, base in zip(found.chain, chain, strict=True):
         who = f"the base, version {named['version']}" if named["version"] else f"the base {named['manifest_hash']}"
         log.info("Training %s again.", who)
@@ -105,8 +107,11 @@ def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage,
         named.update(level=level.value, **({"commit": code.commit} if code.commit else {}))
         for detail in code_differences(base.body["manifest"]["code_files"], code.files):
             found.differences.append(Difference(Cause.CODE, f"{who}: {detail}"))
+        # What a base has lost by a recorded decision, all that go on from it have lost.
+        erased = erased or bool(erasures_since(storage, base.body["manifest"]))
         if trained.model_digest != base.body["model_digest"]:
-            found.differences.append(Difference(Cause.BASE, f"{who}, came out differently when trained again"))
+            cause, why = (Cause.DATA_ERASED, ", without the erased rows") if erased else (Cause.BASE, "")
+            found.differences.append(Difference(cause, f"{who}, came out differently when trained again{why}"))
         found.base = Base(trained.estimator, trained.classes)
 
 

@@ -107,8 +107,8 @@ class Blocks(ABC):
     def area_in_spreads(self) -> float | None:
         """Compute the area in standard deviations of the first sample.
 
-        :return: the distance; None when the first sample is constant, a value is infinite, or the values are so close to
-            zero or so large that their spread is none.
+        :return: the distance; None when the first sample is constant, a value is infinite, or the values are so close
+            to zero or so large that their spread is none.
         """
         if not np.all(np.isfinite(self.ends)) or self.ends[0][0] == self.ends[0][1]:
             return None
