@@ -55,7 +55,7 @@ MANY = "".join(f'{{"id": {number}}}\n' for number in range(999))
         ("csv", {"a.csv": "id,code,at,note\n", "b.csv": CSV, "c.csv": CSV.replace("\n2,", "\n3,")}),
         (
             "jsonl",
-            {"a.jsonl": LINES[0], "b.jsonl": LINES[1], "c.jsonl": "".join(f'{{"id": {n}}}\n' for n in range(999))},
+            {"a.jsonl": LINES[0], "b.jsonl": LINES[1], "c.jsonl": MANY},
         ),
     ],
 )
