@@ -3,6 +3,8 @@
 import copy
 import json
 import re
+import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,19 +123,31 @@ def test_model_that_fails_where_it_serves(make_lab: MakeLab, trap: str, loads: b
 
 
 @pytest.mark.parametrize("trap", ["sleep", "fork and sleep"])
-def test_model_that_never_answers(make_lab: MakeLab, trap: str) -> None:
+def test_model_that_never_answers(
+    make_lab: MakeLab, trap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is killed after the time limit, with whatever it started."""
     record, probe = trapped(make_lab("accepted"), trap)
-    before = serving_processes()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
     found = check_serving(MlflowHook(), record, probe, timeout=8)
+
     assert (found["loads"], found["error"]) == (False, "The process did not answer within 8 s.")
-    assert serving_processes() <= before
+    ended = time.monotonic() + 30  # what was killed may take a moment to be gone
+    while serving_processes(tmp_path) and time.monotonic() < ended:
+        time.sleep(0.05)
+    assert serving_processes(tmp_path) == set()
 
 
-def serving_processes() -> set[int]:
-    """List the processes that serve, by id."""
+def serving_processes(folder: Path) -> set[int]:
+    """List the processes that serve below a folder, by id: other suites may be at work on this machine."""
     found = psutil.process_iter(["pid", "cmdline"])
-    return {item.info["pid"] for item in found if probe_program.__name__ in (item.info["cmdline"] or [])}
+    return {
+        item.info["pid"]
+        for item in found
+        if probe_program.__name__ in (words := item.info["cmdline"] or [])
+        and any(word.startswith(f"{folder}/") for word in words)
+    }
 
 
 def test_model_that_prints_megabytes(make_lab: MakeLab, capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,20 +15,23 @@ from airflow_provider_mlops.core.errors import BadInput, MissingBackend
 from airflow_provider_mlops.statistics import distances
 from airflow_provider_mlops.statistics.columns import ColumnSample, paired
 
-RANDOM = np.random.default_rng(11)
 
-
-def sample(rows: int, shift: float = 0.0, share: float = 0.5, nulls: int = 0) -> dict[str, ColumnSample]:
-    values = RANDOM.normal(shift, 1, rows)
+def sample(
+    random: np.random.Generator, rows: int, shift: float = 0.0, share: float = 0.5, nulls: int = 0
+) -> dict[str, ColumnSample]:
+    """Draw a side of two columns."""
+    values = random.normal(shift, 1, rows)
     values[:nulls] = np.nan
-    letters = RANDOM.choice(["a", "b"], rows, p=[share, 1 - share]).astype(object)
+    letters = random.choice(["a", "b"], rows, p=[share, 1 - share]).astype(object)
     return {"x": ColumnSample("numeric", values), "c": ColumnSample("categorical", letters)}
 
 
-WAS, SAME, MOVED = sample(900), sample(700), sample(700, shift=1.0, share=0.8, nulls=30)
+RANDOM = np.random.default_rng(11)
+WAS, SAME = sample(RANDOM, 900), sample(RANDOM, 700)
+MOVED = sample(RANDOM, 700, shift=1.0, share=0.8, nulls=30)
 
 
-def test_statistics_equal_those_of_alibi_within_its_float32() -> None:
+def test_statistics_equal_those_of_alibi_within_its_float32(random: np.random.Generator) -> None:
     """KS distance and chi-squared statistic are the same numbers."""
     from alibi_detect.cd import ChiSquareDrift, KSDrift
 
@@ -36,7 +39,7 @@ def test_statistics_equal_those_of_alibi_within_its_float32() -> None:
     theirs = KSDrift(was.reshape(-1, 1)).predict(now.reshape(-1, 1))["data"]["distance"][0]
     assert distances.ks_statistic(was, now) == pytest.approx(float(theirs), abs=1e-7)
     # Three categories: theirs corrects tables of two by two for continuity, ours does not.
-    codes = [RANDOM.choice(3, rows, p=share) for rows, share in ((900, [0.5, 0.3, 0.2]), (700, [0.4, 0.3, 0.3]))]
+    codes = [random.choice(3, rows, p=share) for rows, share in ((900, [0.5, 0.3, 0.2]), (700, [0.4, 0.3, 0.3]))]
     answer = ChiSquareDrift(codes[0].reshape(-1, 1)).predict(codes[1].reshape(-1, 1))["data"]
     counts = [np.bincount(side, minlength=3).astype(float) for side in codes]
     statistic, p_value = distances.chi_squared(counts[0], counts[1])[:2]
@@ -83,9 +86,9 @@ def test_an_online_detector_counts_its_alarms() -> None:
     assert max(moved.details["first_alarm"].values()) <= 200
 
 
-def test_an_online_detector_needs_rows_to_follow() -> None:
+def test_an_online_detector_needs_rows_to_follow(random: np.random.Generator) -> None:
     """Fewer values than two of its windows are refused: silence would look like no drift."""
-    few = sample(50)
+    few = sample(random, 50)
     with pytest.raises(BadInput, match="at least 120 values"):
         drift_backends.opinion_of("alibi_online", few, few, alpha=0.01)
 

@@ -60,14 +60,14 @@ def test_it_is_measured_compared_and_named(module: ModuleType) -> None:
     assert ours.method == difference.method == "bootstrap_bca_500"
 
 
-def test_a_built_in_metric_written_again_has_the_same_bounds(module: ModuleType) -> None:
+def test_a_built_in_metric_written_again_has_the_same_bounds(module: ModuleType, random: np.random.Generator) -> None:
     """The same statistic on the same seed is the same interval, weighted and clustered."""
 
     def squared_error(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
         return float(weights @ np.square(scores - labels) / weights.sum())
 
     mine = metric_named(_offer(module, squared_error), higher_is_better=False)
-    for how in ({"weights": RANDOM.random(300)}, {"clusters": np.arange(300) // 5}):
+    for how in ({"weights": random.random(300)}, {"clusters": np.arange(300) // 5}):
         options = replace(OPTIONS, **how)
         ours = mine.compare(LABELS, SCORES, OTHERS, options)
         theirs = METRICS["brier"].compare(LABELS, SCORES, OTHERS, options)
@@ -76,7 +76,7 @@ def test_a_built_in_metric_written_again_has_the_same_bounds(module: ModuleType)
         assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
-def test_it_takes_the_rows_of_any_task(module: ModuleType) -> None:
+def test_it_takes_the_rows_of_any_task(module: ModuleType, random: np.random.Generator) -> None:
     """A row of class probabilities per row, or a predicted value, reaches the function as it is."""
 
     def rows_and_columns(_: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
@@ -84,8 +84,8 @@ def test_it_takes_the_rows_of_any_task(module: ModuleType) -> None:
 
     metric = metric_named(_offer(module, rows_and_columns), higher_is_better=True)
 
-    assert metric.point(RANDOM.integers(0, 3, 300), RANDOM.random((300, 3)), OPTIONS) == 2
-    assert metric.point(RANDOM.normal(size=300), RANDOM.normal(size=300), OPTIONS) == 1
+    assert metric.point(random.integers(0, 3, 300), random.random((300, 3)), OPTIONS) == 2
+    assert metric.point(random.normal(size=300), random.normal(size=300), OPTIONS) == 1
 
 
 def test_equal_models_are_not_sure_to_be_equal(module: ModuleType) -> None:

@@ -112,9 +112,9 @@ def test_r2_of_labels_that_only_vary_without_weight_is_not_measurable() -> None:
 
 
 @pytest.mark.parametrize("name", ["rmse", "mae", "pinball"])
-def test_regression_without_any_error_is_no_certainty(name: str) -> None:
+def test_regression_without_any_error_is_no_certainty(name: str, random: np.random.Generator) -> None:
     """Predictions that are all right leave room; a constant that is predicted right shows nothing at all."""
-    truth = RANDOM.normal(size=600)
+    truth = random.normal(size=600)
     assert METRICS[name].measure(truth, truth, OPTIONS).high > 0
     with pytest.raises(NotMeasurable, match="all labels are the same"):
         METRICS[name].measure(np.ones(600), np.ones(600), OPTIONS)
@@ -134,9 +134,9 @@ def test_few_rows_have_no_interval(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.task == "multiclass"])
-def test_classes_that_cannot_be_measured(name: str) -> None:
+def test_classes_that_cannot_be_measured(name: str, random: np.random.Generator) -> None:
     """One class only, a class without rows for a mean over classes, models of other classes."""
-    labels, scores = np.arange(600.0) % 2, RANDOM.dirichlet(np.ones(3), 600)
+    labels, scores = np.arange(600.0) % 2, random.dirichlet(np.ones(3), 600)
     with pytest.raises(NotMeasurable, match="All 600 rows are of one class"):
         METRICS[name].measure(np.zeros(600), scores, OPTIONS)
     with pytest.raises(BadInput, match="different numbers of classes"):
@@ -146,9 +146,9 @@ def test_classes_that_cannot_be_measured(name: str) -> None:
             METRICS[name].measure(labels, scores, OPTIONS)
 
 
-def test_probabilities_of_classes_must_be_probabilities() -> None:
+def test_probabilities_of_classes_must_be_probabilities(random: np.random.Generator) -> None:
     """Rows that do not add up to 1, or fall outside of 0 to 1, have no log loss."""
-    labels, scores = np.arange(600.0) % 3, RANDOM.dirichlet(np.ones(3), 600)
+    labels, scores = np.arange(600.0) % 3, random.dirichlet(np.ones(3), 600)
     with pytest.raises(NotMeasurable, match="of 1 of 600 rows do not add up to 1"):
         METRICS["multiclass_log_loss"].measure(labels, np.vstack([scores[1:], [[0.1, 0.1, 0.1]]]), OPTIONS)
     with pytest.raises(NotMeasurable, match="1 of 600 scores are outside of 0 to 1"):
@@ -157,10 +157,10 @@ def test_probabilities_of_classes_must_be_probabilities() -> None:
     assert np.isfinite(METRICS["multiclass_log_loss"].point(labels, single, OPTIONS))
 
 
-def test_many_classes_are_averaged_as_few_are() -> None:
+def test_many_classes_are_averaged_as_few_are(random: np.random.Generator) -> None:
     """Beyond 16 classes sums are made another way, with the same result."""
     labels = np.arange(600) % 20
-    scores = RANDOM.random((600, 20)) + np.eye(20)[labels] * 0.3
+    scores = random.random((600, 20)) + np.eye(20)[labels] * 0.3
     predicted = scores.argmax(axis=1)
     expected = np.mean(
         [

@@ -21,20 +21,20 @@ BINARY = [name for name, metric in METRICS.items() if metric.task == "binary"]
 ALL = sorted(METRICS)
 
 
-def _classes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels = RANDOM.integers(0, 3, ROWS)
-    shared = RANDOM.normal(size=(ROWS, 3)) + 1.5 * np.eye(3)[labels]
-    first, second = (np.exp(shared + 0.3 * RANDOM.normal(size=(ROWS, 3))) for _ in range(2))
+def _classes(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels = random.integers(0, 3, ROWS)
+    shared = random.normal(size=(ROWS, 3)) + 1.5 * np.eye(3)[labels]
+    first, second = (np.exp(shared + 0.3 * random.normal(size=(ROWS, 3))) for _ in range(2))
     return labels.astype(float), first / first.sum(axis=1)[:, None], second / second.sum(axis=1)[:, None]
 
 
-def _numbers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels = RANDOM.gamma(2, 3, ROWS)
-    shared = labels + RANDOM.normal(size=ROWS)
-    return labels, shared + 0.3 * RANDOM.normal(size=ROWS), shared + 0.3 * RANDOM.normal(size=ROWS)
+def _numbers(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels = random.gamma(2, 3, ROWS)
+    shared = labels + random.normal(size=ROWS)
+    return labels, shared + 0.3 * random.normal(size=ROWS), shared + 0.3 * random.normal(size=ROWS)
 
 
-DATA = {"binary": (LABELS, SCORES, OTHERS), "multiclass": _classes(), "regression": _numbers()}
+DATA = {"binary": (LABELS, SCORES, OTHERS), "multiclass": _classes(RANDOM), "regression": _numbers(RANDOM)}
 WEIGHTS = RANDOM.integers(0, 4, ROWS) * 0.75
 
 

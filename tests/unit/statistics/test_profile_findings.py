@@ -19,7 +19,6 @@ from airflow_provider_mlops.statistics.profile_findings import profile_pairs, su
 from airflow_provider_mlops.statistics.profile_spec import ProfileSpec, freeze
 from airflow_provider_mlops.statistics.profiling import assembled, empty_profile, tally_of
 
-RANDOM = np.random.default_rng(5)
 POLICY = DriftPolicy.from_mapping({"schema": 1, "name": "d"})
 SAMPLES = st.lists(st.integers(-5, 5).map(float) | st.floats(-100, 100), min_size=1, max_size=80)
 
@@ -78,9 +77,9 @@ def test_the_true_distance_lies_within_the_bounds(first: list[float], second: li
     assert lower - 1e-12 <= exact <= upper + 1e-12
 
 
-def test_the_bounds_are_close_and_touch_on_whole_numbers() -> None:
+def test_the_bounds_are_close_and_touch_on_whole_numbers(random: np.random.Generator) -> None:
     """A thousandth or two on continuous values; nothing where every value is an edge."""
-    was, now = RANDOM.normal(size=20_000), RANDOM.normal(0.3, 1, 20_000)
+    was, now = random.normal(size=20_000), random.normal(0.3, 1, 20_000)
     spec = spec_of(x=numeric(was))
     lower, upper = binned_ks(binned(spec, was), binned(spec, now))
     whole = spec_of(x=numeric(np.round(was)))
@@ -92,9 +91,9 @@ def test_the_bounds_are_close_and_touch_on_whole_numbers() -> None:
 
 @pytest.mark.parametrize("shift", [0.0, 0.02, 0.5, 5.0])
 @pytest.mark.parametrize("spread", [1.0, 1.4])
-def test_profiles_judge_as_rows_do(shift: float, spread: float) -> None:
+def test_profiles_judge_as_rows_do(shift: float, spread: float, random: np.random.Generator) -> None:
     """Same outcome; PSI and Jensen-Shannon equal, KS and Wasserstein little below the exact ones."""
-    was, now = numeric(RANDOM.normal(size=20_000)), numeric(RANDOM.normal(shift, spread, 20_000))
+    was, now = numeric(random.normal(size=20_000)), numeric(random.normal(shift, spread, 20_000))
     rows, profiles = both(was, now)
     exact, ours = only(rows).numbers["effects"], only(profiles).numbers["effects"]
 
@@ -105,9 +104,9 @@ def test_profiles_judge_as_rows_do(shift: float, spread: float) -> None:
     assert exact["wasserstein"] - 0.02 <= ours["wasserstein"] <= exact["wasserstein"] + 1e-9
 
 
-def test_a_reader_is_told_that_the_distance_comes_from_bins() -> None:
+def test_a_reader_is_told_that_the_distance_comes_from_bins(random: np.random.Generator) -> None:
     """Both bounds stand in the reason."""
-    _, found = both(numeric(RANDOM.normal(size=5_000)), numeric(RANDOM.normal(1, 1, 5_000)))
+    _, found = both(numeric(random.normal(size=5_000)), numeric(random.normal(1, 1, 5_000)))
 
     assert "(from bins)" in only(found).reason
     assert only(found).numbers["method"] == "ks_binned"
@@ -124,9 +123,9 @@ def test_new_categories_and_nulls_are_found() -> None:
     assert only(found, "x:nulls").outcome is Outcome.FAIL
 
 
-def test_a_column_that_every_row_lacks_is_missing() -> None:
+def test_a_column_that_every_row_lacks_is_missing(random: np.random.Generator) -> None:
     """As in rows; where only some lack it, these are nulls."""
-    was = {"x": numeric(RANDOM.normal(size=600)), "y": numeric(RANDOM.normal(size=600))}
+    was = {"x": numeric(random.normal(size=600)), "y": numeric(random.normal(size=600))}
     spec = spec_of(**was)
     gone, half = profile(spec, y=was["y"]), profile(spec, **was).merge(profile(spec, y=was["y"]))
 
@@ -145,29 +144,29 @@ def test_hopeless_columns_get_the_outcome_of_rows(values: list[float], others: l
     assert profiles.outcome is rows.outcome
 
 
-def test_a_profile_of_no_rows_is_inconclusive() -> None:
+def test_a_profile_of_no_rows_is_inconclusive(random: np.random.Generator) -> None:
     """Never a silent absence of drift."""
-    was = numeric(RANDOM.normal(size=600))
+    was = numeric(random.normal(size=600))
     spec = spec_of(x=was)
     verdict = detect_drift(profile_pairs(profile(spec, x=was), empty_profile(spec), spec), POLICY)
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
-def test_profiles_by_another_specification_are_refused() -> None:
+def test_profiles_by_another_specification_are_refused(random: np.random.Generator) -> None:
     """So are values against a profile."""
     spec, other = spec_of(x=numeric([1.0, 2.0])), spec_of(x=numeric([1.0, 3.0]))
     with pytest.raises(BadInput, match="the bins differ"):
         list(profile_pairs(empty_profile(spec), empty_profile(other), spec))
-    values = Numbers.of(numeric(RANDOM.normal(size=600)))
+    values = Numbers.of(numeric(random.normal(size=600)))
     with pytest.raises(BadInput, match="profile with profile"):
         detect_drift([("x", values, binned(spec, np.arange(600.0)))], POLICY)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999, 1.0])
-def test_a_quantile_lies_in_its_bin(share: float) -> None:
+def test_a_quantile_lies_in_its_bin(share: float, random: np.random.Generator) -> None:
     """The bin holds a thousandth of the reference."""
-    values = RANDOM.gamma(2, 2, 30_000)
+    values = random.gamma(2, 2, 30_000)
     lower, upper = quantile(binned(spec_of(x=numeric(values)), values), share)
 
     assert lower <= np.quantile(values, share, method="inverted_cdf") <= upper

@@ -19,9 +19,9 @@ _SUMS = {
 }
 
 
-def test_sums_by_group_are_those_of_each_group() -> None:
+def test_sums_by_group_are_those_of_each_group(random: np.random.Generator) -> None:
     """A group that no row is of has a sum of zero."""
-    weights = _RANDOM.exponential(size=(3, _N))
+    weights = random.exponential(size=(3, _N))
     for codes, size in ((_FEW, 6), (_MANY, 41)):
         sums = sums_by(codes, size, _VALUES)
         found = sums(weights)
