@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,101 @@ def test_a_summary_that_was_stored_and_not_recorded_is_finished(lab: Lab) -> Non
     assert finished.body["partitions"] == ["2020-02"]
     assert [entry["partition_key"] for entry in summary(lab)["partitions"]] == ["2020-02", "2020-03"]
     assert lab.ledger().verify() == []
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_certificate_that_was_stored_and_not_recorded_is_swept(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, by_hand: bool
+) -> None:
+    """The retry comes to another one, because the code was changed meanwhile: one is recorded, none is left."""
+    from tests.support import synthetic
+
+    begun: list[str] = []
+    words: dict[str, Any] = {"run_type": "manual", "run_id": f"{RUN}-2020-02", "on_difference": "record"}
+
+    def go() -> None:
+        if by_hand:
+            lab.run("replay", version="1", **words)
+        else:
+            audit(lab, "2020-02")
+
+    def kill(number: int, name: str, after: bool) -> None:
+        begun.extend([] if after else [name])
+        if not after and begun.count("record") == (1 if by_hand else 5):  # of an audit after the gate's record
+            raise Killed
+
+    with watched(kill), pytest.raises(Killed):
+        go()
+    (lost,) = uncited(lab)
+    original = synthetic.train
+    monkeypatch.setattr(synthetic, "train", lambda features, labels, **more: original(-features, labels, **more))
+    go()
+
+    found, _ = certificate(lab, "2020-02")
+    assert found.outcome == "FAIL"
+    assert uncited(lab) == set()
+    assert lost not in {path.name for path in (lab.storage / "certificates" / lab.model).iterdir()}
+    assert list((lab.storage / ".issuing").iterdir()) == []
+    go()
+    assert len(lab.records("certificate")) == 1
+
+
+def narrower(lab: Lab) -> None:
+    """Change the suite so that it refuses what it has accepted."""
+    suite = lab.root / "suite.yaml"
+    suite.write_text(suite.read_text().replace("min_value: -9", "min_value: -0.5"))
+
+
+def test_a_suite_of_today_that_refuses_a_month_is_named(lab: Lab) -> None:
+    """The cause is the suite, with both hashes and both outcomes; no other is listed."""
+    narrower(lab)
+
+    assert audit(lab, "2020-03") == "validate failed"
+    found, (difference,) = certificate(lab, "2020-03")
+    assert (found.outcome, difference["cause"]) == ("FAIL", "suite changed")
+    assert difference["detail"].startswith("the suite suite.yaml is not the recorded one (")
+    assert "it gives FAIL, on record is PASS" in difference["detail"]
+    assert summary(lab)["causes"] == {"suite changed": 1}
+
+
+def test_the_recorded_suite_that_refuses_today_is_no_changed_suite(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What judges is another version, or errs: the cause stays unknown, and says what it is not."""
+    from airflow_provider_mlops.backends import validation
+
+    judge = validation.judge
+
+    def other(*arguments: Any, **keywords: Any) -> Any:
+        return [replace(item, holds=False) for item in judge(*arguments, **keywords)]
+
+    monkeypatch.setattr(validation, "judge", other)
+    assert audit(lab, "2020-03") == "validate failed"
+    _, (difference,) = certificate(lab, "2020-03")
+    assert difference["cause"] == "unknown"
+    assert difference["detail"].startswith("suite and contract are the recorded ones, on the recorded rows, and give")
+
+
+def test_another_suite_that_accepts_is_named_too(lab: Lab) -> None:
+    """It explains nothing, and an auditor wants to know; the same for the policy."""
+    suite, policy = lab.root / "suite.yaml", lab.root / "policy.yaml"
+    suite.write_text(suite.read_text().replace("min_value: -9", "min_value: -99"))
+    policy.write_text(policy.read_text().replace("value: 0.6", "value: 0.61"))
+
+    assert audit(lab, "2020-02") == "whole"
+    found, differences = certificate(lab, "2020-02")
+    assert (found.body["level"], found.outcome) == ("L0", "INCONCLUSIVE")
+    assert [item["cause"] for item in differences] == ["suite changed", "policy changed"]
+    assert differences[1]["detail"].startswith("the policy policy.yaml is not the recorded one (")
+    assert summary(lab)["causes"] == {"policy changed": 1, "suite changed": 1}
+
+
+def test_checks_of_today_that_refuse_are_named(lab: Lab) -> None:
+    """Their rows are the recorded ones."""
+    lab.run("check", partition_key="2020-03")
+    checks = lab.root / "checks.yaml"
+    checks.write_text(checks.read_text().replace("min_rows: 50", "min_rows: 1000000"))
+    with pytest.raises(AirflowFailException, match="is refused"):
+        lab.run("check", partition_key="2020-03", run_type="backfill", run_id=f"{RUN}-2020-03")
+
+    _, (difference,) = certificate(lab, "2020-03")
+    assert difference["cause"] == "checks changed"
+    assert "the checks checks.yaml is not the recorded one" in difference["detail"]

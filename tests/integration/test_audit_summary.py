@@ -163,6 +163,23 @@ def test_a_replay_by_hand_has_its_summary(lab: Lab) -> None:
     assert months(summary) == [("2020-02", "L0", "PASS"), ("2020-03", "L0", "PASS")]
 
 
+def test_the_command_finds_a_replay_by_hand_without_options(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever replays by the form, and asks what came of it, sees it; of a backfill and it the later one counts."""
+    words = ("audit", "summary", "--model", lab.model, "--json")
+    audit(lab, "2020-02")
+    lab.run("replay", run_type="manual", run_id="by-hand", version="2")
+    capsys.readouterr()
+
+    assert run_command(*words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(e["partition_key"], e["replay"]["run_id"]) for e in found["partitions"]] == [
+        ("2020-02", "audit-None-2020-02"),
+        ("2020-03", "by-hand"),
+    ]
+    assert run_command(*words, "--from", "2020-03") == 0
+    assert months(json.loads(capsys.readouterr().out)) == [("2020-03", "L0", "PASS")]
+
+
 def test_the_command_shows_it(lab: Lab, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """By partitions, by name, as a table, as JSON and as a page; what there is not is a wrong call."""
     for key in KEYS:

@@ -33,10 +33,11 @@ def summary(args: Namespace) -> None:
         run_ids=run_ids,
         since=args.since or "",
         until=args.until or "",
+        by_hand=expected is None and not args.audit,
     )
     found = build_summary(args.model, records, scope, expected)
     if not found["partitions"]:
-        raise BadInput(f"Model {args.model!r} has no audit of what was asked for.")
+        raise BadInput(f"Model {args.model!r} has no audit and no replay of what was asked for.")
     if args.json:
         write_json(found)
         return

@@ -78,7 +78,11 @@ AUDIT = GroupCommand(
             func=lazy_load_command("airflow_provider_mlops.cli.audit_summary.summary"),
             args=(
                 _MODEL,
-                _arg(("--backfill",), metavar="ID", help="Id of the backfill; default: each partition's newest audit"),
+                _arg(
+                    ("--backfill",),
+                    metavar="ID",
+                    help="Id of the backfill; default: the newest of each partition",
+                ),
                 _arg(("--audit",), metavar="NAME", help="Name that the conf of the runs gives the audit"),
                 _arg(("--from",), dest="since", metavar="KEY", help="First partition, included, e.g. 2013-01"),
                 _arg(("--to",), dest="until", metavar="KEY", help="Last partition, included"),

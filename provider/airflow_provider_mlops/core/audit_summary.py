@@ -35,6 +35,7 @@ class Scope:
     :param run_ids: their ids.
     :param since: first partition, included; empty for no limit.
     :param until: last partition, included; empty for no limit.
+    :param by_hand: whether replays that are in no audit mode count too, though no run is named.
     """
 
     audit: str | None = None
@@ -42,6 +43,7 @@ class Scope:
     run_ids: frozenset[str] | None = None
     since: str = ""
     until: str = ""
+    by_hand: bool = False
 
     @classmethod
     def of_run(cls, run: RunFacts) -> "Scope":
@@ -61,7 +63,8 @@ class Scope:
 
         :param record: any record.
         """
-        if record.kind not in _KINDS or (self.run_ids is None and record.mode != Mode.AUDIT):
+        named = self.run_ids is not None or self.by_hand
+        if record.kind not in _KINDS or not (named or record.mode == Mode.AUDIT):
             return False
         run, key = record.run, str(record.body["partition_key"])
         return (
@@ -87,6 +90,7 @@ class Scope:
             "run_ids": runs,
             "since": self.since or None,
             "until": self.until or None,
+            "by_hand": self.by_hand or None,
         }
         return {name: value for name, value in facts.items() if value is not None}
 

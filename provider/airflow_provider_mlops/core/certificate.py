@@ -14,6 +14,7 @@ from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.replay import Level
+from airflow_provider_mlops.core.unrecorded import not_on_record
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
 SCHEMA = 1
@@ -44,6 +45,10 @@ class Cause(StrEnum):
     CODE = "code changed"
     CODE_MISSING = "code missing"
     ENVIRONMENT = "environment changed"
+    SUITE = "suite changed"
+    CONTRACT = "contract changed"
+    CHECKS = "checks changed"
+    POLICY = "policy changed"
     NONDETERMINISM = "nondeterminism measured"
     UNKNOWN = "unknown"
 
@@ -149,7 +154,7 @@ def build_certificate(
     :return: the certificate; `certificate_hash` gives its identity.
     """
     results = (reproduced(level, require, differences), *checks)
-    registration = cited.get("registration")
+    registration, unproved = cited.get("registration"), not_on_record(cited)
     return {
         "schema": SCHEMA,
         "model": model,
@@ -162,6 +167,8 @@ def build_certificate(
         "differences": [asdict(item) for item in differences],
         "records": {name: _named(record) for name, record in cited.items() if record is not None},
         "figures": dict(figures),
+        # Left out where there is none: such a certificate is the one that an earlier release would have issued.
+        **({"not_on_record": unproved} if unproved else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from airflow_provider_mlops.core.audit_rules import own_records, policy_difference
 from airflow_provider_mlops.core.base import chain_facts
 from airflow_provider_mlops.core.certificate import (
     Cause,
@@ -21,7 +22,11 @@ REQUIRED = Level.L1
 
 
 def audit_certificate(
-    model: str, records: Sequence[Record], run: RunFacts, ended: RuleResult | None = None
+    model: str,
+    records: Sequence[Record],
+    run: RunFacts,
+    ended: RuleResult | None = None,
+    rules: Iterable[Difference] = (),
 ) -> tuple[Record, dict[str, Any]] | None:
     """Say how far an audited run agrees with the live one: its training, its scores and its verdict.
 
@@ -30,6 +35,7 @@ def audit_certificate(
     :param run: facts of the audit's run.
     :param ended: where the audit could not go on, what says so; it stands there unless something
         else is as bad.
+    :param rules: what `core.audit_rules.rule_differences` says of the rows that were judged.
     :return: the live record of the training, and the certificate; None where the run has replayed no training.
     """
     own = own_records(records, run)
@@ -38,6 +44,9 @@ def audit_certificate(
     if replay is None or training is None:
         return None
     differences = [Difference(Cause(item["cause"]), item["detail"]) for item in replay.body.get("causes", ())]
+    gate = own.get("gate")
+    policy = policy_difference(gate) if gate is not None else None
+    differences += [one for one in (*rules, policy) if one is not None and one not in differences]
     level, checks = Level(replay.body["level"]), [*_scores(own), *_verdict(own)]
     if ended is not None:
         said = {result.outcome for result in (reproduced(level, REQUIRED, differences), *checks)}
@@ -53,18 +62,6 @@ def audit_certificate(
         figures={**_bases(records, training), **recorded_facts(training.body)},
     )
     return training, certificate
-
-
-def own_records(records: Iterable[Record], run: RunFacts) -> dict[str, Record]:
-    """Return what a run has recorded in its mode, the newest of each kind.
-
-    :param records: records of a ledger, oldest first.
-    :param run: facts of the run.
-    :return: by kind.
-    """
-    mine = (run.dag_id, run.run_id)
-    own = (r for r in records if r.mode == run.mode and (r.run.get("dag_id"), r.run.get("run_id")) == mine)
-    return {record.kind: record for record in own}
 
 
 def _bases(records: Sequence[Record], training: Record) -> dict[str, Any]:

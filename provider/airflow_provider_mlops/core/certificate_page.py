@@ -7,6 +7,7 @@ from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, Cause
 from airflow_provider_mlops.core.markdown import code, escaped, table
 from airflow_provider_mlops.core.replay import Level
 
+NOT_ON_RECORD = "Not on record"
 BASES = ("Version", "Fit", "Trained again", "Manifest")
 _FACTS = {
     "image": "Container image",
@@ -107,6 +108,8 @@ def _lines(certificate: Mapping[str, Any]) -> Iterator[str]:
         yield from _section("Bases", table(BASES, bases))
     if facts := [[escaped(what), escaped(text)] for what, text in fact_rows(certificate)]:
         yield from _section("The training", table(["", "As recorded"], facts))
+    if unproved := certificate.get("not_on_record"):
+        yield from _section(NOT_ON_RECORD, [f"- {escaped(line)}" for line in unproved])
     records = [
         [escaped(what), escaped(outcome), seq, code(digest)] for what, outcome, seq, digest in record_rows(certificate)
     ]

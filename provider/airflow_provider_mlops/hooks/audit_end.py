@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.audit_rules import own_records, refusal
 from airflow_provider_mlops.core.certificate import Cause, Difference
-from airflow_provider_mlops.core.certificate_audit import own_records
 from airflow_provider_mlops.core.evidence import latest_of_run
 from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
@@ -15,7 +15,7 @@ from airflow_provider_mlops.hooks.audit_summary import summarise_audit
 from airflow_provider_mlops.hooks.audit_training import ReplayFound, record_replay, stopped, with_cause
 from airflow_provider_mlops.hooks.certificate import certify_audit
 from airflow_provider_mlops.hooks.gone import Removed, erasures_since, prunings_since
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.snapshots import models_of
 
 if TYPE_CHECKING:
@@ -93,8 +93,11 @@ def _found(ended: Ended, training: Record, storage: Storage) -> tuple[ReplayFoun
         why = f"{ended.partition_key}: the live run had nothing to train on"
         return ReplayFound(Level.NO_RECORD, [why]), None
     manifest = training.body["manifest"]
+    # A refusal of rows is explained by the rules; whatever else ends an audit says so itself.
+    refused = refusal(dataset_ledger(manifest["dataset"], storage.ledger_root).records(), ended.run)
     known = [
         *(Difference(Cause.DATA_PRUNED, lost.why()) for lost in prunings_since(storage, manifest)),
         *(Difference(Cause.DATA_ERASED, lost.why()) for lost in erasures_since(storage, manifest)),
     ]
-    return stopped(ended.error, with_cause(ended.error, known)), training.hash
+    causes = [*refused, *known] if refused else with_cause(ended.error, known)
+    return stopped(ended.error, causes), training.hash

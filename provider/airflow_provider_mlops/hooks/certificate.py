@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.tables import Page, Table
+from airflow_provider_mlops.core.audit_rules import own_records, rule_differences
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_of
 from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, certificate_hash
 from airflow_provider_mlops.core.certificate_audit import audit_certificate
 from airflow_provider_mlops.core.certificate_page import (
     BASES,
+    NOT_ON_RECORD,
     PROVES_NOT,
     base_rows,
     certificate_markdown,
@@ -22,9 +24,12 @@ from airflow_provider_mlops.core.certificate_page import (
     summary_of,
     title_of,
 )
+from airflow_provider_mlops.hooks.issuing import note, sweep
+from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.storage import MARKER
 
 if TYPE_CHECKING:
+    from airflow_provider_mlops.core.certificate import Difference
     from airflow_provider_mlops.core.ledger import Ledger
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.core.run import RunFacts
@@ -53,21 +58,30 @@ def store_certificate(storage: Storage, certificate: Mapping[str, Any]) -> dict[
 
 
 def issue_certificate(
-    storage: Storage, ledger: Ledger, certificate: Mapping[str, Any], of: Record, key: str, run: RunFacts
+    storage: Storage,
+    ledger: Ledger,
+    certificate: Mapping[str, Any],
+    of: Record,
+    key: str,
+    run: RunFacts,
+    decision: str = "",
 ) -> Record:
-    """Store a certificate and record it.
+    """Store a certificate and record it; what a killed try of the same decision has stored is removed.
 
     :param storage: where certificates are kept.
     :param ledger: the model's ledger.
     :param certificate: the certificate.
     :param of: record of the training that it is about.
-    :param key: names the decision.
+    :param key: names the record.
     :param run: facts of the run that issues it.
-    :return: the record.
+    :param decision: hash that names the decision in each of its tries; empty where the key does.
+    :return: the record; of two tasks at once that of the first one.
     """
+    model, digest, decision = str(certificate["model"]), certificate_hash(certificate), decision or key
+    note(storage, decision, digest)
     stored = store_certificate(storage, certificate)
     names = ("partition_key", "version", "manifest_hash", "level", "required", "verdict", "differences")
-    return ledger.append(
+    record = ledger.append(
         kind="certificate",
         key=key,
         body={"of": of.hash, **{name: certificate[name] for name in names}, **stored},
@@ -75,6 +89,25 @@ def issue_certificate(
         mode=run.mode,
         outcome=certificate["verdict"]["outcome"],
     )
+    if record.body["certificate_hash"] == digest and not storage.exists(certificate_path(model, digest)):
+        store_certificate(storage, certificate)  # another try of this decision has swept it before it was recorded
+    sweep_certificates(storage, ledger, model, decision)
+    return record
+
+
+def sweep_certificates(storage: Storage, ledger: Ledger, model: str, decision: str) -> None:
+    """Remove what killed tries of a decision have stored and no record cites.
+
+    :param storage: where certificates are kept.
+    :param ledger: the model's ledger.
+    :param model: name of the registered model.
+    :param decision: hash that names the decision.
+    """
+
+    def is_cited(digest: str) -> bool:
+        return any(digest in (r.body.get("certificate_hash"), r.body.get("summary_hash")) for r in ledger.records())
+
+    sweep(storage, decision, lambda digest: certificate_path(model, digest), is_cited)
 
 
 def certify_audit(
@@ -89,12 +122,24 @@ def certify_audit(
     :param ended: where the audit could not go on, what says so.
     :return: the record; None where the run has replayed no training.
     """
-    found = audit_certificate(model, ledger.records(), run, ended)
+    records = ledger.records()
+    found = audit_certificate(model, records, run, ended, _rules(storage, records, run))
     if found is None:
         return None
     training, certificate = found
-    key = sha256_of({"certificate": certificate_hash(certificate), "run": f"{run.dag_id}/{run.run_id}"})
-    return issue_certificate(storage, ledger, certificate, training, key, run)
+    mine = f"{run.dag_id}/{run.run_id}"
+    key = sha256_of({"certificate": certificate_hash(certificate), "run": mine})
+    decision = sha256_of({"model": model, "of": training.hash, "audit": mine})
+    return issue_certificate(storage, ledger, certificate, training, key, run, decision)
+
+
+def _rules(storage: Storage, records: Sequence[Record], run: RunFacts) -> Iterator[Difference]:
+    """Name the rules by which the run has judged its rows, where they are not those of the record."""
+    replay = own_records(records, run).get("replay")
+    training = next((r for r in records if replay is not None and r.hash == replay.body["of"]), None)
+    if training is not None:
+        chain = dataset_ledger(training.body["manifest"]["dataset"], storage.ledger_root)
+        yield from rule_differences(chain.records(), run)
 
 
 def certificate_path(model: str, digest: str) -> str:
@@ -123,6 +168,9 @@ def _write_page(path: Path, certificate: Mapping[str, Any], digest: str) -> None
     if facts := fact_rows(certificate):
         page.heading("The training")
         page.table(Table(("", "As recorded"), facts))
+    if unproved := certificate.get("not_on_record"):
+        page.heading(NOT_ON_RECORD)
+        page.items(unproved)
     page.heading("Records")
     page.table(Table(("Record", "Outcome", "Number", "Hash"), record_rows(certificate)))
     page.heading("Levels")

@@ -173,7 +173,7 @@ class ReplayModelOperator(MLOpsOperator):
         )
 
     def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:
-        from airflow_provider_mlops.hooks.certificate import issue_certificate
+        from airflow_provider_mlops.hooks.certificate import issue_certificate, sweep_certificates
 
         # Of this run: another replay is made anew, a retry finds what was certified already.
         decision: dict[str, Any] = {"of": training.hash, "run": f"{run.dag_id}/{run.run_id}", "require": self.require}
@@ -183,6 +183,7 @@ class ReplayModelOperator(MLOpsOperator):
         key = self.decision_key(run, decision)
         if (record := ledger.find(kind="certificate", key=key, mode=run.mode)) is not None:
             self.log.info("Found the certificate of this run: %s.", record.body["uri"])
+            sweep_certificates(replay.storage, ledger, self.model_name, key)
             return record
         record = issue_certificate(replay.storage, ledger, replay.certify(training), training, key, run)
         self.log.info("Certificate %s: %s", record.body["certificate_hash"], record.body["uri"])
