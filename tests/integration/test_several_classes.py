@@ -22,6 +22,12 @@ from tests.support.training_tasks import KINDS, with_kinds
 
 KEY = "2020-03"
 DRIFT = "schema: 1\nname: events\nmin_rows: 100\nthresholds: {ks: 0.2, cramers_v: 0.2, missing: 0.3}\n"
+FAIR = """\
+schema: 1
+name: fair
+rules:
+  - {name: parity, kind: fairness, metric: demographic_parity_difference, value: 0.1, group: [group]}
+"""
 
 
 @pytest.fixture
@@ -182,6 +188,21 @@ def test_a_version_that_keeps_its_level_passes(lab: Lab) -> None:
     assert record.body["rows"]["unlabelled"] > 50
 
 
+def test_the_calibration_of_every_class_is_watched(lab: Lab) -> None:
+    """Each class has its line, and must keep the limits; what breaks them names the class."""
+    (lab.root / "own.yaml").write_text("schema: 1\nname: own\ncalibration: {intercept: 0.6, slope: 0.6}\n")
+    join(lab)
+    kept = watch(lab, policy="own.yaml")
+    join(lab, labels=f"{__name__}:swapped")
+    broken = watch(lab, policy="own.yaml")
+
+    rules = broken.body["verdict"]["rules"]
+    assert outcomes(kept) == {"calibration_intercept": "PASS", "calibration_slope": "PASS"}
+    assert outcomes(broken) == {"calibration_intercept": "FAIL", "calibration_slope": "FAIL"}
+    assert {rule["numbers"]["class"] for rule in rules} <= set(KINDS)
+    assert f"for class {rules[0]['numbers']['class']} is" in rules[0]["reason"]
+
+
 def test_classes_that_were_swapped_are_concept_drift(lab: Lab) -> None:
     """The same scores, and other labels: every rule is broken, and the estimate is not believed."""
     join(lab, labels=f"{__name__}:swapped")
@@ -243,7 +264,7 @@ def test_a_fire_drill_flips_classes(lab: Lab) -> None:
     ("policy", "why"),
     [
         ("metrics:\n  - {metric: roc_auc, minimum: 0.6}\n", "of the task binary, the model is of the task multiclass"),
-        ("calibration: {slope: 0.3}\n", "calibration is for models of the task binary; this one is multiclass"),
+        ("fairness: fair.yaml\n", r"'parity' \(fairness\) is for models of the task binary; this one is multiclass"),
         ("concept: {max_shift: 0.1, loss: log_loss}\n", "is not of the task multiclass: multiclass_log_loss"),
     ],
 )
@@ -251,6 +272,7 @@ def test_what_is_for_two_classes_is_refused(lab: Lab, policy: str, why: str) -> 
     """A policy of another task is an error that names the task, not a verdict."""
     join(lab)
     (lab.root / "own.yaml").write_text(f"schema: 1\nname: own\n{policy}")
+    (lab.root / "fair.yaml").write_text(FAIR)
 
     with pytest.raises(AirflowFailException, match=why):
         watch(lab, policy="own.yaml")

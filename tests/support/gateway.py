@@ -1,4 +1,4 @@
-"""A Pushgateway of a test: it keeps what it was sent."""
+"""A Pushgateway, or another receiver of what is pushed by HTTP: it keeps what it was sent."""
 
 import threading
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ class _Gateway(BaseHTTPRequestHandler):
         seen.append((self.path, self.headers.get("Authorization"), self.rfile.read(length)))
         self.send_response(200)
         self.end_headers()
+
+    do_POST = do_PUT  # noqa: N815 - the library's names
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

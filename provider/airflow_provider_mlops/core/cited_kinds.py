@@ -9,7 +9,7 @@ from airflow_provider_mlops.core.prediction_log import labels_path, log_path
 from airflow_provider_mlops.core.record import Record
 
 MARKER = "manifest.json"
-DATASET = "dataset/"
+DATASET, MODEL = "dataset/", "model/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

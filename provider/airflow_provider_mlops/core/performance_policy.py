@@ -56,6 +56,8 @@ class ConceptLimit:
 class CalibrationLimits:
     """How far the calibration line of labelled rows may move from that at promotion, either way.
 
+    Of several classes each has a line, and each must keep the limits.
+
     :param intercept: largest shift of the intercept, on the logit scale; None: not judged.
     :param slope: largest shift of the slope; None: not judged.
     """

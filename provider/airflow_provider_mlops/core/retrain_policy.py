@@ -170,6 +170,11 @@ class RetrainPolicy:
         """Whether the window begins where the drift began."""
         return self.window is not None and self.window.get("since") == SINCE_DRIFT
 
+    @property
+    def may_be_first(self) -> bool:
+        """Whether something other than a verdict calls for a retraining: then the model may have no record yet."""
+        return self.schedule is not None or self.data is not None
+
     def signal(self, kind: str) -> Signal | None:
         """Return which verdicts of a record kind call for a retraining.
 

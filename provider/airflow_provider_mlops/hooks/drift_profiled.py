@@ -9,8 +9,10 @@ from airflow_provider_mlops.core.drift_options import DriftKind, Origin
 from airflow_provider_mlops.core.prediction_log import labels_path, log_path
 from airflow_provider_mlops.core.profiled import Asked, Profiled, kind_profiled, profiles_to_judge
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.hooks.gone import Pruned
 from airflow_provider_mlops.hooks.prediction_log import there_now
-from airflow_provider_mlops.hooks.profile_store import of_source, profile_place
+from airflow_provider_mlops.hooks.profile_store import MEMBERS, of_source, profile_place
+from airflow_provider_mlops.hooks.snapshot_set import members_now
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.drift_plan import DriftPlan
@@ -87,14 +89,20 @@ def log_source(storage: Storage, plan: DriftPlan, key: str) -> dict[str, Any]:
 
 
 def is_outdated(storage: Storage, plan: DriftPlan, record: Record) -> bool:
-    """Tell whether rows were erased from a log, or labels, since they were profiled.
+    """Tell whether rows were erased from a log, labels or a window since they were profiled.
 
     :param storage: where they lie; it knows the ledger that says what was erased.
     :param plan: what is compared.
     :param record: record of a profile of one of its partitions.
     """
-    if not plan.logs:
-        return False  # snapshots are named by their rows
     body = record.body
-    of = of_source(plan.question.model_name, log_source(storage, plan, str(body["partition_key"])))
-    return bool(body["path"] != profile_place(of, body["profile_spec"]))
+    if plan.logs:
+        of = of_source(plan.question.model_name, log_source(storage, plan, str(body["partition_key"])))
+        return bool(body["path"] != profile_place(of, body["profile_spec"]))
+    if MEMBERS not in body:
+        return False  # a snapshot that holds rows itself is named by them
+    try:
+        now = members_now(storage, plan.question.dataset, body["source"])
+    except Pruned:
+        return False  # a profile outlives the rows that it counted
+    return now is not None and now != body[MEMBERS]

@@ -21,7 +21,8 @@ from airflow_provider_mlops.hooks.live_rows import LiveRows
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.scoring import load_model
 from airflow_provider_mlops.hooks.storage import Storage
-from airflow_provider_mlops.statistics.performance import CALIBRATION, Case, Side, judge_labelled
+from airflow_provider_mlops.statistics.live_calibration import CALIBRATION
+from airflow_provider_mlops.statistics.performance import Case, Side, judge_labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +115,7 @@ class LabelAlarm:
             now=labelled_side(live, self.policy, self.contender, unlabelled),
             then=self.then,
             seed=self.seed,
+            classes=self.contender.classes,
         )
         return Verdict.from_rules(list(judge_labelled(case)))
 

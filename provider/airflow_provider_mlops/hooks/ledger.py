@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.core.cited_kinds import DATASET
+from airflow_provider_mlops.core.cited_kinds import DATASET, MODEL
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.near import did_you_mean
@@ -181,14 +181,7 @@ def known_dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
     :return: the ledger.
     :raises BadInput: as `dataset_ledger` does, or naming the datasets that there are, when it has no record.
     """
-    ledger = dataset_ledger(dataset, root)
-    if not ledger.records():
-        known = [name.removeprefix(DATASET) for name in chains(ledger.store) if name.startswith(DATASET)]
-        raise BadInput(
-            f"Dataset {dataset!r} has no record in {ledger.store.root}; it has: {', '.join(known) or 'none'}."
-            f"{did_you_mean(dataset, known)}"
-        )
-    return ledger
+    return _known(dataset_ledger(dataset, root), "Dataset", DATASET)
 
 
 def model_ledger(model: str, root: str | None = None) -> Ledger:
@@ -199,7 +192,30 @@ def model_ledger(model: str, root: str | None = None) -> Ledger:
     :return: the ledger.
     :raises BadInput: when the root is no place for a ledger, or the name is not a plain name.
     """
-    return LedgerHook().ledger(f"model/{_plain('Model', model)}", root)
+    return LedgerHook().ledger(f"{MODEL}{_plain('Model', model)}", root)
+
+
+def known_model_ledger(model: str, root: str | None = None) -> Ledger:
+    """Open the ledger of a model that has records: who watches a misspelt one would see no drift for ever.
+
+    :param model: name of the registered model.
+    :param root: as `model_ledger` takes it.
+    :return: the ledger.
+    :raises BadInput: as `model_ledger` does, or naming the models that there are, when it has no record.
+    """
+    return _known(model_ledger(model, root), "Model", MODEL)
+
+
+def _known(ledger: Ledger, what: str, prefix: str) -> Ledger:
+    """Return a ledger that has records; of one that has none say what there is."""
+    if not ledger.records():
+        name = ledger.chain.removeprefix(prefix)
+        known = [chain.removeprefix(prefix) for chain in chains(ledger.store) if chain.startswith(prefix)]
+        raise BadInput(
+            f"{what} {name!r} has no record in {ledger.store.root}; it has: {', '.join(known) or 'none'}."
+            f"{did_you_mean(name, known)}"
+        )
+    return ledger
 
 
 def _s3_parts(address: str) -> tuple[str, str, str]:

@@ -100,7 +100,15 @@ class LiveCase:
         now = _now(served, labelled, scored & known, counts, contender)
         who = f"version {window.version}"
         then = promotion_side(storage, served.model_name, served.level)
-        case = Case(policy=policy, task=contender.task, who=who, now=now, then=then, seed=served.seed)
+        case = Case(
+            policy=policy,
+            task=contender.task,
+            who=who,
+            now=now,
+            then=then,
+            seed=served.seed,
+            classes=contender.classes,
+        )
         return cls(
             served=served,
             rows=rows,

@@ -17,7 +17,14 @@ from airflow_provider_mlops.hooks.drift_profiles import is_there
 from airflow_provider_mlops.hooks.drift_sources import compared, open_current, open_reference
 from airflow_provider_mlops.hooks.gone import scores_there_now, snapshot_there_now
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
-from airflow_provider_mlops.hooks.profile_store import StoredProfile, of_snapshots, of_source, read_profile, read_spec
+from airflow_provider_mlops.hooks.profile_store import (
+    MEMBERS,
+    StoredProfile,
+    of_snapshots,
+    of_source,
+    read_profile,
+    read_spec,
+)
 from airflow_provider_mlops.hooks.profiles import Reference, counted, frozen_by, profile_of, profile_of_columns
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -162,6 +169,7 @@ class Profiler:
             "reference_path": reference.stored.path,
             "reference_rows": reference.stored.profile.rows,
             "engine": self.engine,
+            **({MEMBERS: found.of[MEMBERS]} if MEMBERS in found.of else {}),
         }
 
     def is_there(self, recorded: Record | None) -> bool:

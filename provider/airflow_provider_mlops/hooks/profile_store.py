@@ -23,6 +23,8 @@ FILE = "profile.json.gz"
 SCHEMA = 1
 PROFILE, SPEC = "profile", "profile_spec"
 """What a folder holds, as its marker says."""
+MEMBERS = "members"
+"""Of a window: which snapshots held its rows when it was profiled, as `members_now` says it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.hooks.profile_store import (
     FOLDER,
+    MEMBERS,
     PROFILE,
     SPEC,
     StoredProfile,
@@ -24,6 +25,7 @@ from airflow_provider_mlops.hooks.profile_store import (
     write_content,
 )
 from airflow_provider_mlops.hooks.samples import open_columns
+from airflow_provider_mlops.hooks.snapshot_set import members_now
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
@@ -150,7 +152,11 @@ def profile_of(
     :return: the profile.
     :raises EvidenceBroken: when the snapshot or the stored profile is missing or was changed.
     """
-    return _profile(storage, spec, of_snapshots(dataset, [{"snapshot_id": snapshot_id}]), compute=compute)
+    of = of_snapshots(dataset, [{"snapshot_id": snapshot_id}])
+    # Named before it is read: what rows are erased from meanwhile is then profiled under the old name.
+    members = members_now(storage, dataset, snapshot_id)
+    named = of if members is None else {**of, MEMBERS: members}
+    return _profile(storage, spec, named, compute=compute)
 
 
 def profile_of_columns(

@@ -16,7 +16,7 @@ from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 from airflow_provider_mlops.core.rollback import rollback_of_request
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rollback import Rollback, result_of
 from airflow_provider_mlops.hooks.storage import Storage
@@ -85,7 +85,7 @@ class RollbackOnBreachOperator(MLOpsOperator):
         if run.mode is not Mode.LIVE:
             raise AirflowSkipException(f"In {run.mode.value} mode nothing is rolled back.")
         policy = load_retrain_policy(bundle_file(context, self.policy))
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         earlier = rollback_of_request(records, run.request, run.mode)
         stated, version = (earlier.body, None) if earlier else self._answer(records, policy, partition.key)

@@ -21,7 +21,7 @@ from airflow_provider_mlops.core.retrain_decision import Decision, Known, decide
 from airflow_provider_mlops.core.retrain_policy import RetrainPolicy
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
-from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, known_model_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.operators.base import MLOpsOperator
@@ -100,7 +100,8 @@ class DecideRetrainOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             raise AirflowSkipException("In audit mode nothing is retrained.")
         policy = load_retrain_policy(bundle_file(context, self.policy))
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        opened = model_ledger if policy.may_be_first else known_model_ledger
+        ledger = opened(self.model_name, self.ledger_root)
         claim = claim_of_run(ledger.records(), run) if run.mode is Mode.LIVE else None
         if claim is not None:
             self.log.info("Found this run's own claim.")

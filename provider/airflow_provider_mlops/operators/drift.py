@@ -17,7 +17,7 @@ from airflow_provider_mlops.core.mute import Mute, active_mutes
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.hooks import drift_publish
-from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, known_model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.drift import DriftReportLink, EvidentlyReportLink
 from airflow_provider_mlops.links.mlflow import push_links
@@ -109,7 +109,7 @@ class DetectDriftOperator(MLOpsOperator):
         policy = load_drift_policy(bundle_file(context, self.policy))
         if policy.data is Data.PROFILE and self.backend != drift_backends.NATIVE:
             raise BadInput(f"backend={self.backend!r} needs rows, and the policy says data: profile; use 'native'.")
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         plan = plan_drift(self._question(kind, policy), records)
         mutes = [mute for mute in active_mutes(records, datetime.now(UTC)) if mute.drift_kind in (None, kind.value)]

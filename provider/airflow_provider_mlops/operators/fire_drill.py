@@ -13,7 +13,7 @@ from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Verdict
-from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, known_model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.drift import DriftReportLink
@@ -112,7 +112,7 @@ class DriftFireDrillOperator(MLOpsOperator):
         policy = load_drift_policy(bundle_file(context, self.policy))
         by_labels = self.performance_policy
         performance = load_performance_policy(bundle_file(context, by_labels)) if by_labels else None
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         drill = self._drill(policy, performance, ledger.records(), share)
         plan = drill.plan()
         decision = {

@@ -17,7 +17,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rules import Fairness
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome, Verdict
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.mlflow import MlflowRunLink, ModelVersionLink, push_links
@@ -100,7 +100,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
 
         policy = load_performance_policy(bundle_file(context, self.policy))
         fairness, fairness_hash = self._fairness(context, policy)
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         records = self._of_the_time(ledger.records(), run)
         window = self._window(records)
         level = promotion_level(records, window.manifest_hash, window.version)

@@ -10,7 +10,7 @@ from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.operators.base import MLOpsOperator
 from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
@@ -89,7 +89,7 @@ class ProfileDatasetOperator(MLOpsOperator):
         """Profile what has no profile, or count recorded profiles again in audit mode."""
         from airflow_provider_mlops.hooks.profile_steps import Profiler, plan_profiles
 
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         found = plan_profiles(self._question(context), ledger.records())
         profiler = Profiler(Storage(self.storage_root, self.ledger_root), found.plan, self.engine)
         records: list[Record] = []

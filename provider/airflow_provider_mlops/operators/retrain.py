@@ -19,7 +19,7 @@ from airflow_provider_mlops.core.retrain import (
     pending_drift,
 )
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger
 from airflow_provider_mlops.operators.base import MLOpsOperator
 from airflow_provider_mlops.operators.context import PARTITION_KEY
 
@@ -65,7 +65,7 @@ class ClaimRetrainingOperator(MLOpsOperator):
         partition = Partition.parse(self.partition_key)
         if run.mode is not Mode.LIVE:
             raise AirflowSkipException(f"In {run.mode.value} mode no drift is claimed.")
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         if (own := claim_of_run(ledger.records(), run)) is not None:
             self.log.info("Found this run's own claim.")
             return self._result(own)

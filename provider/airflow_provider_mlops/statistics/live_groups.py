@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.performance_policy import ImportanceLimit
 from airflow_provider_mlops.core.rules import Fairness
@@ -13,6 +14,7 @@ from airflow_provider_mlops.statistics.importance_drift import ImportanceChange,
 from airflow_provider_mlops.statistics.metric import Options
 from airflow_provider_mlops.statistics.performance import Case
 from airflow_provider_mlops.statistics.performance_decision import result, unanswered
+from airflow_provider_mlops.statistics.score_table import BINARY
 from airflow_provider_mlops.statistics.scores import own_threshold, threshold_of
 
 FAIRNESS, IMPORTANCE = "fairness", "importance"
@@ -25,8 +27,14 @@ def judge_live_fairness(rules: Iterable[Fairness], case: Case, groups: Mapping[s
     :param case: the version with its labelled rows.
     :param groups: the columns that the rules group by, a text per row.
     :return: one result per rule and group, each of the kind ``fairness``.
+    :raises BadInput: when the model does not decide between two classes.
     """
     for rule in rules:
+        if case.task != BINARY:
+            raise BadInput(
+                f"Rule {rule.name!r} (fairness) is for models of the task binary; this one is {case.task}: remove "
+                "fairness from the monitoring policy."
+            )
         what = f"{rule.metric} of {case.who}"
         try:
             rows = case.now.get()

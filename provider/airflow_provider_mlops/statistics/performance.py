@@ -1,6 +1,6 @@
 """Realised performance: the metrics, the loss and the calibration of labelled live rows, against promotion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,8 @@ from airflow_provider_mlops.core.gate import decide_maximum, decide_minimum, dec
 from airflow_provider_mlops.core.measure import Interval, NotMeasurable
 from airflow_provider_mlops.core.performance_policy import MetricLimits, PerformancePolicy
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.statistics.calibration_line import INTERCEPT, SLOPE, calibration_line
 from airflow_provider_mlops.statistics.few_clusters import measure_together
+from airflow_provider_mlops.statistics.live_calibration import judge_calibration
 from airflow_provider_mlops.statistics.metric import Metric, Options
 from airflow_provider_mlops.statistics.metrics import metric_named
 from airflow_provider_mlops.statistics.performance_decision import Errors, result, shift_text, unanswered
@@ -22,7 +22,7 @@ from airflow_provider_mlops.statistics.slicing import Rows
 from airflow_provider_mlops.statistics.two_samples import change
 from airflow_provider_mlops.statistics.wording import interval_text, limit_text
 
-REALISED, CONCEPT, CALIBRATION = "realised", "concept", "calibration"
+REALISED, CONCEPT = "realised", "concept"
 TASKS = (BINARY, MULTICLASS, REGRESSION)
 _LOSSES = {BINARY: ("log_loss", "brier"), MULTICLASS: ("multiclass_log_loss",), REGRESSION: ("mae",)}
 
@@ -82,6 +82,7 @@ class Case:
     :param now: labelled rows of the window.
     :param then: rows of the evaluation at promotion.
     :param seed: hash of what is judged; seeds derive from it.
+    :param classes: names of the classes of a multiclass model, in the order of its scores; None where nobody gave any.
     """
 
     policy: PerformancePolicy
@@ -90,6 +91,7 @@ class Case:
     now: Side
     then: Side
     seed: str
+    classes: Sequence[Any] | None = None
     errors: Errors = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +138,7 @@ def judge_labelled(case: Case) -> Iterator[RuleResult]:
         if loss.metric not in _LOSSES[case.task]:
             raise BadInput(f"The loss {loss.metric!r} is not of the task {case.task}: {', '.join(_LOSSES[case.task])}.")
         yield _drop(case, loss, f"concept_{loss.metric}", CONCEPT, concept.max_shift, "shift")
-    yield from _calibration(case)
+    yield from judge_calibration(case)
 
 
 def measure_now(case: Case) -> dict[str, Any]:
@@ -214,40 +216,3 @@ def _drop(case: Case, limits: MetricLimits, rule: str, kind: str, margin: float,
     numbers = {"metric": limits.metric, "limit": limit, "alpha": alpha, "promotion": then.value}
     reason = shift_text(outcome, start, found, margin, what)
     return result(rule, kind, outcome, reason, now, change=found.to_dict(), **numbers)
-
-
-def _calibration(case: Case) -> Iterator[RuleResult]:
-    limits = case.policy.calibration
-    if limits is None:
-        return
-    for part, limit in ((INTERCEPT, limits.intercept), (SLOPE, limits.slope)):
-        if limit is not None:
-            yield _line(case, part, limit)
-
-
-def _line(case: Case, part: str, limit: float) -> RuleResult:
-    rule, what = f"calibration_{part}", f"The calibration {part} of {case.who}"
-    if case.task != BINARY:
-        raise BadInput(f"calibration is for models of the task binary; this one is {case.task}.")
-
-    def at(side: Side, level: float) -> Interval:
-        rows = side.get()
-        return calibration_line(rows.table.labels, rows.table.candidate, level, rows.clusters)[part]
-
-    def decision(shift: Interval) -> Outcome:
-        if shift.low > limit or shift.high < -limit:
-            return Outcome.FAIL
-        return Outcome.PASS if -limit <= shift.low and shift.high <= limit else Outcome.INCONCLUSIVE
-
-    def measure(level: float, _: int) -> Interval:
-        return change(at(case.now, level), at(case.then, level))
-
-    try:
-        outcome, found, alpha = case.errors.decide(measure, decision, limit)
-        now, then = at(case.now, case.errors.level), at(case.then, case.errors.level)
-    except NotMeasurable as error:
-        return unanswered(rule, CALIBRATION, what, error, limit=limit)
-    start = f"{what} is {now.value:.3f}, at promotion it was {then.value:.3f}"
-    reason = shift_text(outcome, start, found, limit, "shift")
-    numbers = {"limit": limit, "alpha": alpha, "promotion": then.value, "change": found.to_dict()}
-    return result(rule, CALIBRATION, outcome, reason, now, **numbers)
