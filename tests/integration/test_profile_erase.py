@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mlops import sources
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.hooks import profile_steps
+from airflow_provider_mlops.hooks import profile_steps, profiles
 from airflow_provider_mlops.hooks.drift_sources import open_current
 from airflow_provider_mlops.hooks.profile_store import read_profile
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.statistics.profile import Profile
+from tests.conftest import MakeLab
 from tests.integration.test_profile_operator import judged, profile_folders, write_policy
 from tests.integration.test_profile_storage import erase
 from tests.support.lab import DATASET, Lab, Stages, copy_lab
 
 KEY = "2020-03"
+WINDOW = "events_window"
 KINDS = ("prediction", "confidence", "label")
 
 
@@ -132,6 +135,42 @@ def test_rows_that_are_erased_while_they_are_profiled(lab: Lab, monkeypatch: pyt
     assert (kept, left) == ([800], [])
     assert made["profiles"][0]["rows"] == 799
     assert drift(lab, kind).outcome != "INCONCLUSIVE"
+
+
+def test_rows_of_a_window_that_are_erased_while_it_is_profiled(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window keeps its name when rows of its members go: its profile does not, and one of all rows counts no more."""
+    lab = make_lab("promoted")
+    write_policy(lab)
+    source = sources.snapshots(DATASET, include_current=True)
+    found = lab.run("snapshot", dataset=WINDOW, partition_key=KEY, source=source, time_column="time")
+    lab.run("validate", dataset=WINDOW, partition_key=KEY, snapshot_id=found["snapshot_id"])
+    count = profiles.open_columns
+
+    @contextmanager
+    def slowly(storage: Storage, dataset: str, *arguments: Any, **more: Any) -> Iterator[Any]:
+        with count(storage, dataset, *arguments, **more) as columns:
+            yield columns
+        if dataset == WINDOW:
+            erase(lab, f"{KEY}/7")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(profiles, "open_columns", slowly)
+        late = lab.run("profile", dataset=WINDOW, partition_key=KEY)
+    missed = judged(lab, dataset=WINDOW, partition_key=KEY)
+    made = lab.run("profile", dataset=WINDOW, partition_key=KEY)
+    audited = lab.run("profile", dataset=WINDOW, partition_key=KEY, run_type="backfill")
+    first, second = (record for record in lab.records("profile") if record.mode == "live")
+    lab.run("erase", key_column="row_id", keys_file="keys.txt", reason="request 7")
+
+    assert (late["profiles"][0]["rows"], made["profiles"][0]["rows"]) == (2_400, 2_399)
+    assert (missed.outcome, without(missed)) == ("INCONCLUSIVE", [KEY])
+    assert [one["rows"] for one in audited["profiles"]] == [2_399]
+    assert first.body["members"] != second.body["members"]
+    assert not (lab.storage / first.body["path"]).exists()
+    assert (lab.storage / second.body["path"]).exists()
+    assert judged(lab, dataset=WINDOW, partition_key=KEY).outcome != "INCONCLUSIVE"
 
 
 def test_the_scores_that_froze_the_bins_take_them_along(lab: Lab) -> None:

@@ -250,7 +250,7 @@ def test_scores_and_labels_are_profiled_too(make_lab: Any) -> None:
 
 def test_no_champion_is_no_profile(make_lab: Any) -> None:
     """Nothing froze bins yet: the task says so, and succeeds."""
-    result = make_lab("accepted").run("profile", partition_key="2020-03")
+    result = make_lab("trained").run("profile", partition_key="2020-03")
 
     assert (result["profiles"], result["record"]) == ([], None)
     assert "No champion served" in result["reason"]

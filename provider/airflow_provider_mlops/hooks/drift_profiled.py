@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.drift_options import DriftKind, Origin
 from airflow_provider_mlops.core.prediction_log import labels_path, log_path
 from airflow_provider_mlops.core.profiled import Asked, Profiled, kind_profiled, profiles_to_judge
@@ -105,4 +106,4 @@ def is_outdated(storage: Storage, plan: DriftPlan, record: Record) -> bool:
         now = members_now(storage, plan.question.dataset, body["source"])
     except Pruned:
         return False  # a profile outlives the rows that it counted
-    return now is not None and now != body[MEMBERS]
+    return now is not None and sha256_of(now) != body[MEMBERS]

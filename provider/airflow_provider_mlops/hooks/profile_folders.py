@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from airflow_provider_mlops.hooks.profile_store import FOLDER, SPEC
+from airflow_provider_mlops.hooks.profile_store import FOLDER, MEMBERS, SPEC
 from airflow_provider_mlops.hooks.removal import files_below
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 
@@ -17,7 +17,7 @@ class ProfileFolder:
     :param path: where it lies below the storage root.
     :param is_spec: whether it is a specification.
     :param spec_hash: of the specification that it is, or was made by.
-    :param snapshot_ids: the snapshots that it is of.
+    :param snapshot_ids: the snapshots that it is of; of a window, its members too.
     :param scores_id: the stored scores that it is of, None for none.
     :param logs: folders of the logs or labels that it is of, below the storage root.
     """
@@ -49,7 +49,7 @@ def profile_folders(storage: Storage) -> list[ProfileFolder]:
                 path=path,
                 is_spec=is_spec,
                 spec_hash=str(marker["content_hash"] if is_spec else marker.get("spec_hash")),
-                snapshot_ids=frozenset(marker.get("snapshot_ids") or ()),
+                snapshot_ids=frozenset([*(marker.get("snapshot_ids") or ()), *(marker.get(MEMBERS) or ())]),
                 scores_id=str(source["scores_id"]) if source.get("scores_id") else None,
                 logs=tuple(source.get("logs") or ()),
             )

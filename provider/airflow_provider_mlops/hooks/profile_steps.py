@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.drift_options import DriftKind, Match, Origin, ReferenceChoice
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.gone import gone_snapshots
@@ -169,7 +170,7 @@ class Profiler:
             "reference_path": reference.stored.path,
             "reference_rows": reference.stored.profile.rows,
             "engine": self.engine,
-            **({MEMBERS: found.of[MEMBERS]} if MEMBERS in found.of else {}),
+            **({MEMBERS: sha256_of(found.of[MEMBERS])} if MEMBERS in found.of else {}),
         }
 
     def is_there(self, recorded: Record | None) -> bool:

@@ -24,7 +24,7 @@ SCHEMA = 1
 PROFILE, SPEC = "profile", "profile_spec"
 """What a folder holds, as its marker says."""
 MEMBERS = "members"
-"""Of a window: which snapshots held its rows when it was profiled, as `members_now` says it."""
+"""Of a window: the snapshots that held its rows when it was profiled; in a record, the hash of their ids."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
+from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.snapshot_manifest import check_identity, is_window, parse_manifest
 from airflow_provider_mlops.hooks.gone import Erased, snapshot_there_now
@@ -221,22 +221,21 @@ def published_manifest(storage: Storage, dataset: str, snapshot_id: str) -> dict
     return manifest
 
 
-def members_now(storage: Storage, dataset: str, snapshot_id: str) -> str | None:
+def members_now(storage: Storage, dataset: str, snapshot_id: str) -> list[str] | None:
     """Name what holds the rows of a window now: rows are erased from its members, and its own name stays.
 
     :param storage: where the snapshots lie; it knows the ledger that says what was erased.
     :param dataset: name of the dataset.
     :param snapshot_id: the snapshot.
-    :return: hash of the members' ids in the order of their rows; None of a snapshot that is no window, or is not
-        stored any more.
+    :return: ids of the snapshots that hold them, in the order of the rows; None of a snapshot that is no window, or is
+        not stored any more.
     :raises EvidenceBroken: when a manifest is missing or was changed.
     """
     if not storage.exists(snapshot_path(dataset, snapshot_id)):
         return None
     if not is_window(published_manifest(storage, dataset, snapshot_id)):
         return None
-    leaves = SnapshotSet(storage, dataset, [{"snapshot_id": snapshot_id}]).leaves()
-    return sha256_of([leaf.snapshot_id for leaf in leaves])
+    return [leaf.snapshot_id for leaf in SnapshotSet(storage, dataset, [{"snapshot_id": snapshot_id}]).leaves()]
 
 
 def _read(reader: Any, leaf: Leaf, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
