@@ -37,8 +37,8 @@ class DetectDriftOperator(MLOpsOperator):
 
     The reference is the training snapshots of the newest champion that was promoted for an earlier partition, or what
     the policy says. A feature has drifted when its adjusted p-value, the size of the effect and the number of rows all
-    say so. Drift is FAIL, none is PASS, too few rows or no champion yet is INCONCLUSIVE; the task succeeds with each. It
-    fails for a model that has no record: the name is misspelt, or nothing was ever trained under it.
+    say so. Drift is FAIL, none is PASS, too few rows or no champion yet is INCONCLUSIVE; the task succeeds with each. A
+    model that has no record is an error: its name is misspelt, or nothing was ever trained under it.
     With the alias ``assets.drift_alias(model_name)`` among the outlets, a live FAIL emits an event of
     ``assets.drift(model_name)``. Drift that a person has muted is listed and does not decide.
 
