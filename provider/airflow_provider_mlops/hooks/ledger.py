@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _S3 = "s3://"
 _AWS_DEFAULT = "aws_default"
+_MOST_OPENED = 4
+"""Ledgers that are kept: the model's, its dataset's, that of a reference; what walks through all keeps few of them."""
+_OPENED: ContextVar[dict[tuple[str | None, str, str], Ledger] | None] = ContextVar("_OPENED", default=None)
 
 
 class LedgerHook(BaseHook):
@@ -119,7 +125,14 @@ class LedgerHook(BaseHook):
         :return: the ledger.
         :raises BadInput: when the root is no place for a ledger, or the name is not one of a chain.
         """
-        return Ledger(self.store(root), chain, self.keys)
+        opened, name = _OPENED.get(), (self.ledger_conn_id, self.root(root), chain)
+        if opened is None:
+            return Ledger(self.store(root), chain, self.keys)
+        found = opened.pop(name, None) or Ledger(self.store(root), chain, self.keys)
+        opened[name] = found  # the newest last
+        if len(opened) > _MOST_OPENED:
+            del opened[next(iter(opened))]
+        return found
 
     def test_connection(self) -> tuple[bool, str]:
         """List the chains, read the keys, and on S3 try that a taken name is refused.
@@ -160,6 +173,21 @@ class LedgerHook(BaseHook):
         except (OSError, UnicodeDecodeError) as err:
             why = getattr(err, "strerror", None) or "it is no text"
             raise BadInput(f"The signing_key_file {file!r} of {self._name} cannot be read: {why}.") from None
+
+
+@contextmanager
+def ledgers_read_once() -> Iterator[None]:
+    """Keep the ledgers that are opened, so that a task that opens one again reads only what was written since.
+
+    A long history is thousands of records; the steps of a task, its report and its gauges each ask for them.
+
+    :return: context manager; what other threads open is not kept.
+    """
+    token = _OPENED.set({})
+    try:
+        yield
+    finally:
+        _OPENED.reset(token)
 
 
 def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:

@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.errors import BadInput, FinalError
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
+from airflow_provider_mlops.hooks.ledger import ledgers_read_once
 from airflow_provider_mlops.operators.context import run_facts
 from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, pause_after
 
@@ -49,7 +50,8 @@ class MLOpsOperator(BaseOperator):
         :return: small JSON: ids, hashes, verdicts.
         :raises AirflowFailException: when trying again cannot change the outcome.
         """
-        return self._execute(context)
+        with ledgers_read_once():
+            return self._execute(context)
 
     def execute_in_turn(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Look again whether it is this partition's turn.
@@ -59,7 +61,8 @@ class MLOpsOperator(BaseOperator):
         :return: as `execute` does.
         :raises AirflowFailException: when trying again cannot change the outcome.
         """
-        return self._execute(context)
+        with ledgers_read_once():
+            return self._execute(context)
 
     def _execute(self, context: Context) -> dict[str, Any]:
         run: RunFacts | None = None

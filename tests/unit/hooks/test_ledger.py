@@ -1,6 +1,7 @@
 """Ledgers by name."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, model_ledger
+from airflow_provider_mlops.core.ledger import Ledger
+from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, ledgers_read_once, model_ledger
 from tests.support.keys import private_pem, signing_key
 
 
@@ -154,3 +156,30 @@ def test_the_key_appears_nowhere(
 
     assert secret not in told
     assert secret[20:40] not in told
+
+
+def test_a_task_reads_a_ledger_once(tmp_path: Path) -> None:
+    """Opened again within a task, it reads what was written since; what walks through many keeps few; then none."""
+    root = str(tmp_path)
+    with ledgers_read_once():
+        first = model_ledger("m", root)
+        first.append(kind="drift", key="a", body={})
+        Ledger(tmp_path, "model/m").append(kind="drift", key="b", body={})
+        again = model_ledger("m", root)
+        others = [dataset_ledger(f"d{number}", root) for number in range(9)]
+        after = model_ledger("m", root)
+    outside = model_ledger("m", root)
+
+    assert again is first
+    assert [record.key for record in again.records()] == ["a", "b"]
+    assert dataset_ledger("d8", root) is not others[-1]
+    assert after is not first
+    assert outside is not after
+
+
+def test_threads_do_not_share_a_ledger(tmp_path: Path) -> None:
+    """A ledger belongs to one thread, within a task too."""
+    with ledgers_read_once(), ThreadPoolExecutor(1) as pool:
+        own = model_ledger("m", str(tmp_path))
+
+        assert pool.submit(model_ledger, "m", str(tmp_path)).result() is not own
