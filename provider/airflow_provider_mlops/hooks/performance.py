@@ -15,6 +15,7 @@ from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.live_case import LiveCase, Served
 from airflow_provider_mlops.hooks.live_importance import importance_at_promotion, live_importance
 from airflow_provider_mlops.hooks.live_rows import joined_columns
+from airflow_provider_mlops.statistics.arrays import kept
 from airflow_provider_mlops.statistics.estimates import SUPPORT, judge_estimates
 from airflow_provider_mlops.statistics.live_estimate import LiveEstimate
 from airflow_provider_mlops.statistics.live_groups import IMPORTANCE, judge_importance, judge_live_fairness
@@ -157,8 +158,11 @@ def _estimate(live: LiveCase, earlier: Mapping[str, Any]) -> tuple[dict[str, Any
     keys = [key_of(one) for one in window.served]
     waiting = [keys.index(key_of(one)) for one in window.waiting]
     scores, scored = live.rows.scores(live.classes), ~numpy.isnan(live.rows.numbers("score"))
-    partitions = {keys[at]: scores[scored & (live.rows.partition == at)] for at in waiting}
-    together = scores[scored & numpy.isin(live.rows.partition, waiting)]
+    # Partitions lie one after the other: a part of the array, and no copy of it, where every row was scored.
+    ends = numpy.searchsorted(live.rows.partition, numpy.arange(len(keys) + 1))
+    parts = {at: slice(ends[at], ends[at + 1]) for at in waiting}
+    partitions = {keys[at]: kept(scores[part], scored[part]) for at, part in parts.items()}
+    together = kept(scores, scored & numpy.isin(live.rows.partition, waiting))
     said = judge_estimates(live.case, found.estimator, together) if found.estimator and len(together) else []
     record = found.record(partitions, together)
     return {**record, **found.track(pairs), "rules": [rule.to_dict() for rule in said]}, said

@@ -87,6 +87,15 @@ def check_classes(positive: BoolArray, least: int) -> None:
             raise NotMeasurable(f"There are {cases} {name} rows among {len(positive)}; at least {least} are needed.")
 
 
+def kept(rows: FloatArray, mask: BoolArray) -> FloatArray:
+    """Keep some rows; the same array, and no copy of it, where all are kept.
+
+    :param rows: numbers, a row each.
+    :param mask: True for each row that is kept.
+    """
+    return rows if mask.all() else rows[mask]
+
+
 def check_finite(scores: FloatArray, what: str = "scores") -> None:
     """Refuse scores that are NaN or infinite.
 

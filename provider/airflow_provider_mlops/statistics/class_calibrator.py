@@ -53,17 +53,23 @@ class ClassCalibrator:
         found = np.maximum(_softmax(self.slope * _logs(scores) + self.offsets), 1 / (self.rows + scores.shape[1]))
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 
-    def variance(self, gradient: FloatArray, scores: FloatArray, p: FloatArray) -> float:
-        """Return the variance that the fitted map adds to an expected value, to first order.
+    def slopes(self, gradient: FloatArray, scores: FloatArray, p: FloatArray) -> FloatArray:
+        """Return what an expected value gains with each fitted number, to first order; of several blocks it adds up.
 
         :param gradient: what the value gains by row and class, as `class_expectations.ClassExpected` has it.
         :param scores: the served scores.
         :param p: their probabilities by this map.
         """
         if self.method == NONE:
-            return 0.0
+            return np.zeros(0)
         moved = p * (gradient - (p * gradient).sum(axis=1, keepdims=True))
-        slopes = np.concatenate([[float((moved * _logs(scores)).sum())], moved.sum(axis=0)[1:]])
+        return np.concatenate([[float((moved * _logs(scores)).sum())], moved.sum(axis=0)[1:]])
+
+    def variance(self, slopes: FloatArray) -> float:
+        """Return the variance that the fitted map adds to an expected value.
+
+        :param slopes: as `slopes` gives them, of all rows.
+        """
         return float(slopes @ self.covariance @ slopes)
 
     def to_dict(self) -> dict[str, Any]:

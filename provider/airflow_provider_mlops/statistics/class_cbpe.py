@@ -3,7 +3,9 @@
 Each row counts for each class with its calibrated probability. It assumes **no concept drift**.
 """
 
+import functools
 import math
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +18,15 @@ from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray, as_ma
 from airflow_provider_mlops.statistics.calibration_line import CalibrationTest
 from airflow_provider_mlops.statistics.cbpe import MIN_ROWS, NOT_SHARES, expected_interval
 from airflow_provider_mlops.statistics.class_calibrator import ClassCalibrator, choose_class_calibrator, class_rows
-from airflow_provider_mlops.statistics.class_expectations import CLASS_EXPECTATIONS, predicted
+from airflow_provider_mlops.statistics.class_expectations import CLASS_EXPECTATIONS, ClassSums, chance, predicted
 from airflow_provider_mlops.statistics.clusters import summed_by
 from airflow_provider_mlops.statistics.metric_rows import check_class_scores
 from airflow_provider_mlops.statistics.support import Support
 
 CLASS_TEST = "spiegelhalter_by_class"
+
+_BLOCK = 65_536
+"""Rows whose probabilities are held at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,13 +91,20 @@ class ClassCalibration:
         if served.shape[1] != len(self.supports):
             raise BadInput(f"There are {served.shape[1]} scores a row; the held-out rows had {len(self.supports)}.")
         check_class_scores(served, probabilities=True)
-        p = self.calibrator.probabilities(served)
-        expected = CLASS_EXPECTATIONS[metric](p, served)
-        error = self.calibrator.variance(expected.gradient, served, p)
-        variance, third = expected.chance(p)
+        blocks = [served[at : at + _BLOCK] for at in range(0, len(served), _BLOCK)]
+        said = self.calibrator.probabilities
+        sums = functools.reduce(operator.add, (ClassSums.of(said(block), block) for block in blocks))
+        expected, moments = CLASS_EXPECTATIONS[metric](sums), np.zeros(2)
+        slopes = np.zeros(len(self.calibrator.covariance))
+        for block in blocks:
+            p, gradient = said(block), expected.gradient(block)
+            moments += chance(gradient, p)
+            slopes += self.calibrator.slopes(gradient, block, p)
+        variance, third = (float(moment) for moment in moments)
+        total = (variance + self.calibrator.variance(slopes)) * spread
         top = math.inf if metric in NOT_SHARES else 1.0
-        chance = (variance * spread + error * spread, third)
-        return expected_interval(expected.value, chance, level, len(p), top, f"cbpe_{self.calibrator.method}")
+        method = f"cbpe_{self.calibrator.method}"
+        return expected_interval(expected.value, (total, third), level, len(served), top, method)
 
 
 def class_test(labels: Any, p: FloatArray, clusters: IntArray | None = None) -> CalibrationTest:

@@ -1,6 +1,7 @@
 """What a metric of several classes will be, if each row is of each class with a known probability.
 
-Beside the value goes what each label would make of it: the variance is made of that.
+Beside the value goes what each label would make of it: the variance is made of that. All of it rests on sums over rows,
+so that rows pass by in blocks: memory does not hold an array of rows and classes for every step.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,51 +17,90 @@ from airflow_provider_mlops.statistics.loss import CLIP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ClassSums:
+    """What the expected value of every metric is made of; of several blocks of rows it adds up.
+
+    :param rows: how many rows.
+    :param actual: by class, how many rows are expected to be of it.
+    :param called: by class, how many are predicted so.
+    :param hits: by class, how many are expected to be predicted rightly.
+    :param loss: expected sum of the log losses.
+    """
+
+    rows: int
+    actual: FloatArray
+    called: FloatArray
+    hits: FloatArray
+    loss: float
+
+    @classmethod
+    def of(cls, p: FloatArray, scores: FloatArray) -> "ClassSums":
+        """Add up rows.
+
+        :param p: probabilities of the classes, of shape (rows, classes).
+        :param scores: their scores, of the same shape.
+        """
+        called = _called(scores)
+        return cls(
+            len(p), p.sum(axis=0), called.sum(axis=0), (p * called).sum(axis=0), float((p * _losses(scores)).sum())
+        )
+
+    def __add__(self, other: "ClassSums") -> "ClassSums":
+        return ClassSums(
+            self.rows + other.rows,
+            self.actual + other.actual,
+            self.called + other.called,
+            self.hits + other.hits,
+            self.loss + other.loss,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ClassExpected:
     """An expected value.
 
     :param value: the value.
-    :param gradient: by row and class, what the value gains when that is the row's class; of shape (rows, classes).
+    :param gradient: maps scores of a block of rows to what the value gains, by row and class, when that is the row's
+        class.
     """
 
     value: float
-    gradient: FloatArray
-
-    def chance(self, p: FloatArray) -> tuple[float, float]:
-        """Return the variance and the third central moment that the labels give the value.
-
-        :param p: probabilities of the classes, of the same shape.
-        """
-        centred = self.gradient - (p * self.gradient).sum(axis=1, keepdims=True)
-        squared = p * np.square(centred)
-        return float(squared.sum()), float((squared * centred).sum())
+    gradient: Callable[[FloatArray], FloatArray]
 
 
-ClassExpectation = Callable[[FloatArray, FloatArray], ClassExpected]
-"""Maps probabilities and scores, each of shape (rows, classes), to the expected value."""
+ClassExpectation = Callable[[ClassSums], ClassExpected]
+"""Maps the sums over all rows to the expected value."""
 
 
-def _accuracy(p: FloatArray, scores: FloatArray) -> ClassExpected:
-    called = _called(scores)
-    return ClassExpected(float((p * called).sum() / len(p)), called / len(p))
+def chance(gradient: FloatArray, p: FloatArray) -> tuple[float, float]:
+    """Return the variance and the third central moment that the labels of some rows give a value; they add up.
+
+    :param gradient: what the value gains, by row and class.
+    :param p: probabilities of the classes, of the same shape.
+    """
+    centred = gradient - (p * gradient).sum(axis=1, keepdims=True)
+    squared = p * np.square(centred)
+    return float(squared.sum()), float((squared * centred).sum())
 
 
-def _macro_recall(p: FloatArray, scores: FloatArray) -> ClassExpected:
-    called, actual = _called(scores), _classes(p)
-    recall = (p * called).sum(axis=0) / actual
-    return ClassExpected(float(recall.mean()), (called - recall) / (actual * p.shape[1]))
+def _accuracy(sums: ClassSums) -> ClassExpected:
+    return ClassExpected(float(sums.hits.sum() / sums.rows), lambda scores: _called(scores) / sums.rows)
 
 
-def _macro_f1(p: FloatArray, scores: FloatArray) -> ClassExpected:
-    called, actual = _called(scores), _classes(p)
-    total = called.sum(axis=0) + actual
-    f1 = 2 * (p * called).sum(axis=0) / total
-    return ClassExpected(float(f1.mean()), (2 * called - f1) / (total * p.shape[1]))
+def _macro_recall(sums: ClassSums) -> ClassExpected:
+    actual = _classes(sums)
+    recall, size = sums.hits / actual, len(actual)
+    return ClassExpected(float(recall.mean()), lambda scores: (_called(scores) - recall) / (actual * size))
 
 
-def _log_loss(p: FloatArray, scores: FloatArray) -> ClassExpected:
-    losses = -np.log(np.clip(scores, CLIP, 1 - CLIP))
-    return ClassExpected(float((p * losses).sum() / len(p)), losses / len(p))
+def _macro_f1(sums: ClassSums) -> ClassExpected:
+    total = sums.called + _classes(sums)
+    f1, size = 2 * sums.hits / total, len(total)
+    return ClassExpected(float(f1.mean()), lambda scores: (2 * _called(scores) - f1) / (total * size))
+
+
+def _log_loss(sums: ClassSums) -> ClassExpected:
+    return ClassExpected(sums.loss / sums.rows, lambda scores: _losses(scores) / sums.rows)
 
 
 def predicted(scores: FloatArray) -> IntArray:
@@ -78,15 +118,19 @@ def _called(scores: FloatArray) -> FloatArray:
     return found
 
 
-def _classes(p: FloatArray) -> FloatArray:
+def _losses(scores: FloatArray) -> FloatArray:
+    return np.asarray(-np.log(np.clip(scores, CLIP, 1 - CLIP)))
+
+
+def _classes(sums: ClassSums) -> FloatArray:
     """Return how many rows each class is expected to have."""
-    actual = p.sum(axis=0)
+    actual = sums.actual
     if actual.min() < LEAST:
         raise NotMeasurable(
-            f"{actual.min():.1f} rows of class {actual.argmin()} are expected among {len(p)}; at least {LEAST} are "
+            f"{actual.min():.1f} rows of class {actual.argmin()} are expected among {sums.rows}; at least {LEAST} are "
             "needed."
         )
-    return np.asarray(actual)
+    return actual
 
 
 CLASS_EXPECTATIONS: Mapping[str, ClassExpectation] = MappingProxyType(

@@ -9,7 +9,7 @@ import numpy as np
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.core.performance_policy import MetricLimits
 from airflow_provider_mlops.statistics import cbpe
-from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.arrays import FloatArray, kept
 from airflow_provider_mlops.statistics.error_model import ErrorModel
 from airflow_provider_mlops.statistics.estimates import (
     CAVEAT,
@@ -64,7 +64,7 @@ class LiveEstimate:
         found |= {"broken_assumptions": [], "most_outside": MAX_OUTSIDE}
         if self.estimator is None:
             return {**found, "assumptions": None, "outside": None, "window": {}, "partitions": {}}
-        finite = together[np.isfinite(together).all(axis=tuple(range(1, together.ndim)))]
+        finite = kept(together, np.isfinite(together).all(axis=tuple(range(1, together.ndim))))
         doubts = self.estimator.doubts(finite)
         found |= {
             "method": "error_by_prediction" if isinstance(self.estimator.held_out, ErrorModel) else "cbpe",

@@ -1,6 +1,7 @@
 """Estimates for several classes keep their interval on calibrated models, and say when they must not be believed."""
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import special, stats
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.measure import NotMeasurable
 from airflow_provider_mlops.statistics import class_calibrator as cal
+from airflow_provider_mlops.statistics import class_cbpe
 from airflow_provider_mlops.statistics.class_cbpe import (
     ClassCalibration,
     check_held_out,
@@ -85,6 +87,25 @@ def test_value_and_error_are_those_of_simulated_labels(name: str) -> None:
 
     assert found.value == pytest.approx(float(np.mean(values)), abs=5 * error / math.sqrt(1_500) + 2e-3)
     assert (found.high - found.low) / 2 == pytest.approx(stats.norm.ppf(0.95) * error, rel=0.08)
+
+
+def test_many_rows_are_estimated_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks of any size the estimate is the same, and memory holds the probabilities of one block, not of all."""
+    random = np.random.default_rng(6)
+    labels, scores = drawn(random, 3_000, 2.0)
+    _, served = drawn(random, 100_000, 2.0)
+    held_out, found = ClassCalibration.of(labels, scores), {}
+    for rows in (1_000, 100_000):
+        monkeypatch.setattr(class_cbpe, "_BLOCK", rows)
+        tracemalloc.start()
+        estimates = [held_out.estimate(served, name, LEVEL, spread=2.0) for name in NAMES]
+        found[rows] = (estimates, tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert held_out.calibrator.method == cal.TEMPERATURE
+    for ours, whole in zip(found[1_000][0], found[100_000][0], strict=True):
+        assert (ours.value, ours.low, ours.high) == pytest.approx((whole.value, whole.low, whole.high), rel=1e-12)
+    assert found[1_000][1] < served.nbytes < found[100_000][1]
 
 
 def test_two_classes_are_the_binary_estimate() -> None:
