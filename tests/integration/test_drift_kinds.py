@@ -13,6 +13,7 @@ from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
+from tests.integration.test_drift_bad_input import accepted
 from tests.support.lab import DATASET, Lab
 from tests.support.prediction_logs import log_labels, log_scores
 from tests.support.synthetic import rows_of
@@ -112,6 +113,32 @@ def test_last_years_month_that_nobody_trained_on_is_no_reference(make_lab: Any) 
 
     assert record.outcome == "INCONCLUSIVE"
     assert "season" in record.body["verdict"]["rules"][0]["reason"]
+
+
+def test_the_same_month_of_last_year_is_the_reference(make_lab: Any) -> None:
+    """Of two months of training only the one of a year before counts: a summer is compared with the summer before."""
+    lab = make_lab("replaced")
+    accepted(lab, "2021-02", rows_of("2020-02").assign(row_id=lambda frame: "2021" + frame["row_id"]))
+    whole = judged(lab, partition_key="2021-02")
+    record = judged(lab, "reference: {match: month_last_year}\n", partition_key="2021-02")
+
+    assert rule(whole, "signal")["numbers"]["n_reference"] > 800
+    assert (rule(record, "signal")["numbers"]["n_reference"], record.outcome) == (800, "PASS")
+    reference = record.body["reference"]
+    assert (reference["since"][:10], reference["until"][:10]) == ("2020-02-01", "2020-03-01")
+
+
+def test_days_of_the_same_weekday_are_the_reference(make_lab: Any) -> None:
+    """A Sunday is compared with the Sundays of the training rows, and with no other day."""
+    lab = make_lab("promoted")
+    trained = rows_of("2020-01")
+    sundays = int((trained["time"].dt.dayofweek == 6).sum())
+    accepted(lab, "2020-04-05", trained.iloc[:400])
+    record = judged(lab, "reference: {match: weekday}\n", partition_key="2020-04-05")
+
+    assert record.body["reference"]["weekdays"] == [6]
+    assert rule(record, "signal")["numbers"]["n_reference"] == sundays
+    assert record.outcome == "PASS"
 
 
 def test_weekdays_need_days(make_lab: Any) -> None:

@@ -4,9 +4,11 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.storage import Storage
@@ -372,3 +374,41 @@ def test_two_features_have_no_ranking(make_lab: MakeLab) -> None:
     record = watch(lab, partition_key="2020-03", policy=policy)
 
     assert "2 features were measured both times; at least 3" in reason_of(record, "importance_ranking")
+
+
+SIX = [f"f{number}" for number in range(6)]
+WEIGHTS = np.array([2.5, 1.9, 1.4, 1.0, 0.6, 0.3])
+
+
+def six(partition: Partition, weights: Any = WEIGHTS) -> Any:
+    """Yield a month whose label follows six features, each less than the one before."""
+    random, rows = np.random.default_rng(int(partition.key.replace("-", ""))), rows_of(partition.key, 1_600)
+    time = pd.date_range(partition.start, periods=len(rows), freq="25min", unit="us")
+    values = random.normal(size=(len(rows), len(SIX)))
+    late = (random.random(len(rows)) < 1 / (1 + np.exp(-values @ weights))).astype(float)
+    yield rows.assign(**dict(zip(SIX, values.T, strict=True)), late=late, time=time)
+
+
+def six_turned(partition: Partition) -> Any:
+    """Yield a month in which the three first features mean the opposite."""
+    yield from six(partition, np.where(np.arange(6) < 3, -WEIGHTS, WEIGHTS))
+
+
+def test_features_that_mean_something_else_are_importance_drift(make_lab: MakeLab) -> None:
+    """What mattered most misleads now: the ranking on live rows is not that of the promotion, and the event says so."""
+    lab = make_lab("empty")
+    for key in ("2020-01", "2020-02"):
+        lab.accept(key, f"{__name__}:six")
+    trained = lab.run("train", partition_key="2020-02", features=SIX)
+    lab.run("register", manifest_hash=trained["manifest_hash"])
+    evaluated = lab.run("evaluate", manifest_hash=trained["manifest_hash"], explain="permutation")
+    lab.run("promote", gate_record=lab.run("gate", evaluation_id=evaluated["evaluation_id"])["record"])
+    lab.accept("2020-03", f"{__name__}:six_turned")
+    lab.run("score", partition_key="2020-03")
+    lab.run("labels", partition_key="2020-03", labels=f"{__name__}:six_turned", label_time_column=None)
+    policy = write_policy(lab, "importance: {min_correlation: 0.5, top: 3}\n")
+    record = watch(lab, partition_key="2020-03", window=1, policy=policy)
+
+    assert rules_of(record) == {"importance_ranking": "FAIL"}, reason_of(record, "importance_ranking")
+    assert "f0, f1, f2 left" in reason_of(record, "importance_ranking")
+    assert lab.events[0][1]["kind"] == "importance"
