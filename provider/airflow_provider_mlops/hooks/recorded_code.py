@@ -18,6 +18,7 @@ from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.manifest import INCREMENTAL, WARM
 from airflow_provider_mlops.core.module_source import find_module, import_root
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
+from airflow_provider_mlops.hooks.dag_file import check_top_level
 from airflow_provider_mlops.hooks.train_function import recorded_function
 
 if TYPE_CHECKING:
@@ -71,12 +72,13 @@ def files_of_today(function: Callable[..., Any], manifest: Mapping[str, Any]) ->
 
 
 @contextmanager
-def replayed_code(training: Record, choice: str, log: Any) -> Iterator[ReplayedCode]:
+def replayed_code(training: Record, choice: str, log: Any, bundle: Path | None = None) -> Iterator[ReplayedCode]:
     """Open the code that a replay of a training runs; files of a commit are removed afterwards.
 
     :param training: record of the training.
     :param choice: ``today`` or ``recorded``.
     :param log: where it is told, and what another process writes.
+    :param bundle: root of the Dag bundle, for a function that stands in a Dag file; None for the working directory.
     :return: context manager that gives the function.
     :raises CodeMissing: when today's function cannot be imported; when the record names no commit that holds what ran,
         or the commit is not on this machine.
@@ -86,7 +88,7 @@ def replayed_code(training: Record, choice: str, log: Any) -> Iterator[ReplayedC
     with ExitStack() as opened:
         try:
             if choice == TODAY:
-                function = recorded_function(manifest, log)
+                function = recorded_function(training.body, log, bundle)
                 code = ReplayedCode(function, files_of_today(function, manifest))
             elif fit_of(manifest) == INCREMENTAL:
                 code = _of_no_commit(manifest)
@@ -115,6 +117,7 @@ def _of_commit(training: Record, log: Any) -> Iterator[ReplayedCode]:
     from airflow_provider_mlops.backends.interpreter import InterpreterFunction
 
     manifest = training.body["manifest"]
+    _check_module(training)
     commit = _commit(training)
     module, _, name = manifest["function"].partition(":")
     today = _place(manifest["function"])
@@ -156,6 +159,17 @@ def _commit(training: Record) -> str:
             f"what ran, only the hashes of the record tell. {_HINT}"
         )
     return str(git["commit"])
+
+
+def _check_module(training: Record) -> None:
+    """A Dag file is loaded by Airflow alone, and its commit is not."""
+    path, dag_file = training.body["manifest"]["function"], training.body.get("dag_file")
+    check_top_level(path)
+    if dag_file:
+        raise Refused(
+            f"The training function {path!r} stands in the Dag file {dag_file}, which has no import path: of a commit "
+            f"only modules are run. Move it into one, for the trainings to come. {_HINT}"
+        )
 
 
 def _place(path: str) -> Path:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.certificate import (
@@ -52,6 +53,7 @@ class Replay:
     :param tolerance: largest absolute difference of a metric that still counts as the recorded one.
     :param from_root: whether the bases of a training are trained again, from the first one on, not fetched by hash.
     :param code: ``today`` for the training functions of now, ``recorded`` for those of the recorded commits.
+    :param bundle: root of the Dag bundle, for functions that stand in Dag files; None for the working directory.
     """
 
     model: str
@@ -63,6 +65,7 @@ class Replay:
     tolerance: float = TOLERANCE
     from_root: bool = False
     code: str = TODAY
+    bundle: Path | None = None
     _chains: dict[str, list[RuleResult]] = field(default_factory=dict)
 
     def certify(self, training: Record) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class Replay:
         """
         with ExitStack() as opened:
             try:
-                code = opened.enter_context(replayed_code(training, self.code, self.log))
+                code = opened.enter_context(replayed_code(training, self.code, self.log, self.bundle))
             except CodeMissing as err:
                 self.log.warning("The code cannot be had: %s", err)
                 return self._certify(training, None, [Difference(Cause.CODE_MISSING, str(err))])
@@ -88,7 +91,14 @@ class Replay:
         checks.append(check_artifact(self.hook, training))
         checks.extend([] if code is None else code.results(manifest))
         start = replayed_base(
-            training, records, self.storage, self.hook, self.log, from_root=self.from_root, choice=self.code
+            training,
+            records,
+            self.storage,
+            self.hook,
+            self.log,
+            from_root=self.from_root,
+            choice=self.code,
+            bundle=self.bundle,
         )
         differences = [
             *(Difference(Cause.DATA_MISSING, check.reason) for check in checks if _is_missing(check)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import chain_of, cited_base, fit_of
@@ -16,7 +18,7 @@ from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.fitting import Base
 from airflow_provider_mlops.hooks.gone import erasures_since
-from airflow_provider_mlops.hooks.recorded_code import CodeMissing, replayed_code
+from airflow_provider_mlops.hooks.recorded_code import CodeMissing, ReplayedCode, replayed_code
 from airflow_provider_mlops.hooks.training import train_from_manifest
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def replayed_base(
     *,
     from_root: bool,
     choice: str,
+    bundle: Path | None = None,
 ) -> ReplayedBase:
     """Bring the base of a training.
 
@@ -70,6 +73,7 @@ def replayed_base(
     :param log: where progress is told.
     :param from_root: whether the chain is trained again, not fetched.
     :param choice: whose code it is trained by then: ``today``, or ``recorded`` for the commit of each.
+    :param bundle: root of the Dag bundle, for functions that stand in Dag files.
     :return: the base, or why it cannot be had.
     :raises TransientError: when MLflow or the storage cannot be reached.
     """
@@ -80,7 +84,8 @@ def replayed_base(
         chain = chain_of(records, manifest)
         found.chain = [_named(records, base) for base in reversed(chain)]
         if from_root:
-            _train_chain(found, list(reversed(chain)), storage, choice, log)
+            code_of = partial(replayed_code, choice=choice, log=log, bundle=bundle)
+            _train_chain(found, list(reversed(chain)), storage, code_of, log)
         else:
             found.base = open_base(hook, records, manifest)
     except (BadInput, EvidenceBroken, CodeMissing) as err:
@@ -91,7 +96,13 @@ def replayed_base(
     return found
 
 
-def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage, choice: str, log: Any) -> None:
+def _train_chain(
+    found: ReplayedBase,
+    chain: Sequence[Record],
+    storage: Storage,
+    code_of: Callable[[Record], AbstractContextManager[ReplayedCode]],
+    log: Any,
+) -> None:
     """Train every base again, the root first, each on the one that came out before it."""
     erased = False
     for named, base in zip(found.chain, chain, strict=True):
@@ -99,7 +110,7 @@ def _train_chain(found: ReplayedBase, chain: Sequence[Record], storage: Storage,
         log.info("Training %s again.", who)
         with ExitStack() as opened:
             try:
-                code = opened.enter_context(replayed_code(base, choice, log))
+                code = opened.enter_context(code_of(base))
             except CodeMissing as err:
                 raise CodeMissing(f"{who}: {err}") from err
             trained = train_from_manifest(manifest_to_replay(base.body), code.function, storage, log, base=found.base)

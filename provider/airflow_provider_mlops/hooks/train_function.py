@@ -12,6 +12,7 @@ from airflow_provider_mlops.core.code_identity import code_files, import_callabl
 from airflow_provider_mlops.core.env_names import check_env_names, passed_on
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.module_source import find_module, import_root, is_installed
+from airflow_provider_mlops.hooks.dag_file import behind_task, check_top_level, function_of_dag_file
 
 
 def find_function(
@@ -28,7 +29,7 @@ def find_function(
     :raises BadInput: when one of the paths is not what it must be.
     """
     if not python:
-        return import_callable(path)
+        return behind_task(import_callable(path))
     from airflow_provider_mlops.backends.interpreter import InterpreterFunction
 
     if not is_import_path(path):
@@ -51,14 +52,19 @@ def find_function(
     return function
 
 
-def recorded_function(manifest: Mapping[str, Any], log: Any) -> Callable[..., Any]:
+def recorded_function(body: Mapping[str, Any], log: Any, bundle: Path | None = None) -> Callable[..., Any]:
     """Return the training function of a record, as it is now, in the interpreter that it ran in.
 
-    :param manifest: the training's manifest.
+    :param body: body of the training's record.
     :param log: where the output of another interpreter is told.
+    :param bundle: root of the Dag bundle, in which a Dag file is looked for; None for the working directory.
     :return: the function.
     :raises BadInput: when it cannot be found.
     """
+    manifest = body["manifest"]
+    check_top_level(manifest["function"])
+    if dag_file := body.get("dag_file"):
+        return function_of_dag_file(manifest["function"], dag_file, bundle or Path.cwd())
     where = manifest.get("python"), manifest["trusted_types"]
     return find_function(manifest["function"], *where, log, manifest.get("env_names"))
 

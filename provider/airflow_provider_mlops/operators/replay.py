@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.certificate import check_require, summary_rows
@@ -18,6 +19,7 @@ from airflow_provider_mlops.hooks.recorded_code import CHOICES, RECORDED, TODAY
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.certificate import AuditSummaryLink, CertificateLink, push_certificate
 from airflow_provider_mlops.operators.base import MLOpsOperator
+from airflow_provider_mlops.operators.context import bundle_root
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -116,7 +118,7 @@ class ReplayModelOperator(MLOpsOperator):
             raise BadInput(f"code={self.code!r} must be one of: {', '.join(CHOICES)}.")
         if self.on_difference not in ("fail", "record"):
             raise BadInput(f"on_difference={self.on_difference!r} must be fail or record.")
-        replay = self._replay()
+        replay = self._replay(bundle_root(context))
         ledger = replay.ledger
         chosen = chosen_trainings(
             ledger.records(),
@@ -155,7 +157,7 @@ class ReplayModelOperator(MLOpsOperator):
             raise BadInput(f"from_root={self.from_root!r} must be true or false.")
         return found
 
-    def _replay(self) -> Replay:
+    def _replay(self, bundle: Path | None = None) -> Replay:
         from airflow_provider_mlops.hooks.replay import Replay
 
         if not 0 <= self.tolerance < 1:
@@ -170,6 +172,7 @@ class ReplayModelOperator(MLOpsOperator):
             tolerance=self.tolerance,
             from_root=self._from_root,
             code=self.code,
+            bundle=bundle,
         )
 
     def _certify(self, replay: Replay, ledger: Ledger, training: Record, run: RunFacts) -> Record:

@@ -15,6 +15,7 @@ from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.window import WindowSpec
+from airflow_provider_mlops.hooks.dag_file import dag_file_of
 from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.storage import Storage
@@ -23,7 +24,7 @@ from airflow_provider_mlops.hooks.train_manifest import BASE, BATCH_ROWS, FAIL, 
 from airflow_provider_mlops.hooks.train_recorded import RecordedTraining
 from airflow_provider_mlops.links.mlflow import ExperimentLink, MlflowRunLink, push_links
 from airflow_provider_mlops.operators.base import MLOpsOperator
-from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_facts
+from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_facts, bundle_root
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -193,7 +194,8 @@ class TrainModelOperator(MLOpsOperator):
             decision = {"model": self.model_name, "partition": partition, "train": [], **start.decision()}
             why = f"{start.why_nothing()}Dataset {self.dataset!r} has no accepted partition before {partition}"
             raise AirflowSkipException(training.record_nothing(partition, self.decision_key(run, decision), why))
-        record = training.find_or_train(manifest, function, bundle_facts(context), start.facts())
+        more = {**start.facts(), **dag_file_of(function, bundle_root(context))}
+        record = training.find_or_train(manifest, function, bundle_facts(context), more)
         self._push_links(context, record)
         check_required(check_asked(self.determinism), record.body)
         return self._result(record)
