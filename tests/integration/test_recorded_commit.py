@@ -251,11 +251,12 @@ def test_a_data_file_of_the_commit_is_read(lab: Lab, bundle: Bundle) -> None:
     (bundle.signs.parent / "weight.txt").write_text("9")
     bundle.commit()
 
-    assert replay(lab, "then", code="recorded")["level"] == "L0"
-    today = replay(lab, "today")
+    then, today = replay(lab, "then", code="recorded"), replay(lab, "today")
+    assert (then["level"], then["differences"]) == ("L0", [])
     (difference,) = today["differences"]
     assert today["level"] == "none"
-    assert (difference["cause"], f"{bundle.package}/weight.txt" in difference["detail"]) == ("code changed", True)
+    assert difference["cause"] == "data files changed"
+    assert difference["detail"].endswith(f"differ from the record: {bundle.package}/weight.txt (changed)")
 
 
 def test_a_function_that_is_not_there_any_more_is_the_cause(lab: Lab, bundle: Bundle) -> None:

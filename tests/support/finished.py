@@ -1,6 +1,7 @@
-"""A finished lifecycle: signed, judged, approved, served, drifted, drilled, replayed, and a data subject was erased."""
+"""A finished lifecycle: judged, approved, served, drifted, muted, drilled, replayed, rows erased, a month empty."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from airflow.sdk import DAG
 from airflow_provider_mlops.hooks.profiles import profile_of, reference_of
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.operators.fire_drill import DriftFireDrillOperator
+from airflow_provider_mlops.operators.mute import MuteDriftOperator
 from tests.support.airflow import fake_context
 from tests.support.approval import UNDECIDED
 from tests.support.keys import private_pem
-from tests.support.lab import DATASET, MONTHS, Lab, Stages
+from tests.support.lab import DATASET, MONTHS, SYNTHETIC, Lab, Stages
 
 SIGNER = "the deployment"
 CONNECTION = "AIRFLOW_CONN_MLOPS_LEDGER_DEFAULT"
@@ -55,6 +57,15 @@ def _serve(lab: Lab) -> None:
     lab.run("performance", partition_key="2020-03")
 
 
+def _mute(lab: Lab) -> None:
+    until = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    task = MuteDriftOperator(task_id="mute", model_name=lab.model, feature="noise", until=until, reason="new sensor")
+    DAG("mutes", schedule=None).add_task(task)
+    context = fake_context(task, lab.root, run_type="manual", run_id="manual__1")
+    context["dag_run"].triggering_user_name = "ann"
+    task.execute(context)
+
+
 def _watch(lab: Lab) -> None:
     lab.facts["snapshots"]["2020-04"] = lab.accept("2020-04", "drifted")
     lab.run("drift", partition_key="2020-04")
@@ -62,6 +73,9 @@ def _watch(lab: Lab) -> None:
     task = DriftFireDrillOperator(task_id="drill", shifts="nulls", **settings)
     DAG("fire", schedule=None).add_task(task)
     task.execute(fake_context(task, lab.root))
+    _mute(lab)
+    # A partition without rows: nobody has judged it.
+    lab.run("snapshot", partition_key="2020-05", source=f"{SYNTHETIC}:empty", allow_empty=True)
     storage = Storage(str(lab.storage))
     ids = lab.facts["snapshots"]
     reference = reference_of(storage, DATASET, [{"snapshot_id": ids["2020-03"]}], {"signal": "feature"})

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends import interpreter_output
+from airflow_provider_mlops.backends.files_read import merged
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.scikit_learn import read_model
 from airflow_provider_mlops.backends.threads import ONE_THREAD
@@ -46,6 +47,7 @@ class InterpreterFunction:
     :param sources: module name to SHA-256 of its source here; what is imported there must be the same. Empty to ask
         for nothing.
     :param env_names: environment variables that it gets beside the usual ones; None to give it all of this process.
+    :param data_root: folder below which the files are watched that it reads; empty for none.
     :param takes_base: whether it is called with a fitted ``base``, which travels there.
     :param log: where its output is told.
     """
@@ -61,6 +63,7 @@ class InterpreterFunction:
         sources: Mapping[str, str],
         env_names: Sequence[str] | None,
         takes_base: bool = False,
+        data_root: str = "",
         log: Any,
     ) -> None:
         self.python = python
@@ -70,6 +73,8 @@ class InterpreterFunction:
         self.env_names = env_names
         self.log = log
         self.environment: dict[str, Any] | None = None
+        self.data_root = data_root
+        self.data_files: dict[str, str] | None = {}
         # What `core.code_identity` looks at, as at any function.
         self.__module__, self.__qualname__, self.__name__ = module, function, function
         # What it takes beside its parameters, for whoever offers that.
@@ -99,6 +104,7 @@ class InterpreterFunction:
             parquet.write_table(arrow.Table.from_pandas(labels.to_frame("label")), folder / "labels.parquet")
             named = {"module": self.__module__, "function": self.__name__, "label": labels.name}
             asked = {**named, "sources": sorted(self.sources), "seed": seed, "params": params}
+            asked["data_root"] = self.data_root
             if base is not None:
                 load("skops.io", "scikit-learn").dump(base, folder / "base.skops")
                 asked |= {"base": "base.skops", "trusted": list(self.trusted_types)}
@@ -108,6 +114,8 @@ class InterpreterFunction:
                     f"{self.python} imports another {other[0]!r} than the one that is to run here: uninstall it there."
                 )
             self.environment = answer["environment"]
+            # A search calls it several times; one that reads too many files has none on record.
+            self.data_files = merged(self.data_files, answer["data_files"])
             return self._model(folder / "model.skops", answer["sha256"])
 
     def facts(self, also: Iterable[str] = ()) -> dict[str, Any]:
@@ -240,5 +248,5 @@ def child_hash() -> str:
 
     :return: ``sha256:`` and 64 hexadecimal digits.
     """
-    files = (CHILD, CHILD.with_name("interpreter_facts.py"))
+    files = (CHILD, CHILD.with_name("interpreter_facts.py"), CHILD.with_name("files_read.py"))
     return f"sha256:{hashlib.sha256(b''.join(path.read_bytes() for path in files)).hexdigest()}"

@@ -60,7 +60,7 @@ def _work(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
         return answer
     for name in ("pandas", "pyarrow", "sklearn", "skops"):
         importlib.import_module(name)
-    return {**answer, "environment": _facts_module().interpreter_facts(job["also"])}
+    return {**answer, "environment": _module("interpreter_facts").interpreter_facts(job["also"])}
 
 
 def _train(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _train(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
         inspect.signature(function).bind(features, labels, seed=job["seed"], **keywords)
     except TypeError as err:
         return _refused(f"The training function cannot be called with these train_params: {err}.")
-    with threadpool_limits(1):
+    with threadpool_limits(1), _module("files_read").files_read(job["data_root"] or None) as read:
         try:
             estimator = function(features, labels, seed=job["seed"], **keywords)
         except (ValueError, TypeError) as err:
@@ -91,7 +91,12 @@ def _train(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
     skops.io.dump(estimator, folder / "model.skops")
     # What was not imported has not run.
     sources = {name: _source_hash(sys.modules[name]) for name in job["sources"] if name in sys.modules}
-    return {"sources": sources, "sha256": hashlib.sha256((folder / "model.skops").read_bytes()).hexdigest()}
+    data_files = read.hashes() if read is not None else {}
+    return {
+        "sources": sources,
+        "data_files": data_files,
+        "sha256": hashlib.sha256((folder / "model.skops").read_bytes()).hexdigest(),
+    }
 
 
 def _offered(folder: Path, job: dict[str, Any], function: Any) -> dict[str, Any]:
@@ -131,9 +136,9 @@ def _source_hash(module: Any) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _facts_module() -> Any:
-    path = Path(__file__).with_name("interpreter_facts.py")
-    spec = importlib.util.spec_from_file_location("interpreter_facts", path)
+def _module(name: str) -> Any:
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be read.")
     module = importlib.util.module_from_spec(spec)

@@ -44,6 +44,7 @@ class Cause(StrEnum):
     BASE_ERASED = "data erased from a base"
     CODE = "code changed"
     CODE_MISSING = "code missing"
+    FILES = "data files changed"
     ENVIRONMENT = "environment changed"
     SUITE = "suite changed"
     CONTRACT = "contract changed"

@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 # What is installed beside it differs between any two machines; whatever was imported is compared one by one.
 _NOT_COMPARED = ("installed",)
 
+_SHOWN = 10
 TOLERANCE = 1e-6
 """Largest absolute difference of a metric that counts as the recorded one, unless another is asked for."""
 
@@ -107,6 +108,37 @@ def code_differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> l
     """
     changed = sorted(name for name in recorded.keys() | found.keys() if recorded.get(name) != found.get(name))
     return [f"code differs from the record in {', '.join(changed[:10])}"] if changed else []
+
+
+def data_file_differences(recorded: Mapping[str, str], found: Mapping[str, str | None]) -> list[str]:
+    """Name the files that a training has read, and that are not the recorded ones.
+
+    :param recorded: SHA-256 by path, as recorded.
+    :param found: the same, as it is now; None for a file that is not there.
+    :return: one sentence, or none.
+    """
+    other = [
+        f"{name} ({'missing' if found.get(name) is None else 'changed'})"
+        for name, digest in sorted(recorded.items())
+        if found.get(name) != digest
+    ]
+    return [f"files that the training has read differ from the record: {_first(other)}"] if other else []
+
+
+def other_reads(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Name the files that a replay has read, and the recorded training has not.
+
+    :param recorded: SHA-256 by path, as recorded.
+    :param found: what the replay has read.
+    :return: one sentence, or none.
+    """
+    other = sorted(found.keys() - recorded.keys())
+    return [f"the replay has read files that the training had not read: {_first(other)}"] if other else []
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def environment_differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from airflow_provider_mlops.core.record import Record
 _TRAINING = {
     "files": "the hashes of the model's files beside its archive (`MLmodel`, requirements): whether one was changed "
     "cannot be told",
+    "data_files": "the files of the bundle that the training function has read: whether one was changed cannot be told",
     "git": "whether the code was committed, and by which commit",
     "dataset_record": "the newest record of the dataset's chain then: whether later ones were cut off is not told by "
     "this training",

@@ -13,6 +13,7 @@ from airflow_provider_mlops.core.errors import EvidenceBroken, FinalError
 from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.hooks.data_files import files_are_known, found_file_differences, root_of
 from airflow_provider_mlops.hooks.gone import Erased, Pruned, erasures_since
 from airflow_provider_mlops.hooks.recorded_code import ReplayedCode, files_of_today
 
@@ -64,19 +65,27 @@ def replay_recorded(
     from airflow_provider_mlops.hooks.training import train_from_manifest
 
     body, manifest = training.body, manifest_to_replay(training.body)
-    code = ReplayedCode(function, files_of_today(function, manifest))
+    root = root_of(function, body.get("dag_file"))
+    code = ReplayedCode(function, files_of_today(function, manifest), root=root)
     known = known_differences(storage, training, code, records)
     try:
         base = open_base(hook, records, manifest)
     except EvidenceBroken as err:
         return stopped(err, [Difference(Cause.BASE, str(err)), *known])
     try:
-        trained = train_from_manifest(manifest, function, storage, log, base=base)
+        trained = train_from_manifest(manifest, function, storage, log, base=base, root=root)
     except EvidenceBroken as err:
         return stopped(err, with_cause(err, known))
+    except FileNotFoundError as err:
+        if not files_are_known(known):
+            raise
+        return stopped(EvidenceBroken(f"It cannot be trained again: {err}"), known)
     now = {"environment": environment_before(function, body["environment"]), "code_files": code.files}
     compared = compare_training(body, {**trained.facts(), **now})
     level, differences = excused(*compared, erasures_since(storage, manifest))
+    read = found_file_differences(body, trained.data_files)
+    known = [*known, *read]
+    differences = [*(one.detail for one in known if one.cause is Cause.FILES), *differences]
     if level is Level.NONE and (measured := measured_difference(body)) is not None:
         known = [*known, Difference(Cause.NONDETERMINISM, measured)]
         differences = [f"{Cause.NONDETERMINISM}: {measured}", *differences]

@@ -19,6 +19,7 @@ from airflow_provider_mlops.core.manifest import INCREMENTAL, WARM
 from airflow_provider_mlops.core.module_source import find_module, import_root
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.hooks.dag_file import check_top_level
+from airflow_provider_mlops.hooks.data_files import root_of
 from airflow_provider_mlops.hooks.train_function import recorded_function
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ class ReplayedCode:
     :param function: of a commit it trains in a process of its own, in which the commit's files come first.
     :param files: module name to SHA-256 of its source, as in a manifest.
     :param commit: hash of the commit; None for the code of today.
+    :param root: folder below which the files lie that it reads, as `hooks.data_files.root_of` says.
     """
 
     function: Callable[..., Any]
     files: Mapping[str, str]
     commit: str | None = None
+    root: Path | None = None
 
     def results(self, manifest: Mapping[str, Any]) -> list[RuleResult]:
         """Say in the certificate whose code ran; nothing of that of today, whose differences are listed.
@@ -89,7 +92,8 @@ def replayed_code(training: Record, choice: str, log: Any, bundle: Path | None =
         try:
             if choice == TODAY:
                 function = recorded_function(training.body, log, bundle)
-                code = ReplayedCode(function, files_of_today(function, manifest))
+                root = root_of(function, training.body.get("dag_file"))
+                code = ReplayedCode(function, files_of_today(function, manifest), root=root)
             elif fit_of(manifest) == INCREMENTAL:
                 code = _of_no_commit(manifest)
             else:
@@ -139,9 +143,10 @@ def _of_commit(training: Record, log: Any) -> Iterator[ReplayedCode]:
             sources=manifest["code_files"],
             env_names=manifest.get("env_names") or (),
             takes_base=fit_of(manifest) == WARM,
+            data_root=str(root),
             log=log,
         )
-        yield ReplayedCode(function, dict(manifest["code_files"]), commit)
+        yield ReplayedCode(function, dict(manifest["code_files"]), commit, root)
 
 
 def _commit(training: Record) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from airflow_provider_mlops.core.replay_choice import cited_records
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
 from airflow_provider_mlops.hooks.change import other_files_since
+from airflow_provider_mlops.hooks.data_files import files_are_known, found_file_differences
 from airflow_provider_mlops.hooks.recorded_code import TODAY, CodeMissing, ReplayedCode, replayed_code
 from airflow_provider_mlops.hooks.replay_causes import known_differences
 from airflow_provider_mlops.hooks.replay_chain import replayed_base
@@ -108,11 +109,12 @@ class Replay:
         ]
         trained = None
         if code is not None and not start.missing:
-            trained = self._train(manifest, code.function, start.base, differences)
+            trained = self._train(manifest, code, start.base, differences)
         level, compared = Level.NONE, []
         figures: dict[str, Any] = start.figures(from_root=self.from_root)
         if code is not None and trained is not None:
             level, _ = compare_training(training.body, {**trained.facts(), "code_files": code.files})
+            differences += found_file_differences(training.body, trained.data_files)
             figures |= {"environment": trained.environment, "rows": trained.rows}
             compared = list(self._compare(cited, trained, records, figures))
             self.log.info("The models agree at %s; %d things are not as recorded.", level, len(differences))
@@ -146,18 +148,23 @@ class Replay:
     def _train(
         self,
         manifest: Mapping[str, Any],
-        function: Callable[..., Any],
+        code: ReplayedCode,
         base: Base | None,
         differences: list[Difference],
     ) -> Training | None:
         try:
-            return train_from_manifest(manifest, function, self.storage, self.log, base=base)
+            return train_from_manifest(manifest, code.function, self.storage, self.log, base=base, root=code.root)
         except (BadInput, EvidenceBroken) as err:
             self.log.warning("It cannot be trained again: %s", err)
             known = {item.detail for item in differences}  # an interpreter that is gone says so twice
             if str(err) not in known and not any(item.cause in (Cause.DATA_MISSING, *LAWFUL) for item in differences):
                 cause = Cause.DATA_MISSING if isinstance(err, EvidenceBroken) else Cause.UNKNOWN
                 differences.append(Difference(cause, f"it cannot be trained again: {err}"))
+            return None
+        except FileNotFoundError as err:
+            if not files_are_known(differences):
+                raise  # whatever the function looked for, no record says that it was there
+            differences.append(Difference(Cause.FILES, f"it cannot be trained again: {err}"))
             return None
 
     def _compare(

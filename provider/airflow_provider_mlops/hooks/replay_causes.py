@@ -10,6 +10,7 @@ from airflow_provider_mlops.core.certificate import Cause, Difference
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, environment_differences
+from airflow_provider_mlops.hooks.data_files import known_file_differences
 from airflow_provider_mlops.hooks.gone import erasures_since, prunings_since, test_erasures_since
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def _of_code(training: Record, code: ReplayedCode) -> list[Difference]:
     except MissingInterpreter as err:
         environment = [str(err)]
     return [
+        *known_file_differences(training.body, code.root),
         *(Difference(Cause.CODE, one) for one in code_differences(training.body["manifest"]["code_files"], code.files)),
         *(Difference(Cause.ENVIRONMENT, one) for one in environment),
     ]

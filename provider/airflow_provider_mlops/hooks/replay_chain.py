@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, compare_training
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.hooks.base_model import open_base
+from airflow_provider_mlops.hooks.data_files import known_file_differences
 from airflow_provider_mlops.hooks.fitting import Base
 from airflow_provider_mlops.hooks.gone import erasures_since
 from airflow_provider_mlops.hooks.recorded_code import CodeMissing, ReplayedCode, replayed_code
@@ -113,11 +114,15 @@ def _train_chain(
                 code = opened.enter_context(code_of(base))
             except CodeMissing as err:
                 raise CodeMissing(f"{who}: {err}") from err
-            trained = train_from_manifest(manifest_to_replay(base.body), code.function, storage, log, base=found.base)
+            trained = train_from_manifest(
+                manifest_to_replay(base.body), code.function, storage, log, base=found.base, root=code.root
+            )
+            files = known_file_differences(base.body, code.root)
         level, _ = compare_training(base.body, {**trained.facts(), "code_files": code.files})
         named.update(level=level.value, **({"commit": code.commit} if code.commit else {}))
         for detail in code_differences(base.body["manifest"]["code_files"], code.files):
             found.differences.append(Difference(Cause.CODE, f"{who}: {detail}"))
+        found.differences += [Difference(one.cause, f"{who}: {one.detail}") for one in files]
         # What a base has lost by a recorded decision, all that go on from it have lost.
         erased = erased or bool(erasures_since(storage, base.body["manifest"]))
         if trained.model_digest != base.body["model_digest"]:

@@ -46,6 +46,7 @@ def find_function(
         path=[home] if home else [],
         sources={},
         env_names=check_env_names(env_names),
+        data_root=home or "",
         log=log,
     )
     function.sources = code_files(function, path)

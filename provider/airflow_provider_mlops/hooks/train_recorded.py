@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.citations import MEMBER, newest_of
@@ -13,6 +14,7 @@ from airflow_provider_mlops.core.replay import Level
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 from airflow_provider_mlops.hooks.base_model import open_base
 from airflow_provider_mlops.hooks.change import git_state, last_change
+from airflow_provider_mlops.hooks.data_files import as_files_are, root_of
 from airflow_provider_mlops.hooks.determinism import verify_training
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
 from airflow_provider_mlops.hooks.tracking import keep_recorded, track_training
@@ -76,10 +78,11 @@ class RecordedTraining:
         :raises EvidenceBroken: when a snapshot is missing or was changed.
         :raises TransientError: when MLflow cannot be reached.
         """
-        record = self._found(manifest_hash(manifest))
+        root = root_of(function, more.get("dag_file"))
+        manifest, record = self._found_as_files_are(manifest, root)
         checkpoint = training_checkpoint(self.storage, manifest, self.run.mode, self.log)
         if record is None:
-            record = self._train(manifest, function, checkpoint, {"bundle": bundle, **more})
+            record = self._train(manifest, function, checkpoint, {"bundle": bundle, **more}, root)
         else:
             self.log.info("Found the training of this manifest: MLflow run %s.", record.body["mlflow_run_id"])
         checkpoint.remove()
@@ -142,6 +145,18 @@ class RecordedTraining:
         record_replay(self.ledger, self.run, None, partition_key, found, self.log)
         summarise_audit(self.storage, self.ledger, self.ledger.chain.removeprefix("model/"), self.run)
 
+    def _found_as_files_are(
+        self, manifest: Mapping[str, Any], root: Path | None
+    ) -> tuple[Mapping[str, Any], Record | None]:
+        """Find the training that has read the files as they are; what has read others is the training of another."""
+        seen = set[str]()
+        while (key := manifest_hash(manifest)) not in seen and (record := self._found(key)) is not None:
+            seen.add(key)
+            if (as_now := as_files_are(manifest, record.body, root)) == manifest:
+                return manifest, record
+            manifest = as_now
+        return manifest, self._found(manifest_hash(manifest))
+
     def _found(self, key: str) -> Record | None:
         """Find the training of a manifest: the live one, else that of this run's mode."""
         live = self.ledger.find(kind="training", key=key)
@@ -153,12 +168,15 @@ class RecordedTraining:
         function: Callable[..., Any],
         checkpoint: TrainingCheckpoint,
         more: Mapping[str, Any],
+        root: Path | None,
     ) -> Record:
         from airflow_provider_mlops.hooks.training import train_from_manifest
 
         key = manifest_hash(manifest)
         base = open_base(self.hook, self.ledger.records(), manifest)
-        trained = train_from_manifest(manifest, function, self.storage, self.log, base=base, checkpoint=checkpoint)
+        trained = train_from_manifest(
+            manifest, function, self.storage, self.log, base=base, checkpoint=checkpoint, root=root
+        )
         repeated = None
         if "determinism" in manifest:
             repeated = verify_training(manifest, function, trained, self.storage, self.log, base=base)

@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import check_no_new_class
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import BINARY, MULTICLASS, task_of
 from airflow_provider_mlops.core.search import shown_trials, with_params
+from airflow_provider_mlops.hooks.data_files import Reads, root_of
 from airflow_provider_mlops.hooks.fitting import Base, Fitting
 from airflow_provider_mlops.hooks.rows import read_rows
 from airflow_provider_mlops.hooks.search import search_columns, search_params
@@ -42,6 +44,7 @@ class Training:
     :param classes: the classes of a multiclass label, in the order of the scores; else None.
     :param operating_threshold: the frozen threshold, None where none is chosen.
     :param search: what a search over parameters found, with all its trials; None where none was asked for.
+    :param data_files: SHA-256 by path of the bundle's files that the function has read; None for too many to keep.
     """
 
     estimator: Any
@@ -57,6 +60,7 @@ class Training:
     classes: list[str] | list[int] | None = None
     operating_threshold: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
+    data_files: dict[str, str] | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what the training record holds of it."""
@@ -71,6 +75,7 @@ class Training:
             "task": self.task,
             "classes": self.classes,
             "operating_threshold": self.operating_threshold,
+            "data_files": self.data_files,
             **({"search": shown_trials(self.search)} if self.search and "trials" in self.search else {}),
         }
 
@@ -83,6 +88,7 @@ def train_from_manifest(
     *,
     base: Base | None = None,
     checkpoint: TrainingCheckpoint | None = None,
+    root: Path | None = None,
 ) -> Training:
     """Train what a manifest describes, on rows that are proved by their hashes.
 
@@ -92,6 +98,7 @@ def train_from_manifest(
     :param log: where progress is told.
     :param base: what the manifest cites as its base; None where it cites none.
     :param checkpoint: where the state of an unfinished training is kept; None to keep none.
+    :param root: folder below which what the function reads is recorded; None for where it is imported from.
     :return: the estimator and its facts.
     :raises BadInput: when the rows cannot be trained on.
     :raises EvidenceBroken: when a snapshot is missing or was changed.
@@ -109,12 +116,14 @@ def train_from_manifest(
         frame, features=manifest["features"], label=label, task=task, classes=classes
     )
     log.info("Training on %s labelled rows with seed %s.", f"{len(features):,}", manifest["seed"])
-    searched = search_params(manifest, function, frame, features, labels, log)
-    fitting = Fitting(with_params(manifest, searched), function, base, checkpoint)
-    threshold = _choose_threshold(fitting, frame, features, labels, log)
-    started, cpu = time.monotonic(), _cpu_seconds()
-    estimator = fitting(features, labels)
-    seconds, cpu = time.monotonic() - started, _cpu_seconds() - cpu
+    reads = Reads(function)
+    with reads.watched(root or root_of(function), storage):
+        searched = search_params(manifest, function, frame, features, labels, log)
+        fitting = Fitting(with_params(manifest, searched), function, base, checkpoint)
+        threshold = _choose_threshold(fitting, frame, features, labels, log)
+        started, cpu = time.monotonic(), _cpu_seconds()
+        estimator = fitting(features, labels)
+        seconds, cpu = time.monotonic() - started, _cpu_seconds() - cpu
     log.info("Trained in %.1f s.", seconds)
     sample = features.head(PROBE_ROWS)
     return Training(
@@ -131,6 +140,7 @@ def train_from_manifest(
         classes=classes,
         operating_threshold=threshold,
         search=searched,
+        data_files=reads.found,
     )
 
 

@@ -12,6 +12,7 @@ WHOLE: dict[str, Any] = {
     "partition_key": "2020-01",
     "manifest_hash": "sha256:aa",
     "files": [{"path": "MLmodel", "sha256": "b" * 64}],
+    "data_files": {},
     "git": None,
     "dataset_record": None,
 }
@@ -41,17 +42,14 @@ def test_a_record_of_this_release_leaves_nothing_open() -> None:
 
 def test_each_member_that_is_missing_is_said() -> None:
     """With the record that lacks it; no hash of a file counts as none."""
-    body = {name: value for name, value in WHOLE.items() if name != "git"}
+    body = {name: value for name, value in WHOLE.items() if name not in ("data_files", "git")}
     old = record("training", **{**body, "files": []})
     found = not_on_record({"training": old, "gate": record("gate", policy_hash="sha256:cc")})
 
-    assert len(found) == 3
+    assert len(found) == 4
     assert all(line.startswith("record 3 of model/m, of an earlier release, does not name ") for line in found)
-    assert [next(word for word in ("files beside", "commit", "policy") if word in line) for line in found] == [
-        "files beside",
-        "commit",
-        "policy",
-    ]
+    words = ("files beside", "has read", "commit", "policy")
+    assert [next(word for word in words if word in line) for line in found] == list(words)
 
 
 def test_the_certificate_and_its_page_say_it() -> None:
