@@ -64,7 +64,7 @@ class Reads:
         try:
             own = here.hashes() if here is not None else {}
         except OSError as err:
-            raise TransientError(f"{err} Train again.") from err
+            raise TransientError(f"{err} The task will try again.") from err
         self.found = merged(own, getattr(self._function, KEY, {}))
 
 
