@@ -50,7 +50,7 @@ def refusal(records: Sequence[Record], run: RunFacts) -> list[Difference]:
     newest = max((own[kind] for kind in _RULES if kind in own), key=lambda record: record.seq, default=None)
     if newest is None or newest.outcome == Outcome.PASS:
         return []
-    recorded = by_hash.get((newest.body.get("recorded") or {}).get("record"))
+    recorded = _recorded(newest, by_hash)
     if recorded is None or recorded.outcome != Outcome.PASS:
         return []
     return [*_of(newest, by_hash)] or [_unexplained(newest, recorded)]
@@ -68,8 +68,13 @@ def policy_difference(gate: Record) -> Difference | None:
     return Difference(Cause.POLICY, _sentence("policy", then, now, recorded["outcome"], gate.outcome))
 
 
+def _recorded(own: Record, by_hash: Mapping[str, Record]) -> Record | None:
+    """Return the live record that one of an audit was compared with."""
+    return by_hash.get(str((own.body.get("recorded") or {}).get("record")))
+
+
 def _of(own: Record, by_hash: Mapping[str, Record]) -> Iterator[Difference]:
-    recorded = by_hash.get((own.body.get("recorded") or {}).get("record"))
+    recorded = _recorded(own, by_hash)
     if recorded is None:
         return
     for what, cause in _RULES[own.kind]:
