@@ -94,6 +94,16 @@ def test_columns_are_judged_all_the_same(make_lab: MakeLab) -> None:
     assert lab.run("validate", **arguments)["verdict"]["marks"] == ["empty"]
 
 
+def test_a_contract_with_categories_holds_for_no_row(make_lab: MakeLab) -> None:
+    """No value is a new one: columns and types are judged, and nothing stays undecided."""
+    lab = make_lab("accepted")
+    allow(lab)
+    taken = take(lab, "2020-04")
+    found = lab.run("validate", partition_key="2020-04", snapshot_id=taken["snapshot_id"], contract="contract.yaml")
+
+    assert found["verdict"]["outcome"] == "PASS"
+
+
 def test_two_empty_partitions_are_one_snapshot_with_two_records(make_lab: MakeLab) -> None:
     """The id is that of the columns; each partition has a record and a verdict of its own, found again."""
     lab = make_lab("accepted")

@@ -190,6 +190,32 @@ def test_a_window_is_cut_by_a_day(lab: Lab) -> None:
         take(lab, source, "2020-02", dataset="window")
 
 
+def test_a_window_that_is_cut_is_counted(lab: Lab) -> None:
+    """What a cut leaves is read from the time column alone; where it leaves no row, there is no window."""
+    lab.accept("2020-01")  # 800 rows, fifty minutes apart: the last day is the 28th
+    taken = take(lab, sources.snapshots(DATASET, since="2020-01-15"), "2020-02", dataset="window", time_column="time")
+    rows = rows_of("2020-01")
+    assert taken["rows"] == manifest_of(taken)["rows"] == (rows["time"] >= "2020-01-15").sum()
+
+    late = {"source": sources.snapshots(DATASET, since="2020-01-30"), "dataset": "window", "time_column": "time"}
+    before = lab.census()
+    with pytest.raises(AirflowFailException, match=r"gave no rows for 2020-02\. Where .* allow_empty=True"):
+        take(lab, key="2020-02", **late)
+    assert lab.census() == before
+    assert take(lab, key="2020-02", **late, allow_empty=True)["rows"] == 0
+    with pytest.raises(AirflowFailException, match="'when' is not one of the columns"):
+        take(lab, key="2020-02", **{**late, "time_column": "when"})
+
+
+def test_a_window_of_rows_that_were_set_aside_is_counted(lab: Lab) -> None:
+    """The accepted rows are fewer than those that were taken."""
+    taken = lab.run("snapshot", partition_key="2020-01")
+    accepted = lab.run("quarantine", partition_key="2020-01", snapshot_id=taken["snapshot_id"])
+    window = take(lab, sources.snapshots(DATASET), "2020-02", dataset="window")
+
+    assert window["rows"] == accepted["rows"] < taken["rows"]
+
+
 def test_a_window_without_partitions_is_skipped(lab: Lab) -> None:
     """The first partition of a dataset has nothing before it."""
     lab.accept("2020-01")

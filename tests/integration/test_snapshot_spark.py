@@ -77,7 +77,7 @@ def test_spark_reads_text_as_it_is_read_without_spark(make_lab: MakeLab, format:
     [
         ("rows.csv", "a,b\n1,2\n3\n", r"rows\.csv, line 3: .*Expected 2 columns, got 1"),
         ("rows.csv", 'a,b\n1,2\n3,"4\n', "a quote is opened and never closed"),
-        ("rows.jsonl", '{"a": 1}\n{"a": "x"}\n', r"rows\.jsonl: .*changed from number to string in row 1"),
+        ("rows.jsonl", '{"a": 1}\n{"a": "x"}\n', r"rows\.jsonl, line 2: .*changed from number to string\. "),
         ("rows.jsonl", '{"a": 1}\n{"a": \n', r"rows\.jsonl, line 2: "),
     ],
 )

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_mlops.backends.duckdb_session import NAN_IS_SEEN
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.data_check_rules import LabelCounts, Span
 from airflow_provider_mlops.core.errors import BadInput
 
 MOST_GROUPS = 1_000
-_SETTINGS = {"memory_limit": "1GB", "threads": 2, "preserve_insertion_order": False}
+_SETTINGS = {"memory_limit": "1GB", "threads": 2, "preserve_insertion_order": False, **NAN_IS_SEEN}
 
 
 class RowSet:
-    """The training or the test rows: a view over Parquet files, cut by time.
+    """The training or the test rows: a view over Parquet files, cut by time. NaN is missing, as it is to a suite.
 
     :param connection: a DuckDB connection.
     :param name: name of the view, ours.
@@ -32,7 +33,8 @@ class RowSet:
         if cut is not None:
             # A view takes no bound values; this one is a whole number.
             rows = rows.filter(f"epoch_us({self.quoted(cut[0])}) {cut[1]} {int(cut[2])}")
-        rows.create_view(name)
+        present = [self._present(*column) for column in zip(rows.columns, rows.types, strict=True)]
+        rows.project(", ".join(present)).create_view(name)
 
     def rows(self) -> int:
         """Count the rows."""
@@ -86,7 +88,10 @@ class RowSet:
         found = self._ask(f"{self.quoted(column)}, count(*)", f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_GROUPS + 1}")
         if len(found) > MOST_GROUPS:
             raise BadInput(f"Column {column!r} has more than {MOST_GROUPS:,} values: these are no groups or classes.")
-        return {"NaN" if value != value else value: count for value, count in found}  # noqa: PLR0124 - not a number
+        try:
+            return dict(found)
+        except TypeError:
+            raise BadInput(f"Column {column!r} holds lists or records: these are no groups or classes.") from None
 
     def labels(self, column: str, annotation_id: str | None, *, classes: bool) -> LabelCounts:
         """Count labels.
@@ -119,6 +124,10 @@ class RowSet:
             raise BadInput(f"Column {column!r} is not among the columns: {', '.join(self.columns)}.")
         doubled = column.replace('"', '""')
         return f'"{doubled}"'
+
+    def _present(self, column: str, kind: Any) -> str:
+        name = self.quoted(column)
+        return f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" if str(kind) in ("FLOAT", "DOUBLE") else name
 
     def _ask(self, what: str, rest: str = "") -> list[tuple[Any, ...]]:
         # Names of columns are quoted by `quoted`, everything else is written here.

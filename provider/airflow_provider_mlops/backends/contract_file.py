@@ -28,16 +28,19 @@ def distinct_values(files: Sequence[Path], columns: Collection[str]) -> dict[str
     """Read the distinct values of some columns, batch by batch.
 
     :param files: Parquet files of one schema.
-    :param columns: the columns; those that the files lack are left out.
+    :param columns: the columns; those that the files lack, and lists and records, are left out.
     :return: by column its values without nulls, at most 2,000, and whether there are more.
     """
-    pq = load("pyarrow.parquet", "parquet")
+    pq, types = load("pyarrow.parquet", "parquet"), load("pyarrow.types", "parquet")
     found: dict[str, set[Any]] = {}
     for file in files:
-        wanted = [name for name in pq.read_schema(file).names if name in columns]
+        schema = pq.read_schema(file)
+        wanted = [field.name for field in schema if field.name in columns and not types.is_nested(field.type)]
+        for name in wanted:
+            found.setdefault(name, set())  # a file without rows has been read too
         for batch in decoded_batches(file, wanted) if wanted else ():
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                known = found.setdefault(name, set())
+                known = found[name]
                 if len(known) <= MOST_VALUES:
                     known.update(_plain(value) for value in column.unique().drop_null().to_pylist())
     return {name: (frozenset(list(known)[:MOST_VALUES]), len(known) > MOST_VALUES) for name, known in found.items()}

@@ -85,9 +85,9 @@ def column(columns: Mapping[str, Column], name: Any, *kinds: str) -> Column:
     :param kinds: kinds that it must have; none for any.
     :return: the column.
     :raises NoColumn: when there is none of that name.
-    :raises NotCompiled: when it is of another kind, or the name is not a text.
+    :raises NotCompiled: when it is of another kind, or the name is no text or empty.
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name:
         raise NotCompiled
     if name not in columns:
         raise NoColumn(f"There is no column {name!r}; the rows have: {', '.join(list(columns)[:20])}.")

@@ -16,6 +16,8 @@ from airflow_provider_mlops.core.errors import BadInput
 EXTRA = "great-expectations"
 MEMORY_MIB = 1024
 """Memory of a judgement; what needs more is spilled to a private folder."""
+NAN_IS_SEEN = {"disabled_optimizers": "statistics_propagation"}
+"""The statistics of a Parquet file pass NaN over, and DuckDB concludes from them that a column holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def session(files: Sequence[Path]) -> Iterator[Session]:
                 "memory_limit": f"{MEMORY_MIB}MiB",
                 "threads": str(_cores()),
                 "temp_directory": str(Path(folder) / "spill"),
+                **NAN_IS_SEEN,
             }
         )
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -79,21 +80,28 @@ class JsonLines:
         return pa.schema(list(found.items()))
 
     def _told(self, name: str, block: bytes, line: int, message: str) -> str:
-        """Find the line of an error by parsing the lines of its block one by one."""
-        pa = load("pyarrow", "parquet")
-        where = ""
-        for number, text in enumerate(block.splitlines(), line):
-            try:
-                if text.strip():
-                    parsed(text, self.schema)
-            except pa.ArrowInvalid as err:
-                where, message = f", line {number}", str(err)
-                break
-        message = message.removesuffix(" in row 0").rstrip(".")
+        """Find the line of an error: the shortest beginning of its block that fails ends with it."""
+        lines, good, where = block.split(b"\n"), 0, ""
+        bad = len(lines) + 1
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if (found := self._error_of(b"\n".join(lines[:middle]))) is None:
+                good = middle
+            else:
+                bad, where, message = middle, f", line {line + middle - 1}", found
+        message = re.sub(r" in row \d+$", "", message.rstrip("."))
         hint = (
             "" if "Invalid value" in message else " Columns and types are those of the first block; name all in schema."
         )
         return f"{name}{where}: {message[:300]}.{hint}"
+
+    def _error_of(self, block: bytes) -> str | None:
+        try:
+            if block.strip():
+                parsed(block, self.schema)
+        except load("pyarrow", "parquet").ArrowInvalid as err:
+            return str(err)
+        return None
 
 
 def parsed(block: bytes, schema: pa.Schema | None) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +18,9 @@ from airflow_provider_mlops.backends.duckdb_rows import RECORD_RULES
 from airflow_provider_mlops.backends.duckdb_schema import PLANS
 from airflow_provider_mlops.backends.spark_session import read_files, spark_session
 from airflow_provider_mlops.core.expectation import SPARK, Judged
+
+_NAMING = ("column", "column_A", "column_B")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def judge_on_spark(files: Sequence[Path], suite: Mapping[str, Any]) -> list[Judged]:
@@ -35,7 +39,8 @@ def judge_on_spark(files: Sequence[Path], suite: Mapping[str, Any]) -> list[Judg
         found = _counted(frame, columns, suite)
         for position, item in enumerate(suite["expectations"]):
             if position not in found:
-                one = gx.judge_spark(frame, {**suite, "expectations": [_possible(columns, item)]})[0]
+                rows, asked = _addressed(frame, columns, _possible(columns, item))
+                one = gx.judge_spark(rows, {**suite, "expectations": [asked]})[0]
                 found[position] = replace(one, position=position, kwargs=item["kwargs"], engine=SPARK)
     finally:
         frame.unpersist()
@@ -54,6 +59,20 @@ def _possible(columns: Mapping[str, Column], item: Mapping[str, Any]) -> Mapping
             literal(column, value)
             kept.append(value)
     return {**item, "kwargs": {**kwargs, "value_set": kept}} if kept else item
+
+
+def _addressed(frame: Any, columns: Mapping[str, Column], item: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Call columns by their place where a name has signs that Great Expectations hands to Spark unquoted."""
+    kwargs = item["kwargs"]
+    names = [kwargs[key] for key in _NAMING if key in kwargs] + list(kwargs.get("column_list", ()))
+    odd = [name for name in names if name in columns and not _PLAIN.fullmatch(name)]
+    if not odd or kwargs.get("row_condition") is not None:  # a condition names columns in words of its own
+        return frame, item
+    places = {name: f"c{column.position}" for name, column in columns.items()}
+    moved = {key: places.get(kwargs[key], kwargs[key]) for key in _NAMING if key in kwargs}
+    if "column_list" in kwargs:
+        moved["column_list"] = [places.get(name, name) for name in kwargs["column_list"]]
+    return frame.toDF(*places.values()), {**item, "kwargs": {**kwargs, **moved}}
 
 
 @dataclass(slots=True)

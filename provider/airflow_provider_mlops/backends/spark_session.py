@@ -15,7 +15,10 @@ _CONFIG = {
     "spark.sql.session.timeZone": "UTC",
     # Spark has no nanoseconds; they are read as numbers, and cut to microseconds below.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # To Parquet and to a suite "a" and "A" are two columns.
+    "spark.sql.caseSensitive": "true",
 }
+_AT_RUN_TIME = ("spark.sql.session.timeZone", "spark.sql.legacy.parquet.nanosAsLong", "spark.sql.caseSensitive")
 
 
 def spark_session() -> Any:
@@ -27,7 +30,7 @@ def spark_session() -> Any:
     for key, value in _CONFIG.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    for key in ("spark.sql.session.timeZone", "spark.sql.legacy.parquet.nanosAsLong"):
+    for key in _AT_RUN_TIME:
         session.conf.set(key, _CONFIG[key])
     return session
 

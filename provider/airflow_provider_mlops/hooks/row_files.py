@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -93,7 +92,7 @@ def _opened(storage: Storage, leaf: Leaf, stack: ExitStack) -> RowFiles | None:
     from airflow_provider_mlops.backends.parquet import verify_snapshot, write_snapshot
 
     manifest = published_manifest(storage, leaf.dataset, leaf.snapshot_id)
-    if all(_spares(cut, manifest) for cut in leaf.cuts):
+    if all(cut.spares(manifest) for cut in leaf.cuts):
         folder = stack.enter_context(storage.open(snapshot_path(leaf.dataset, leaf.snapshot_id)))
         manifest = verify_snapshot(folder, leaf.snapshot_id)
     else:
@@ -103,20 +102,3 @@ def _opened(storage: Storage, leaf: Leaf, stack: ExitStack) -> RowFiles | None:
         folder = stack.enter_context(storage.staging())
         manifest = write_snapshot(chain([first], batches), folder, {})
     return RowFiles(manifest, [folder / item["name"] for item in manifest["files"]])
-
-
-def _spares(cut: Cut, manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest says that all rows lie between the limits of a cut."""
-    column = next((item for item in manifest["columns"] if item["name"] == cut.time_column), None)
-    if column is None or column.get("nulls", 1):
-        return False
-    try:
-        low, high = _utc(column["min"]), _utc(column["max"])
-    except (KeyError, TypeError, ValueError):  # no time, or one that Python's calendar does not have
-        return False
-    return (cut.since is None or low >= _utc(cut.since)) and (cut.until is None or high < _utc(cut.until))
-
-
-def _utc(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -80,8 +80,7 @@ def _written(reading: Reading, folder: Path, facts: dict[str, Any], where: Where
     from airflow_provider_mlops.backends.parquet import write_snapshot, write_snapshot_files, write_window
 
     if reading.members:
-        counted = [member["rows"] for member in reading.members]
-        rows = None if reading.cut or None in counted else sum(counted)
+        rows = sum(member["rows"] for member in reading.members)
         if rows == 0 and not where.allow_empty:
             raise NoRows(facts)
         return write_window(reading.members, folder, facts, cut=reading.cut, rows=rows)

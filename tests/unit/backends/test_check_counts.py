@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_mlops.backends.check_counts import RowSet, open_rows, spans_of
@@ -88,3 +90,46 @@ def test_spans_of_partitions(tmp_path: Path) -> None:
 
     assert [span.name for span in whole] == ["2020-01", "2020-02"]
     assert cut[1].last == int(pd.Timestamp("2020-02-02", tz="UTC").value // 1_000)
+
+
+@pytest.fixture
+def awkward(tmp_path: Path) -> Iterator[tuple[RowSet, RowSet]]:
+    """Open rows with NaN on both sides; the statistics of the files pass it over."""
+    nan = float("nan")
+    for name, key in (("train", [1.0, nan, None]), ("test", [1.0, nan, 3.0])):
+        rows = {"key": key, "single": pa.array(key, pa.float32()), "list": [[1], [], None]}
+        pq.write_table(pa.table(rows), tmp_path / name)
+    with open_rows([tmp_path / "train"], [tmp_path / "test"], tmp_path) as found:
+        yield found
+
+
+@pytest.mark.parametrize("column", ["key", "single"])
+def test_nan_is_missing(awkward: tuple[RowSet, RowSet], column: str) -> None:
+    """It names no row, is no label and no group of its own, as it is missing to a suite."""
+    train, test = awkward
+
+    assert (train.without([column]), test.without([column])) == (2, 1)
+    assert test.shared_with(train, [column]) == 1
+    assert train.distinct([column]) == 2
+    assert train.groups(column) == {None: 2, 1.0: 1}
+    labels = train.labels(column, column, classes=True)
+    assert (labels.counts, labels.missing, labels.missing_ids) == ({1.0: 1}, 2, 0)
+
+
+def test_a_list_is_no_group(awkward: tuple[RowSet, RowSet]) -> None:
+    """It is an error that can be mended."""
+    with pytest.raises(BadInput, match="'list' holds lists or records: these are no groups"):
+        awkward[0].groups("list")
+
+
+def test_no_row_and_one(tmp_path: Path) -> None:
+    """Counts of nothing are none, and its times are not known."""
+    for name, rows in (("train", 0), ("test", 1)):
+        frame("2020-01-01", 1).iloc[:rows].to_parquet(tmp_path / name)
+    with open_rows([tmp_path / "train"], [tmp_path / "test"], tmp_path) as (train, test):
+        assert (train.rows(), train.distinct(None), train.without(["id"]), train.groups(ODD)) == (0, 0, 0, {})
+        assert test.shared_with(train, [ODD]) == 0
+        assert train.span("time", "train").last is None
+        assert (test.rows(), test.distinct(None), test.without(["id"])) == (1, 1, 1)
+        first = test.span("time", "test")
+        assert first.first == first.last

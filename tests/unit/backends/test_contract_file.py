@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_mlops.backends.contract_file import MOST_VALUES, distinct_values, load_contract
@@ -41,3 +43,11 @@ def test_distinct_values_are_bounded(tmp_path: Path) -> None:
     assert found["n"] == (frozenset({1.0, 2.0}), False)
     assert (len(found["key"][0]), found["key"][1]) == (MOST_VALUES, True)
     assert "missing" not in found
+
+
+def test_no_row_and_no_category(tmp_path: Path) -> None:
+    """Of a file without rows every value was read; lists have no categories."""
+    pq.write_table(pa.table({"a": pa.array([], pa.string()), "l": pa.array([], pa.list_(pa.int8()))}), tmp_path / "x")
+    assert distinct_values([tmp_path / "x"], {"a", "l"}) == {"a": (frozenset(), False)}
+    pq.write_table(pa.table({"l": [[1], [2, None], None]}), tmp_path / "x")
+    assert distinct_values([tmp_path / "x"], {"l"}) == {}

@@ -111,6 +111,20 @@ def test_same_on_no_row_and_on_one(n: int, tmp_path: Path) -> None:
     assert_same(in_duckdb(rows(n), cases, tmp_path), in_pandas(rows(n), cases))
 
 
+@pytest.mark.parametrize("values", [[1.0, math.nan, math.nan, None], [1.0, math.nan, 3.0, math.nan]])
+def test_nan_is_missing_whatever_the_file_states(values: list[float | None], tmp_path: Path) -> None:
+    """The statistics of a file pass NaN over; what DuckDB concludes from them must not make it a value."""
+    table = pa.table({"x": pa.array(values, pa.float64()), "g": pa.array(values, pa.float32())})
+    pq.write_table(table, tmp_path / "x.parquet")
+    kinds = ("expect_column_values_to_not_be_null", "expect_column_values_to_be_null")
+    cases: list[Case] = [(kind, {"column": name, "mostly": 0.7}) for kind in kinds for name in ("x", "g")]
+    cases += [("expect_column_max_to_be_between", {"column": name, "max_value": 2}) for name in ("x", "g")]
+    with session([tmp_path / "x.parquet"]) as opened:
+        found = judge_compiled(Scan(opened, columns_of([tmp_path / "x.parquet"])), suite_of(cases))
+    assert_same(found, in_pandas(table, cases))
+    assert [item.holds for item in found.values()][:2] == [False, False]
+
+
 def test_every_compiled_type_is_compared() -> None:
     """A type that is compiled and not compared could answer anything; there are more than 30."""
     assert set(CASES) | ONLY_SQL == COMPILED

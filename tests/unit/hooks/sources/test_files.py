@@ -198,6 +198,15 @@ def test_bad_json_is_named_with_its_line(
         read(sources.files("*.jsonl", "jsonl"), tmp_path)
 
 
+def test_a_type_that_changes_at_once_is_named_with_its_line(tmp_path: Path) -> None:
+    """Where the types are still being learnt, too: blank lines, line ends of other systems and a later error count."""
+    write(tmp_path, a__jsonl='{"id": 1}\r\n\r\n{"id": 2}\r\n{"id": "x"}\r\n{"id": 4}\r\n{broken\r\n')
+    with pytest.raises(
+        BadInput, match=r"a\.jsonl, line 4: .*\(/id\) changed from number to string\. Columns and types"
+    ):
+        read(sources.files("*.jsonl", "jsonl"), tmp_path)
+
+
 # --- Parquet -----------------------------------------------------------------------------------------------------
 
 
