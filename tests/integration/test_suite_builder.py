@@ -21,7 +21,7 @@ from airflow_provider_mlops.core.suite_suggest import suggest
 from airflow_provider_mlops.core.suite_text import suite_yaml
 from tests.conftest import MakeLab
 from tests.support.command import run_command
-from tests.support.lab import DATASET
+from tests.support.lab import DATASET, SYNTHETIC
 
 
 def rows(seed: int, count: int = 300) -> pd.DataFrame:
@@ -204,3 +204,70 @@ def test_a_window_is_looked_at_as_its_members(
     held = ["suite", "diff", "--suite", str(file), "--dataset", "events_window", "--snapshot", window]
     assert run_command(*held) == 0
     assert "breaks 0 of" in capsys.readouterr().out
+
+
+def empty_month(lab: Any) -> str:
+    """Take a partition without rows."""
+    taken = lab.run("snapshot", partition_key="2020-04", source=f"{SYNTHETIC}:empty", allow_empty=True)
+    return str(taken["snapshot_id"])
+
+
+def test_a_snapshot_without_rows_proposes_nothing_of_its_own(
+    make_lab: MakeLab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside others its columns count; alone there is nothing to propose from, and no file is written."""
+    lab = make_lab("accepted")
+    empty, file = empty_month(lab), tmp_path / "suite.yaml"
+    words = ["suite", "suggest", "--dataset", DATASET, "--output", str(file), "--snapshot", empty]
+    assert run_command(*words) == 2
+    assert "None of the snapshots has a row" in capsys.readouterr().err
+    assert not file.exists()
+
+    assert run_command(*words, "--snapshot", lab.facts["snapshots"]["2020-01"]) == 0
+    rows = [item["kwargs"] for item in load_suite(file)["expectations"] if "row_count" in item["type"]]
+    assert [(one["min_value"], one["max_value"]) for one in rows] == [(720, 880)]
+
+
+def test_diff_on_a_snapshot_without_rows(make_lab: MakeLab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what the validation would: undecided, unless the suite allows it; its columns are judged."""
+    lab = make_lab("accepted")
+    file, empty = suggested(lab, tmp_path), empty_month(lab)
+    words = ["suite", "diff", "--dataset", DATASET, "--snapshot", empty, "--suite", str(file)]
+    capsys.readouterr()
+    assert run_command(*words) == 1
+    said = capsys.readouterr()
+    assert "breaks 0 of" in said.out
+    assert "INCONCLUSIVE: there are no rows" in said.err
+
+    file.write_text(f"allow_empty: true\n{file.read_text()}")
+    assert run_command(*words) == 0
+    assert "the suite allows that" in capsys.readouterr().err
+    file.write_text(file.read_text().replace("signal", "sgnal"))
+    assert run_command(*words) == 1
+    assert "expect_table_columns_to_match_set" in capsys.readouterr().out
+
+
+def test_diff_shows_what_may_be_set_aside_or_missing(
+    make_lab: MakeLab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys of the whole suite differ as expectations do; rows that would be set aside are shown as broken."""
+    lab = make_lab("accepted")
+    words = ["suite", "diff", "--suite", "quarantine.yaml"]
+    (lab.root / "other.yaml").write_text(
+        "allow_empty: true\n" + (lab.root / "quarantine.yaml").read_text().replace("max_share: 0.1", "max_share: 0.2")
+    )
+    assert run_command(*words, "--suite", "other.yaml", "--json") == 1
+    changes = json.loads(capsys.readouterr().out)
+    assert [(one["type"], one["before"], one["after"]) for one in changes] == [
+        ("quarantine", {"quarantine": {"max_share": 0.1}}, {"quarantine": {"max_share": 0.2}}),
+        ("allow_empty", {"allow_empty": None}, {"allow_empty": True}),
+    ]
+
+    snapshot = lab.facts["snapshots"]["2020-01"]
+    assert run_command(*words, "--dataset", DATASET, "--snapshot", snapshot, "--json") == 1
+    shown = {
+        one["severity"]: one["numbers"]["unexpected_count"]
+        for one in json.loads(capsys.readouterr().out)
+        if "unexpected_count" in one["numbers"]
+    }
+    assert shown["quarantine"] > 0

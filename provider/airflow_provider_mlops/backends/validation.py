@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from airflow_provider_mlops.backends.spark_judge import judge_on_spark
 from airflow_provider_mlops.backends.validation_whole import Whole, judge_by_parts, judge_sample
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.expectation import ROW_BY_ROW, Judged, is_row_level
+from airflow_provider_mlops.core.suite_empty import column_positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +60,25 @@ def judge(files: Sequence[Path], suite: Mapping[str, Any], *, seed: str, engine:
             found |= judge_by_parts(whole, suite, by_part)
             found |= judge_sample(whole, suite, [position for position in rest if position not in by_part], seed)
     return [found[position] for position in range(len(suite["expectations"]))]
+
+
+def judge_columns(files: Sequence[Path], suite: Mapping[str, Any], *, seed: str, engine: str = AUTO) -> list[Judged]:
+    """Judge what a suite says of the columns, on files without rows: everything else would hold for no row at all.
+
+    :param files: the Parquet files.
+    :param suite: as `core.suite.read_suite` returns it.
+    :param seed: as of `judge`.
+    :param engine: as of `judge`.
+    :return: what was found, at the expectations' places in the suite.
+    :raises BadInput: as `judge` does.
+    """
+    places = column_positions(suite)
+    if not places:
+        return []
+    found = judge(
+        files, {**suite, "expectations": [suite["expectations"][place] for place in places]}, seed=seed, engine=engine
+    )
+    return [replace(item, position=place) for item, place in zip(found, places, strict=True)]
 
 
 def split_rows(

@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.canonical import canonical_json
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.near import file_meant
+from airflow_provider_mlops.core.verdict import Outcome
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.core.expectation import Judged
@@ -74,12 +75,14 @@ def diff(args: Namespace) -> None:
 
 
 def _hold(args: Namespace, suite: dict[str, Any]) -> None:
-    from airflow_provider_mlops.backends.validation import judge
+    from airflow_provider_mlops.backends.validation import judge, judge_columns
+    from airflow_provider_mlops.core.suite_empty import empty_rule
 
     storage = open_storage(args)
     dataset, snapshot_id = chosen_snapshot(storage, chosen_datasets(args.dataset, args.ledger_root), args.snapshot)
     with _rows_of(storage, dataset, snapshot_id) as opened:
-        judged = judge(opened.files, suite, seed=snapshot_id)
+        empty = opened.manifest["rows"] == 0
+        judged = (judge_columns if empty else judge)(opened.files, suite, seed=snapshot_id)
     broken = [item for item in judged if item.holds is not True]
     severities = [item.get("severity", "critical") for item in suite["expectations"]]
     if args.json:
@@ -91,7 +94,10 @@ def _hold(args: Namespace, suite: dict[str, Any]) -> None:
         )
     if not args.json:
         say(f"{short(snapshot_id)} breaks {len(broken)} of {count(len(judged), 'expectation')} of {suite['name']}.")
-    if broken:
+    rule = empty_rule(suite) if empty else None
+    if rule is not None:
+        say(f"{rule.outcome}: {rule.reason}.", error=True)
+    if broken or (rule is not None and rule.outcome != Outcome.PASS):
         raise SystemExit(BROKEN)
 
 

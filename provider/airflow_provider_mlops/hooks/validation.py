@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, json_s
 from airflow_provider_mlops.core.contract_diff import contract_rule
 from airflow_provider_mlops.core.expectation import Judged
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, is_window
-from airflow_provider_mlops.core.suite_empty import EMPTY_MARK, column_positions, empty_rule
+from airflow_provider_mlops.core.suite_empty import EMPTY_MARK, empty_rule
 from airflow_provider_mlops.core.suite_report import gx_shaped
 from airflow_provider_mlops.core.suite_verdict import judge_suite, must_split
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
@@ -209,12 +209,9 @@ def _judged_without_rows(
     engine: str,
 ) -> Validation:
     """Judge the columns of a snapshot that has no rows."""
-    from airflow_provider_mlops.backends.validation import judge
+    from airflow_provider_mlops.backends.validation import judge_columns as judge_without_rows
 
-    places = column_positions(suite)
-    about_columns = {**suite, "expectations": [suite["expectations"][place] for place in places]}
-    found = judge(files, about_columns, seed=seed, engine=engine) if places else []
-    judged = [replace(item, position=place) for item, place in zip(found, places, strict=True)]
+    judged = judge_without_rows(files, suite, seed=seed, engine=engine)
     return _judged(judged, suite, manifest, files, judge_columns, more=[empty_rule(suite)], marks=[EMPTY_MARK])
 
 

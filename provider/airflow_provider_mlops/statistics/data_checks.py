@@ -12,6 +12,8 @@ from airflow_provider_mlops.statistics.multiplicity import holm
 
 MAX_NAMED = 5
 _MAD_TO_SD = 1.4826
+_ROUNDING = 1e-12
+"""What the difference of two shares may be off: 0.55 - 0.5 is more than 0.05."""
 
 
 def robust_interval(counts: Sequence[int], *, alpha: float, spread: float) -> tuple[float, float]:
@@ -98,7 +100,7 @@ def judge_groups(
     proved = [
         (group, p)
         for group, p in zip(groups, adjusted, strict=True)
-        if p < check.alpha and abs(group.difference) > check.max_difference
+        if p < check.alpha and abs(group.difference) > check.max_difference + _ROUNDING
     ]
     proved.sort(key=lambda pair: -abs(pair[0].difference))
     widest = max(groups, key=lambda group: abs(group.difference))

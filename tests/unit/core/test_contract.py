@@ -176,3 +176,136 @@ def test_a_category_twice_is_refused() -> None:
     """It is a slip of whoever wrote it."""
     with pytest.raises(BadInput, match="'origin' names a category twice"):
         contract(columns={"origin": {"type": "string", "categories": ["a", "a"]}})
+
+
+@pytest.mark.parametrize(
+    ("new", "low", "high", "renamed"),
+    [
+        ("wind", 10.0, 100.0, True),  # the same range under another name
+        ("wind", 28.0, 100.0, True),  # four fifths of it: the edge
+        ("wind", 28.1, 100.0, False),
+        ("wind", 200.0, 300.0, False),
+        ("wind", None, None, False),  # no value, so no range
+        ("wind", "nan", "nan", False),  # a manifest names what JSON has no number for
+        ("temperatur", 200.0, 300.0, True),
+        ("TEMPERATURE", None, None, True),
+    ],
+)
+def test_what_looks_renamed_at_the_edge(new: str, low: Any, high: Any, renamed: bool) -> None:
+    """Names that are alike, or four fifths of the range of values in common; unknown ranges tell nothing."""
+    other = SeenColumn(name=new, type="double", low=low, high=high)
+    verdict = compare_contract(contract(), seen(temperature=None, **{new: other}), last=SEEN)
+
+    assert (f"looks renamed to {new}" in verdict.rules[0].reason) is renamed
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_a_range_of_one_value() -> None:
+    """Of a column that holds one value the range has no width: the same value is the same range, another is none."""
+    last = {**SEEN, "temperature": SeenColumn(name="temperature", type="double", low=5.0, high=5.0)}
+    for value, renamed in ((5.0, True), (6.0, False)):
+        wind = SeenColumn(name="wind", type="double", low=value, high=value)
+        verdict = compare_contract(contract(), seen(temperature=None, wind=wind), last=last)
+        assert ("looks renamed" in verdict.rules[0].reason) is renamed
+
+
+def test_each_new_column_is_one_renamed_column() -> None:
+    """The most alike pair first: two columns do not look renamed to the same one."""
+    two = {"delay_dep": {"type": "double"}, "delay_arr": {"type": "double"}}
+    found = {"delay_arrival": SeenColumn(name="delay_arrival", type="double")}
+    lines = diff_lines(compare_contract(contract(columns=two, additive="allowed"), found))
+
+    assert lines[0] == "- removed: delay_dep (double)"
+    assert "delay_arr (double); looks renamed to delay_arrival" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("int32", "int64"),
+        ("int64", "double"),
+        ("decimal128(10, 2)", "decimal128(12, 2)"),
+        ("timestamp[us, tz=UTC]", "timestamp[us]"),
+        ("timestamp[us]", "timestamp[ns]"),
+        ("string", "null"),
+        ("list<int64>", "list<int32>"),
+    ],
+)
+def test_any_other_type_is_another(old: str, new: str) -> None:
+    """Wider, of another unit, without its zone, or of nothing but nulls: the contract is what says that it may be."""
+    stated = contract(columns={"x": {"type": old}})
+
+    assert outcomes(compare_contract(stated, {"x": SeenColumn(name="x", type=new)})) == {"types": "FAIL"}
+    assert compare_contract(stated, {"x": SeenColumn(name="x", type=old)}).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("nulls", "nullable", "outcome"), [(0, False, "PASS"), (1, False, "FAIL"), (1, True, "PASS")])
+def test_one_missing_value_is_enough(nulls: int, nullable: bool, outcome: str) -> None:
+    """Where none may be missing."""
+    stated = contract(columns={"x": {"type": "double", "nullable": nullable}})
+
+    assert compare_contract(stated, {"x": SeenColumn(name="x", type="double", nulls=nulls)}).outcome.value == outcome
+
+
+@pytest.mark.parametrize(
+    ("stated", "found", "outcome"),
+    [
+        ([0, 1], {0.0, 1.0}, "PASS"),
+        ([0, 1], {True, False}, "PASS"),
+        ([0, 1], {"0", "1"}, "FAIL"),
+        ([0, 1], {0, 1, "NaN"}, "FAIL"),
+        ([0.5], {0.5000001}, "FAIL"),
+        (["a"], {"A"}, "FAIL"),
+        (["a"], {"a "}, "FAIL"),
+        (["é"], {"e\u0301"}, "FAIL"),
+        (["a"], set(), "PASS"),
+    ],
+)
+def test_categories_are_equal_or_new(stated: list[Any], found: set[Any], outcome: str) -> None:
+    """Numbers by their value, texts sign by sign; no value is no new one, not-a-number is."""
+    column = {"x": {"type": "double", "categories": stated}}
+    verdict = compare_contract(
+        contract(columns=column), {"x": SeenColumn(name="x", type="double", values=frozenset(found))}
+    )
+
+    assert verdict.outcome.value == outcome
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "version", "outcome"),
+    [
+        ("m", "m", 1, "PASS"),
+        ("m", "km", 1, "FAIL"),
+        ("m", "km", 2, "PASS"),
+        ("m", "", 1, "FAIL"),
+        ("", "m", 1, "FAIL"),
+        ("m", "M", 1, "FAIL"),
+    ],
+)
+def test_units_are_notes_that_bind(before: str, now: str, version: int, outcome: str) -> None:
+    """Added, taken away or written otherwise: the meaning may be another, so that the version says it."""
+
+    def of(unit: str, number: int) -> Contract:
+        return contract(columns={"x": {"type": "double", **({"unit": unit} if unit else {})}}, version=number)
+
+    columns = {"x": SeenColumn(name="x", type="double")}
+    assert compare_contract(of(now, version), columns, before=of(before, 1)).outcome.value == outcome
+    assert compare_contract(of(now, 1), columns).outcome is Outcome.PASS  # nothing came before
+
+
+def test_a_version_that_goes_back_raises_nothing() -> None:
+    """A lower number is no consent to another unit."""
+    old = contract(columns={"x": {"type": "double", "unit": "m"}}, version=3)
+    new = contract(columns={"x": {"type": "double", "unit": "km"}}, version=2)
+
+    assert outcomes(compare_contract(new, {"x": SeenColumn(name="x", type="double")}, before=old)) == {"units": "FAIL"}
+
+
+def test_many_differences_are_bounded() -> None:
+    """A thousand new columns are counted, and few named."""
+    many = {f"x{number}": SeenColumn(name=f"x{number}", type="double") for number in range(1_000)}
+    verdict = compare_contract(contract(), seen(**many))
+
+    assert "and 990 more" in verdict.rules[1].reason
+    assert len(diff_lines(verdict)) == 50
+    assert len(contract_rule(verdict).reason) < 1_000

@@ -137,3 +137,120 @@ def test_a_warning_passes_and_is_told() -> None:
 
     assert result.outcome is PASS
     assert result.reason.startswith("warning: 1 of 50 test rows")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"kind": "duplicates", "max_share": NAN},
+        {"kind": "overlap", "key": ["x"], "max_share": NAN},
+        {"kind": "labels", "column": "y", "min_coverage": NAN},
+        {"kind": "groups", "column": "g", "max_difference": NAN},
+        {"kind": "row_count", "alpha": NAN},
+        {"kind": "groups", "column": "g", "reference": {"a": NAN, "b": 1.0}},
+        {"kind": "labels", "column": "y", "classes": [0, NAN]},
+    ],
+)
+def test_a_limit_that_is_no_number_is_refused(check: dict[str, Any]) -> None:
+    """Nothing is above it and nothing below: every check would pass."""
+    with pytest.raises(BadInput, match="nan"):
+        read({"name": "a", **check})
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "share", "outcome"),
+    [
+        ((1, 1), (1, 1), 0, PASS),
+        ((2, 1), (1, 1), 0, FAIL),
+        ((2, 1), (1, 1), 0.5, PASS),  # the edge itself
+        ((3, 1), (1, 1), 0.5, FAIL),
+        ((0, 0), (1, 1), 1, FAIL),
+        ((1, 1), (0, 0), 1, FAIL),
+        ((0, 0), (0, 0), 1, FAIL),
+    ],
+)
+def test_duplicates_at_the_edge(train: tuple[int, int], test: tuple[int, int], share: float, outcome: Outcome) -> None:
+    """One row repeats none; no row proves nothing, whatever may repeat."""
+    result = rules.judge_duplicates(DuplicatesCheck(name="d", max_share=share), {"train": train, "test": test})
+
+    assert result.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("rows", "shared", "missing", "share", "outcome"),
+    [
+        (1, 0, 0, 0, PASS),
+        (1, 1, 0, 0, FAIL),
+        (1, 1, 0, 1, PASS),
+        (4, 1, 0, 0.25, PASS),  # the edge itself
+        (4, 2, 0, 0.25, FAIL),
+        (4, 1, 1, 0.25, INCONCLUSIVE),
+        (0, 0, 0, 1, FAIL),
+        (0, 0, 5, 1, FAIL),
+    ],
+)
+def test_overlap_at_the_edge(rows: int, shared: int, missing: int, share: float, outcome: Outcome) -> None:
+    """A row without a key may be any, so that it leaves open what would pass; no test row is never a pass."""
+    check = OverlapCheck(name="o", key=("id",), max_share=share)
+
+    assert rules.judge_overlap(check, rows=rows, shared=shared, missing=missing).outcome is outcome
+
+
+def span(first: int | None, last: int | None, missing: int = 0, name: str = "train") -> rules.Span:
+    """The times of some rows."""
+    return rules.Span(name=name, first=first, last=last, missing=missing)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "outcome"),
+    [
+        (span(0, 0), span(1, 1), PASS),  # one row each, a microsecond apart
+        (span(1, 1), span(1, 1), FAIL),
+        (span(0, 2), span(1, 3), FAIL),
+        (span(None, None), span(1, 1), INCONCLUSIVE),
+        (span(0, 0), span(None, None), INCONCLUSIVE),
+        (span(None, None), span(None, None), INCONCLUSIVE),
+        (span(None, None, 3), span(1, 1), INCONCLUSIVE),
+        (span(0, 0), span(1, 1, 1), INCONCLUSIVE),
+        (span(2, 2, 1), span(1, 1, 1), FAIL),  # what is known is enough
+    ],
+)
+def test_time_order_at_the_edge(train: rules.Span, test: rules.Span, outcome: Outcome) -> None:
+    """Equal is not before; no row and a row without a time leave it open, unless the others break it."""
+    result = rules.judge_time_order(TimeOrderCheck(name="t", column="time"), [train], train, test)
+
+    assert result.outcome is outcome
+
+
+def test_a_partition_without_rows_lies_between_none() -> None:
+    """Its neighbours are compared with each other."""
+    parts = [span(5, 6, name="a"), span(None, None, name="b"), span(1, 2, name="c")]
+    result = rules.judge_time_order(TimeOrderCheck(name="t", column="x"), parts, span(1, 6), span(9, 9))
+
+    assert result.outcome is FAIL
+    assert "a ends at" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("counts", "rows", "missing", "outcome"),
+    [
+        ({0: 1, 1: 1}, 2, 0, PASS),
+        ({0: 1}, 1, 0, FAIL),  # one row cannot have both classes
+        ({0: 1, 1: 1}, 4, 2, PASS),  # coverage at the edge
+        ({0: 1, 1: 1}, 5, 3, FAIL),
+        ({}, 0, 0, FAIL),
+        ({}, 3, 3, FAIL),
+        ({0.0: 1, 1.0: 1}, 2, 0, PASS),
+        ({False: 1, True: 1}, 2, 0, PASS),
+        ({"0": 1, "1": 1}, 2, 0, FAIL),
+    ],
+)
+def test_labels_at_the_edge(counts: dict[Any, int], rows: int, missing: int, outcome: Outcome) -> None:
+    """No row is no sane label; a class is the number that it equals, not the text that looks like it."""
+    check = LabelsCheck(name="l", column="y", classes=(0, 1), min_coverage=0.5)
+    side = rules.LabelCounts(rows=rows, counts=counts, missing=missing)
+
+    assert rules.judge_labels(check, {"train": side, "test": side}).outcome is outcome

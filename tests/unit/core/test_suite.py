@@ -40,6 +40,15 @@ def test_hash_is_of_what_is_judged_by() -> None:
     assert suite_hash(suite(aside)) != suite_hash(suite(aside, quarantine={"max_share": 0.5}))
 
 
+def test_empty_is_refused_unless_it_is_allowed() -> None:
+    """Saying that it is not allowed is saying nothing; allowing it is another suite."""
+    plain = suite(item())
+
+    assert "allow_empty" not in plain
+    assert suite(item(), allow_empty=False) == plain
+    assert suite_hash(suite(item(), allow_empty=True)) != suite_hash(plain)
+
+
 @pytest.mark.parametrize(
     ("expectations", "more", "words"),
     [
@@ -58,6 +67,9 @@ def test_hash_is_of_what_is_judged_by() -> None:
         ([item(severity="quarantine")], {"quarantine": {"max_share": 1.5}}, "max_share=1.5"),
         ([item(severity="quarantine")], {"quarantine": {"max_share": float("nan")}}, "max_share=nan"),
         ([item(severity="quarantine")], {"quarantine": {"max_share": True}}, "max_share=True"),
+        ([item()], {"allow_empty": "yes"}, "allow_empty='yes' must be true or false"),
+        ([item()], {"allow_empty": 1}, "allow_empty=1 must be true or false"),
+        ([item()], {"allow_empty": None}, "allow_empty=None must be true or false"),
         ([item(kwargs={"mostly": float("nan")})], {}, "nan, which JSON cannot hold"),
     ],
 )

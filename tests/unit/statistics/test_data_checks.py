@@ -103,3 +103,51 @@ def test_error_rate_over_many_groups() -> None:
 def test_no_reference_decides_nothing() -> None:
     """Training rows that have no group at all are no reference."""
     assert judge_groups(GroupsCheck(name="g", column="c"), {"a": 500}, {}).outcome is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("before", "rows", "outcome"),
+    [
+        ([0, 0, 0], 0, PASS),
+        ([0, 0, 0], 1, FAIL),
+        ([1, 1, 1], 1, PASS),
+        ([1, 1, 1], 0, FAIL),
+        ([100, 100, 100], 0, FAIL),
+        ([10**12] * 6, 10**12, PASS),
+    ],
+)
+def test_row_counts_of_none_and_one(before: list[int], rows: int, outcome: Outcome) -> None:
+    """Partitions that were always empty stay so; one that was never empty may not become it."""
+    seen = [(f"2020-{month:02}", count) for month, count in enumerate(before, 1)]
+    result, few = judge_row_count(RowCountCheck(name="r"), rows, seen)
+
+    assert (result.outcome, few) == (outcome, False)
+
+
+def test_row_count_at_the_edge() -> None:
+    """Both ends of the interval belong to it, the next whole number does not."""
+    before = [(f"2020-{month:02}", 1_000 + month) for month in range(1, 9)]
+    low, high = robust_interval([count for _, count in before[-6:]], alpha=0.05, spread=0.02)
+
+    def outcome(rows: int) -> Outcome:
+        return judge_row_count(RowCountCheck(name="r"), rows, before)[0].outcome
+
+    assert [outcome(int(low) + 1), outcome(int(high))] == [PASS, PASS]
+    assert [outcome(int(low)), outcome(int(high) + 1)] == [FAIL, FAIL]
+
+
+@pytest.mark.parametrize(
+    ("counts", "reference", "outcome"),
+    [
+        ({"(missing)": 10_000}, {"(missing)": 1.0}, PASS),
+        ({"a": 5_000, "(missing)": 5_000}, {"a": 1.0}, FAIL),
+        ({"a": 10_000}, {"a": 1.0, "b": 0.0}, PASS),
+        ({"a": 9_999, "b": 1}, {"a": 1.0}, PASS),  # proved different, and too little to matter
+        ({"a": 5_500, "b": 4_500}, {"a": 0.5, "b": 0.5}, PASS),  # the difference that does not matter, exactly
+        ({"a": 5_501, "b": 4_499}, {"a": 0.5, "b": 0.5}, FAIL),
+        ({"a": 1}, {"a": 1.0}, INCONCLUSIVE),
+    ],
+)
+def test_groups_at_the_edge(counts: dict[str, int], reference: dict[str, float], outcome: Outcome) -> None:
+    """A missing value is a group; one that no population has is a difference; one row says nothing."""
+    assert judge_groups(GroupsCheck(name="g", column="c", reference=reference), counts, reference).outcome is outcome
