@@ -24,6 +24,43 @@ PATTERNS = (
 LEFT_TO_PYTHON = ("(?i)AB", r"\bab\b", "(?=a)", r"(a)\1", "$x", "(?m)^b", r"x{1001}", r"[^\W\d]")
 """Those that are not compiled."""
 
+MOST_USED = tuple(
+    f"expect_{name}"
+    for name in [
+        "column_distinct_values_to_be_in_set",
+        "column_distinct_values_to_contain_set",
+        "column_distinct_values_to_equal_set",
+        "column_max_to_be_between",
+        "column_mean_to_be_between",
+        "column_median_to_be_between",
+        "column_min_to_be_between",
+        "column_most_common_value_to_be_in_set",
+        "column_pair_values_a_to_be_greater_than_b",
+        "column_pair_values_to_be_equal",
+        "column_proportion_of_unique_values_to_be_between",
+        "column_quantile_values_to_be_between",
+        "column_stdev_to_be_between",
+        "column_sum_to_be_between",
+        "column_to_exist",
+        "column_unique_value_count_to_be_between",
+        "column_value_lengths_to_be_between",
+        "column_value_lengths_to_equal",
+        "column_values_to_be_between",
+        "column_values_to_be_in_set",
+        "column_values_to_be_in_type_list",
+        "column_values_to_be_null",
+        "column_values_to_be_of_type",
+        "column_values_to_be_unique",
+        "column_values_to_match_regex",
+        "column_values_to_not_be_in_set",
+        "column_values_to_not_be_null",
+        "compound_columns_to_be_unique",
+        "table_columns_to_match_ordered_list",
+        "table_row_count_to_be_between",
+    ]
+)
+"""The thirty of Great Expectations that suites are mostly made of."""
+
 
 def rows(n: int = 20) -> pa.Table:
     """Rows of every kind: nulls, NaN, ties, texts of many scripts, times with and without a zone, decimals.

@@ -1,7 +1,9 @@
 """DuckDB finds what Great Expectations finds on pandas: verdict, counts and observed value of each expectation."""
 
+import inspect
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,8 +22,9 @@ from airflow_provider_mlops.backends.duckdb_plan import Scan
 from airflow_provider_mlops.backends.duckdb_session import session
 from airflow_provider_mlops.backends.duckdb_text import re2
 from airflow_provider_mlops.backends.great_expectations import judge_frame
+from airflow_provider_mlops.core import suite_suggest
 from airflow_provider_mlops.core.expectation import Judged
-from tests.support.expectations import LEFT_TO_PYTHON, PATTERNS, Case, rows, same_cases
+from tests.support.expectations import LEFT_TO_PYTHON, MOST_USED, PATTERNS, Case, rows, same_cases
 
 pytestmark = pytest.mark.filterwarnings("ignore:This pattern is interpreted:UserWarning")  # of pandas: groups
 
@@ -100,8 +103,10 @@ def _near(value: Any, other: Any, close: float) -> bool:
 def test_same_on_rows_of_every_kind(kind: str, tmp_path: Path) -> None:
     """Nulls, NaN, ties, ``mostly`` exactly at the share, a column without a value, texts of many scripts."""
     ours = in_duckdb(rows(), CASES[kind], tmp_path)
-    assert_same(ours, in_pandas(rows(), CASES[kind]))
+    theirs = in_pandas(rows(), CASES[kind])
+    assert_same(ours, theirs)
     assert len(ours) >= len(CASES[kind]) / 2
+    assert {item.holds for item in theirs if item.position in ours} >= {True, False}
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -123,6 +128,15 @@ def test_nan_is_missing_whatever_the_file_states(values: list[float | None], tmp
         found = judge_compiled(Scan(opened, columns_of([tmp_path / "x.parquet"])), suite_of(cases))
     assert_same(found, in_pandas(table, cases))
     assert [item.holds for item in found.values()][:2] == [False, False]
+
+
+def test_what_is_used_most_and_what_is_proposed_is_compiled() -> None:
+    """And so compared, on rows that keep it, break it and sit on its edge; `suite suggest` proposes nothing else."""
+    proposed = set(re.findall(r'"(expect_\w+)"', inspect.getsource(suite_suggest)))
+
+    assert len(MOST_USED) == 30
+    assert len(proposed) >= 8
+    assert {*MOST_USED, *proposed} <= set(CASES)
 
 
 def test_every_compiled_type_is_compared() -> None:

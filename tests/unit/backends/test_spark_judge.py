@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_mlops.backends.validation import judge
-from tests.support.expectations import rows
+from tests.support.expectations import MOST_USED, rows, same_cases
 
 pytestmark = pytest.mark.usefixtures("local_spark")
 COUNTS = ("element_count", "missing_count", "unexpected_count")
@@ -62,6 +62,22 @@ def test_same_findings_as_duckdb(files: list[Path]) -> None:
                 assert other.numbers[name] == one.numbers[name], (one.type, name)
         assert len(other.partial_unexpected) <= 20
         json.dumps(other.to_dict())
+
+
+FURTHER = sorted(set(MOST_USED) - {kind for kind, _ in CASES})
+"""Of the most used types those that are not among the cases above."""
+
+
+@pytest.mark.parametrize("kind", FURTHER)
+def test_what_is_used_most_is_judged_alike(kind: str, files: list[Path]) -> None:
+    """On rows that keep it, and on rows that break it."""
+    cases = list({json.dumps(kwargs): kwargs for one, kwargs in same_cases() if one == kind}.values())
+    every = {"name": "s", "expectations": [{"type": kind, "kwargs": kwargs} for kwargs in cases]}
+    chosen = {item.holds: item.position for item in judge(files, every, seed="s")}
+    asked = [every["expectations"][chosen[holds]] for holds in (True, False)]
+    found = judge(files, {"name": "s", "expectations": asked}, seed="s", engine="spark")
+
+    assert [(item.holds, item.error) for item in found] == [(True, None), (False, None)], asked
 
 
 def test_times_of_nanoseconds_with_and_without_a_zone(tmp_path: Path) -> None:
