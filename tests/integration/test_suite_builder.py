@@ -169,6 +169,7 @@ def test_diff_compares_two_suites(make_lab: MakeLab, tmp_path: Path, capsys: pyt
         (["suggest", "--dataset", DATASET, "--snapshot", "{id}", "--output", "/no/where/s.yaml"], "no folder"),
         (["suggest", "--dataset", DATASET, "--snapshot", "{id}", "--output", "."], "is a folder"),
         (["diff", "--suite", "suit.yaml", "--dataset", DATASET, "--snapshot", "{id}"], "Did you mean suite.yaml?"),
+        (["diff", "--suite", "typo.yaml", "--dataset", DATASET, "--snapshot", "{id}"], "mean expect_column_to_exist?"),
         (["diff", "--suite", "suite.yaml"], "give --dataset and --snapshot"),
         (["diff", "--suite", "policy.yaml", "--dataset", DATASET, "--snapshot", "{id}"], "must have exactly the keys"),
         (["diff", "--suite", "suite.yaml", "--suite", "suite.yaml", "--snapshot", "{id}"], "not both"),
@@ -181,6 +182,8 @@ def test_wrong_calls_are_answered(
     """Exit code 2, and a line that says what was meant or what is allowed."""
     lab = make_lab("accepted")
     snapshot_id = lab.facts["snapshots"]["2020-01"]
+    typo = "name: s\nexpectations: [{type: expect_colum_to_exist, kwargs: {column: x}}]\n"
+    (lab.root / "typo.yaml").write_text(typo)
 
     assert run_command("suite", *(word.replace("{id}", snapshot_id) for word in words)) == 2
     assert said in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.expectation import GREAT_EXPECTATIONS, MAX_SHOWN, MAX_SHOWN_TEXT, Judged, shown
+from airflow_provider_mlops.core.near import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +134,10 @@ def _expectation(gx: Any, item: Mapping[str, Any], index: int) -> Any:
     name = "".join(part.capitalize() for part in item["type"].split("_"))
     kind = getattr(gx.expectations, classes.get(name.lower(), name), None)
     if kind is None:
-        raise BadInput(f"Great Expectations has no expectation {item['type']!r} (class {name}).")
+        known = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", one).lower() for one in classes.values()]
+        raise BadInput(
+            f"Great Expectations has no expectation {item['type']!r} (class {name}).{did_you_mean(item['type'], known)}"
+        )
     try:
         return kind(**item["kwargs"], meta={**item.get("meta", {}), "position": index})
     except (TypeError, ValueError) as err:

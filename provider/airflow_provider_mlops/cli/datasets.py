@@ -68,7 +68,7 @@ def chosen_snapshot(storage: "Storage", datasets: Sequence[str], digits: str) ->
     from airflow_provider_mlops.hooks.removal import folders
     from airflow_provider_mlops.hooks.snapshots import ROW_FOLDERS
 
-    start = digits.removeprefix(PREFIX)
+    start = digits.lower().removeprefix(PREFIX)
     if len(start) < LEAST_DIGITS or not set(start) <= set("0123456789abcdef"):
         raise BadInput(f"{digits!r} is no id of a snapshot: give at least its first {LEAST_DIGITS} hexadecimal digits.")
     found = [

@@ -64,7 +64,9 @@ def test_same_findings_as_duckdb(files: list[Path]) -> None:
         json.dumps(other.to_dict())
 
 
-FURTHER = sorted(set(MOST_USED) - {kind for kind, _ in CASES})
+ROUNDED = "expect_column_quantile_values_to_be_between"
+"""Great Expectations asks Spark for a value of the column, pandas for one between two of them: documented."""
+FURTHER = sorted(set(MOST_USED) - {ROUNDED} - {kind for kind, _ in CASES})
 """Of the most used types those that are not among the cases above."""
 
 
@@ -73,7 +75,7 @@ def test_what_is_used_most_is_judged_alike(kind: str, files: list[Path]) -> None
     """On rows that keep it, and on rows that break it."""
     cases = list({json.dumps(kwargs): kwargs for one, kwargs in same_cases() if one == kind}.values())
     every = {"name": "s", "expectations": [{"type": kind, "kwargs": kwargs} for kwargs in cases]}
-    chosen = {item.holds: item.position for item in judge(files, every, seed="s")}
+    chosen = {item.holds: item.position for item in judge(files, every, seed="s") if item.engine == "duckdb"}
     asked = [every["expectations"][chosen[holds]] for holds in (True, False)]
     found = judge(files, {"name": "s", "expectations": asked}, seed="s", engine="spark")
 

@@ -116,7 +116,7 @@ def test_patterns_of_codes_are_proposed_on_demand() -> None:
 
 def test_the_number_of_rows_is_a_band() -> None:
     """At least one row, whatever the margin."""
-    assert of(column())["table_row_count_to_be_between"].kwargs == {"min_value": 90, "max_value": 111}
+    assert of(column())["table_row_count_to_be_between"].kwargs == {"min_value": 90, "max_value": 110}
     assert of(column(), margin=5)["table_row_count_to_be_between"].kwargs["min_value"] == 1
 
 
