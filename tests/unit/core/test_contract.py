@@ -187,7 +187,7 @@ def test_a_category_twice_is_refused() -> None:
         ("wind", 200.0, 300.0, False),
         ("wind", None, None, False),  # no value, so no range
         ("wind", "nan", "nan", False),  # a manifest names what JSON has no number for
-        ("temperatur", 200.0, 300.0, True),
+        ("temperature_f", 200.0, 300.0, True),
         ("TEMPERATURE", None, None, True),
     ],
 )
