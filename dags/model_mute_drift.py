@@ -19,7 +19,9 @@ with DAG(
     max_active_runs=1,
     params={
         "model": Param(spec.MODEL, type="string", minLength=1, description="Name of the registered model."),
-        "feature": Param(None, type=["null", "string"], description="The feature whose drift is accepted."),
+        "feature": Param(
+            None, type=["null", "string"], description="The feature whose drift is accepted; empty: all that drift."
+        ),
         "kind": Param(
             None, type=["null", "string"], description="The kind of drift: feature, prediction, label; empty for any."
         ),

@@ -78,7 +78,7 @@ def test_run_without_a_partition_key(make_lab: MakeLab) -> None:
 def test_unknown_partition(make_lab: MakeLab) -> None:
     """A partition without an accepted snapshot cannot be held out or judged."""
     lab = make_lab("promoted")
-    refuses(lab, "train", "Partition 2021-01 of dataset 'events' has no accepted snapshot", partition_key="2021-01")
+    refuses(lab, "train", "Partition '2021-01' of dataset 'events' has no accepted snapshot", partition_key="2021-01")
     refuses(lab, "drift", "'2021-01' of dataset 'events' has no accepted snapshot; it has", partition_key="2021-01")
 
 
@@ -147,7 +147,7 @@ def test_refused_partition_is_not_trained_on(make_lab: MakeLab) -> None:
 
     assert [r.outcome for r in lab.records("validation", "dataset/events")] == ["PASS", "FAIL"]
     lab.run("snapshot", partition_key="2020-03")
-    refuses(lab, "train", "2020-02 of dataset 'events' has no accepted snapshot", partition_key="2020-02")
+    refuses(lab, "train", "'2020-02' of dataset 'events' has no accepted snapshot", partition_key="2020-02")
 
 
 @pytest.mark.parametrize(

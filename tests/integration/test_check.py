@@ -131,5 +131,5 @@ def test_unaccepted_partition(make_lab: MakeLab) -> None:
     """It cannot be tested on."""
     lab = make_lab("accepted")
     arguments: dict[str, Any] = {"partition_key": "2020-05"}
-    with pytest.raises(AirflowFailException, match="Partition 2020-05 of dataset 'events' has no accepted snapshot"):
+    with pytest.raises(AirflowFailException, match="Partition '2020-05' of dataset 'events' has no accepted snapshot"):
         lab.run("check", **arguments)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 ARCHIVE_TAG = "mlops.archive_sha256"
 FILES_TAG = "mlops.files"
 MODEL_FILE = "model.skops"
+_UNTRUSTED = re.compile(r"Untrusted types found in the file: \[(.*?)\]")
+_QUOTED = re.compile(r"['\"]([^'\"]+)['\"]")
 
 
 def log_model(client: MlflowClient, run: Run, folder: Path, *, name: str, key: str) -> LoggedModel:
@@ -117,8 +121,20 @@ def save_sklearn(estimator: Any, folder: Path, *, sample: Any, trusted_types: li
                 signature=models.infer_signature(sample, estimator.predict(sample)),
             )
     except (skops_errors.UntrustedTypesFoundException, exceptions.MlflowException) as err:
-        raise BadInput(f"The model cannot be saved: {str(err)[:400]} Name the types in trusted_types.") from err
+        raise BadInput(_why_not_saved(err, trusted_types)) from err
     return folder / MODEL_FILE
+
+
+def _why_not_saved(error: Exception, trusted_types: Sequence[str]) -> str:
+    """Name the types that are missing on the list; MLflow's text tells of an argument of its own, and never ends."""
+    told = str(error)
+    if listed := _UNTRUSTED.search(told):
+        missing = [name for name in _QUOTED.findall(listed[1]) if name not in trusted_types]
+        return (
+            f"The model cannot be saved: it holds types that skops does not trust by itself: {', '.join(missing)}. "
+            "Name those that you trust in trusted_types."
+        )
+    return f"The model cannot be saved: {' '.join(told.split())[:400]}"
 
 
 def _file_sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ MAX_PAGE_ROWS = 200
 MOST_COLUMNS = 8
 """Columns that fit the page; a table with more of them is scrolled, not squeezed."""
 _SHORT = 24
+_TIME = re.compile(r"[0-9: -]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--soft:#595959;--line:#d9d9d9}
@@ -181,6 +183,11 @@ def _class(names: str) -> str:
     return f' class="{html.escape(names)}"' if names else ""
 
 
+def _kept_whole(text: str) -> str:
+    """Keep a name, a time or a short link on one line, whatever sentences stand beside it."""
+    return "short" if len(text) <= _SHORT and (" " not in text or _TIME.fullmatch(text)) else ""
+
+
 def _line(row: Sequence[Any], *, facts: bool) -> str:
     """Write a row; in a table of facts the first cell is the head of its row."""
     first = f'<th scope="row">{html.escape(str(row[0]))}</th>' if facts else _cell(row[0])
@@ -191,11 +198,10 @@ def _cell(value: Any) -> str:
     if value is None or value == "":
         return "<td></td>"
     if isinstance(value, Link):
-        return f'<td><a href="{html.escape(value.path)}">{html.escape(value.text)}</a></td>'
+        anchor = f'<a href="{html.escape(value.path)}">{html.escape(value.text)}</a>'
+        return f"<td{_class(_kept_whole(value.text))}>{anchor}</td>"
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = str(value)
-        # A name or a month on one line, whatever sentences stand beside it.
-        short = "short" if len(text) <= _SHORT and " " not in text else ""
-        kind = text if text in {"PASS", "FAIL", "INCONCLUSIVE"} else short
+        kind = text if text in {"PASS", "FAIL", "INCONCLUSIVE"} else _kept_whole(text)
         return f"<td{_class(kind)}>{html.escape(text)}</td>"
     return f'<td class="number">{f"{value:,}" if isinstance(value, int) else f"{value:.5g}"}</td>'

@@ -192,6 +192,11 @@ def _training(record: Record, records: Sequence[Record], certificates: Mapping[s
     }
 
 
+def _held(count: int) -> str | None:
+    """Say how many rules held of a verdict that none was against; nothing of one without rules."""
+    return f"{count} {'check' if count == 1 else 'checks'}, none against it" if count else None
+
+
 def _decision(record: Record) -> dict[str, Any]:
     verdict = record.body.get("verdict") or {}
     rules = [rule["reason"] for rule in verdict.get("rules", ()) if rule["outcome"] != "PASS"]
@@ -202,7 +207,7 @@ def _decision(record: Record) -> dict[str, Any]:
         "about": record.body.get("kind", FEATURE) if record.kind == "drift" else None,
         "partition_key": record.body.get("partition_key"),
         "outcome": record.outcome,
-        "why": record.body.get("reason") or next(iter(rules), f"{held} checks, none against it" if held else None),
+        "why": record.body.get("reason") or next(iter(rules), _held(held)),
         "record": record.hash,
     }
 

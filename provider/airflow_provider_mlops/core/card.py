@@ -160,6 +160,11 @@ def _move(record: Record) -> dict[str, Any]:
     return {"kind": record.kind, "time": record.time, "outcome": record.outcome, **moved, "record": record.hash}
 
 
+def _slice_words(left: Any) -> str:
+    """Name a slice that was not assessed; records of before its rows were counted hold its name alone."""
+    return f"{left['slice_value']} ({left['n']:,})" if isinstance(left, Mapping) else str(left)
+
+
 def _limits(card: Mapping[str, Any], evaluation: Record, gate: Record, moves: Sequence[Record]) -> list[str]:
     """List what was not proved, not looked at, or not known, each a sentence."""
     found = [f"Undecided: {r['rule']}: {r['reason']}" for r in card["verdict"]["rules"] if r["outcome"] != Outcome.PASS]
@@ -170,7 +175,7 @@ def _limits(card: Mapping[str, Any], evaluation: Record, gate: Record, moves: Se
     found += [_MARKS.get(mark, f"Mark: {mark}.") for mark in dict.fromkeys(marks)]
     for rule in card["slices"]:
         left = rule["numbers"].get("not_assessed") or ()
-        found += [f"{rule['rule']}: too few rows to assess {', '.join(map(str, left))}."] if left else []
+        found += [f"{rule['rule']}: too few rows to assess {', '.join(map(_slice_words, left))}."] if left else []
     metrics = evaluation.body["metrics"]
     found += [f"{name} was not measured in full: {m['reason']}" for name, m in metrics.items() if m.get("reason")]
     if evaluation.body.get("unlabelled"):

@@ -23,6 +23,7 @@ from airflow_provider_mlops.core.module_source import (
     module_text,
     packages_of,
 )
+from airflow_provider_mlops.core.near import did_you_mean
 
 DAG_FILE_PREFIX = re.compile(r"^unusual_prefix_[0-9a-f]+_")
 
@@ -56,7 +57,8 @@ def import_callable(path: str) -> Callable[..., Any]:
         raise BadInput(f"Module {module_name!r} of {path!r} cannot be found; is it in the Dag bundle?") from err
     function = getattr(module, name, None)
     if not callable(function):
-        raise BadInput(f"Module {module_name!r} has no function {name!r}.")
+        own = [known for known, value in vars(module).items() if callable(value)]
+        raise BadInput(f"Module {module_name!r} has no function {name!r}.{did_you_mean(name, own)}")
     result: Callable[..., Any] = function
     return result
 

@@ -43,10 +43,19 @@ def cause_lines(brief: Mapping[str, Any]) -> list[str]:
     """
     lines = []
     for item in brief.get("features") or ():
-        since = f" (since {item['since']})" if item.get("since") else ""
+        since = f" ({since_words(item)})" if item.get("since") else ""
         where = f"; in {', '.join(item['slices'])}" if item.get("slices") else ""
         lines.append(f"{item['feature']}: {'; '.join(item['how']) or 'moved'}{where}{since}")
     return lines + [f"upstream: {text}" for text in brief.get("upstream") or ()]
+
+
+def since_words(feature: Mapping[str, Any]) -> str:
+    """Say since when a feature has drifted; where no earlier verdict saw it clean, it may be older than the first.
+
+    :param feature: ``since``, and ``clean``: the partition before it that had not drifted, None when none was seen.
+    :return: such as ``since 2013-05-14`` or ``since 2013-05-14 or earlier``.
+    """
+    return f"since {feature['since']}" + ("" if feature.get("clean", True) else " or earlier")
 
 
 def _opinion(opinion: Mapping[str, Any] | None) -> dict[str, Any] | None:

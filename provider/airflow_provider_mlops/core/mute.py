@@ -1,13 +1,15 @@
 """Mutes: a person accepts a drift for a time; every verdict shows it, and it ends by itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX
+from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rollback import stated_reason
 
@@ -17,6 +19,7 @@ MAX_DAYS = 90
 
 _SCOPE = ("feature", "rule", "drift_kind")
 _MAX_NAME = 200
+_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,9 @@ def mute_body(
     :raises BadInput: when nothing is named, the time is over or too far away, or why or who is missing.
     """
     scope = {name: _name(name, value) for name, value in zip(_SCOPE, (feature, rule, drift_kind), strict=True)}
+    kinds = [kind.value for kind in DriftKind]
+    if (kind := scope["drift_kind"]) and kind not in kinds:
+        raise BadInput(f"The kind of drift {kind!r} must be one of: {', '.join(kinds)}.{did_you_mean(kind, kinds)}")
     if not any(scope.values()):
         raise BadInput("A mute must name a feature, a rule or a kind of drift: a whole model is not muted.")
     end = _end(until)
@@ -129,6 +135,28 @@ def mute_body(
     if not by or len(by) > _MAX_NAME:
         raise BadInput("A mute needs the name of who accepts the drift; start the Dag by hand, as somebody.")
     return {**scope, "until": _text(end), "why": stated_reason(why, "A mute"), "who": by}
+
+
+def check_scope(body: Mapping[str, Any], records: Iterable[Record]) -> None:
+    """Refuse to mute what no verdict has ever looked at: a typing error would mute nothing, and say that it did.
+
+    :param body: what `mute_body` returned.
+    :param records: records of the model's ledger; where none of them is a drift verdict, nothing is known, nor refused.
+    :raises BadInput: naming what was meant.
+    """
+    live = [record for record in records if record.kind == "drift" and record.mode == Mode.LIVE]
+    rules = [rule for record in live for rule in (record.body.get("verdict") or {}).get("rules", ())]
+    looked_at = {
+        "feature": {str(rule["numbers"]["feature"]) for rule in rules if rule["numbers"].get("feature")},
+        "rule": {str(rule["rule"]) for rule in rules},
+    }
+    for what, known in looked_at.items():
+        if (name := body.get(what)) and known and name not in known:
+            more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+            raise BadInput(
+                f"No drift verdict has looked at a {what} {name!r}; they looked at: "
+                f"{', '.join(sorted(known)[:_NAMED])}{more}.{did_you_mean(name, known)}"
+            )
 
 
 def mute_by_hash(records: Sequence[Record], digest: str, at: datetime) -> Mute:

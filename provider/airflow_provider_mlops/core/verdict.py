@@ -98,7 +98,8 @@ class Verdict:
         elif self.passed and len(self.rules) > 1:
             text = f"all {len(self.rules)} rules hold"
         else:
-            text = "; ".join(self.reasons[:MAX_REASONS]) or "no rule was judged"
+            first = self.reasons[:MAX_REASONS]
+            text = "; ".join([*(reason.rstrip(".") for reason in first[:-1]), *first[-1:]]) or "no rule was judged"
         marks = f" [{', '.join(self.marks)}]" if self.marks else ""
         return f"{self.outcome.value}{marks}: {text}"
 

@@ -176,7 +176,11 @@ def _telling(verdict: Verdict, metric: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1].rstrip() + "…"
+    # Cut after a part of the sentence, or else after a word.
+    if len(text) <= MAX_REASON:
+        return text
+    kept, _, cut = text[: MAX_REASON - 2].rpartition("; ")
+    return (kept + ";" if kept else cut.rpartition(" ")[0] or cut).rstrip() + " …"
 
 
 def _interval(value: Any) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.tables import Page, Table
+from airflow_provider_mlops.core.drift_brief import since_words
 from airflow_provider_mlops.core.drift_options import DRIFT_WORDS
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _add_features(page: Page, content: Mapping[str, Any]) -> None:
     page.heading("What moved")
     heads = ("Feature", "Effect / threshold", "How", "Where", "Since", "Last clean")
     rows = [
-        [f["feature"], _two_digits(f["size"]), _how(f), _where(f), f["since"], f["clean"] or ""]
+        [f["feature"], _two_digits(f["size"]), _how(f), _where(f), _since(f), f["clean"] or ""]
         for f in content["features"]
     ]
     page.table(Table(heads, rows).filled())
@@ -131,7 +132,9 @@ def _add_opinion(page: Page, content: Mapping[str, Any]) -> None:
 def _add_upstream(page: Page, content: Mapping[str, Any]) -> None:
     for part in content["upstream"]:
         page.heading(f"Upstream, between {part['clean']} and {part['drifted']}")
-        page.text(f"{', '.join(part['features'])} drifted from {part['drifted']} on.", kind="note")
+        page.text(
+            f"{', '.join(part['features'])} drifted from {part['drifted']} on{_first(part, content)}.", kind="note"
+        )
         rows = [[item["words"], item["before"], item["after"]] for item in part["changes"]]
         if rows:
             page.table(Table(("Changed", "Before", "After"), rows))
@@ -149,6 +152,16 @@ def _add_upstream(page: Page, content: Mapping[str, Any]) -> None:
         page.table(Table(("Asset", "Dag", "Run", "Time"), rows))
 
 
+def _first(part: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Say where a drift may be older: none of its features was seen clean before."""
+    seen = [item["clean"] for item in content["features"] if item["feature"] in part["features"]]
+    return "" if any(seen) else " or earlier: it is the first partition that was looked at"
+
+
+def _since(feature: Mapping[str, Any]) -> str:
+    return since_words(feature).removeprefix("since ")
+
+
 def _run(partition: str, item: Mapping[str, Any]) -> list[str]:
     return [partition, item["did"], item["dag_id"] or "", item["run_id"] or "", item["time"][:19]]
 
@@ -162,7 +175,7 @@ def _headline(content: Mapping[str, Any]) -> str:
     more = len(names) - 3 + content["more_features"]
     listed = ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
     first = content["features"][0]
-    return f"{listed} drifted in {content['partition_key']}; {first['feature']} since {first['since']}"
+    return f"{listed} drifted in {content['partition_key']}; {first['feature']} {since_words(first)}"
 
 
 def _how(feature: Mapping[str, Any]) -> str:

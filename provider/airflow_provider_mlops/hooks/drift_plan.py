@@ -18,6 +18,7 @@ from airflow_provider_mlops.core.profiled import Profiled
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.drift_profiled import profiled_by
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.not_accepted import not_accepted
 from airflow_provider_mlops.hooks.prediction_log import Labelled, find_labelled, find_predictions
 
 SERVED = (DriftKind.PREDICTION, DriftKind.CONFIDENCE, DriftKind.LABEL, DriftKind.SKEW)
@@ -198,10 +199,7 @@ def _snapshots(question: DriftQuestion, records: Sequence[Record], keys: Sequenc
     accepted = accepted_snapshots(record for record in ledger if not (profiled and record.kind == "pruning"))
     newest = question.partition_key
     if newest not in accepted:
-        raise BadInput(
-            f"Partition {newest!r} of dataset {question.dataset!r} has no accepted snapshot; it has: "
-            f"{', '.join(accepted) or 'none'}."
-        )
+        raise not_accepted(newest, question.dataset, accepted, question.ledger_root)
     there = [key for key in keys if key in accepted]
     promotion = champion_that_served(records, newest)
     planned = DriftPlan(

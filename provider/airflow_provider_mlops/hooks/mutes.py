@@ -10,7 +10,7 @@ from airflow_provider_mlops.core.canonical import PREFIX, sha256_of
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
-from airflow_provider_mlops.core.mute import MUTE, UNMUTE, active_mutes, mute_by_hash
+from airflow_provider_mlops.core.mute import MUTE, UNMUTE, active_mutes, check_scope, mute_by_hash
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.rollback import stated_reason
 from airflow_provider_mlops.core.run import RunFacts
@@ -25,11 +25,14 @@ def add_mute(ledger: Ledger, body: Mapping[str, Any], run: RunFacts) -> Record:
     :param body: what `core.mute.mute_body` returned.
     :param run: who asks, and in which mode.
     :return: the record of the mute, also when it was there before.
-    :raises BadInput: when the model has no record: a typing error would mute nothing, and say that it did.
+    :raises BadInput: when the model has no record, or no verdict has looked at what is to be muted: a typing error
+        would mute nothing, and say that it did.
     """
-    if not ledger.records():
+    known = ledger.records()
+    if not known:
         model = ledger.chain.removeprefix("model/")
         raise BadInput(f"Model {model!r} has no record in {ledger.store.root}: there is no drift of it to mute.")
+    check_scope(body, known)
 
     def there(records: Sequence[Record]) -> Record | None:
         active = {mute.record for mute in active_mutes(records, datetime.now(UTC))}

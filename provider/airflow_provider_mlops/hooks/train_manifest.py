@@ -9,12 +9,13 @@ from typing import Any
 from airflow_provider_mlops.core.code_identity import code_files
 from airflow_provider_mlops.core.determinism import check_asked
 from airflow_provider_mlops.core.env_names import check_env_names
-from airflow_provider_mlops.core.errors import BadInput, Refused
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.manifest import BINARY, FULL, training_manifest
 from airflow_provider_mlops.core.search import search_plan
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.not_accepted import not_accepted
 from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_rows import Held, choose_training
@@ -100,19 +101,16 @@ def build_manifest(
     :param storage: where the snapshots and the ledgers lie.
     :param log: where the window is told.
     :return: the manifest; None where there is no accepted partition to train on, or none that the base has not learned.
-    :raises BadInput: when the plan contradicts itself, or the base has learned something else.
-    :raises Refused: when the partition that is held out, or the window, was not accepted, or the base has learned rows
-        that are held out.
+    :raises BadInput: when the plan contradicts itself, the partition that is held out has no accepted snapshot, or the
+        base has learned something else.
+    :raises Refused: when the window was not accepted, or the base has learned rows that are held out.
     """
     search = _search(plan, start)
     records = dataset_ledger(plan.dataset, storage.ledger_root).records()
     accepted = accepted_snapshots(records)
     test_id = plan.test_snapshot_id or accepted.get(plan.partition_key)
     if test_id is None:
-        raise Refused(
-            f"Partition {plan.partition_key} of dataset {plan.dataset!r} has no accepted snapshot; "
-            "take and validate one first."
-        )
+        raise not_accepted(plan.partition_key, plan.dataset, accepted, storage.ledger_root)
     cutoff = _cutoff(plan, test_id, storage)
     held = Held(
         dataset=plan.dataset,

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 
 from airflow_provider_mlops.core.canonical import json_safe, sha256_of
-from airflow_provider_mlops.core.errors import BadInput, FinalError
+from airflow_provider_mlops.core.errors import BadInput, FinalError, TransientError
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
@@ -81,6 +81,13 @@ class MLOpsOperator(BaseOperator):
                 self._tell_gauges(run, None)
             # Airflow keeps the reason out of sight, and a skipped task's log would be empty.
             self.log.info("Skipped: %s", skip)
+            raise
+        except AirflowNotFoundException as err:
+            # Retried: whoever reads this may define it meanwhile, and Airflow says the same when its server is away.
+            self.log.error("%s. Define it under Admin > Connections, or correct the name.", err)  # noqa: TRY400
+            raise
+        except TransientError as err:
+            self.log.error("%s", err)  # noqa: TRY400 - the headline, before the stacks of what lies below
             raise
         except FinalError as err:
             if run is not None and self.ends_audits and run.mode is Mode.AUDIT:

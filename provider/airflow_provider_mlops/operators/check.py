@@ -16,6 +16,7 @@ from airflow_provider_mlops.core.verdict import Outcome, Verdict
 from airflow_provider_mlops.core.window import WindowSpec
 from airflow_provider_mlops.hooks.data_checks import TrainingRows, check_training_rows
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.not_accepted import not_accepted
 from airflow_provider_mlops.hooks.rows import holdout_start
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_rows import Held, choose_training
@@ -139,10 +140,7 @@ class CheckTrainingDataOperator(MLOpsOperator):
         accepted = accepted_snapshots(records)
         test_id = self.test_snapshot_id or accepted.get(partition.key)
         if test_id is None:
-            raise Refused(
-                f"Partition {partition.key} of dataset {self.dataset!r} has no accepted snapshot; "
-                "take and validate one first."
-            )
+            raise not_accepted(partition.key, self.dataset, accepted, self.ledger_root)
         cutoff = None
         if self.holdout_days is not None:
             cutoff = holdout_start(storage, self.dataset, test_id, self.holdout_days, self.time_column)

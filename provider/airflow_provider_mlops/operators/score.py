@@ -23,6 +23,7 @@ from airflow_provider_mlops.core.score_plan import ScorePlan
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
+from airflow_provider_mlops.hooks.not_accepted import not_accepted
 from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused, record_refused
 from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
@@ -231,10 +232,7 @@ class ScoreBatchOperator(MLOpsOperator):
             )
         accepted = accepted_snapshots(records)
         if partition not in accepted:
-            raise BadInput(
-                f"Partition {partition!r} of dataset {self.dataset!r} has no accepted snapshot; it has: "
-                f"{', '.join(accepted) or 'none'}."
-            )
+            raise not_accepted(partition, self.dataset, accepted, self.ledger_root)
         return accepted[partition]
 
     def _score(self, hook: MlflowHook, plan: ScorePlan, made: Record, *, store: bool) -> dict[str, Any]:

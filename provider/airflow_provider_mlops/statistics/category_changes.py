@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from airflow_provider_mlops.statistics.column_change import Change
 from airflow_provider_mlops.statistics.columns import Categories
+from airflow_provider_mlops.statistics.profile_spec import NEW
 
 FEWEST_ROWS = 5
 """A category with fewer rows on both sides is counted, never named."""
@@ -95,10 +96,10 @@ def _listed(
     share = sum(shares[name] for name in names)
     shown = [name for name in names if _many(reference, current, name)][:_NAMED]
     word = "new" if kind == "new_category" else "gone"
-    named = ", ".join(f"{_short(name)} ({shares[name]:.1%})" for name in shown)
+    named = ", ".join(f"{_said(name)} ({shares[name]:.1%})" for name in shown)
     more = len(names) - len(shown)
     rest = f"{' and ' if shown else ''}{more:,} {'more' if shown else 'rare ones'}" if more else ""
-    text = f"{word}: {named}{rest}; {share:.1%} of the rows together"
+    text = f"{word}: {named}{rest}" + (f"; {share:.1%} of the rows together" if more or len(shown) > 1 else "")
     return Change(kind, text, {"count": len(names), "share": share, "named": shown})
 
 
@@ -120,6 +121,11 @@ def _many(reference: Categories, current: Categories, name: str) -> bool:
 
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _said(name: str) -> str:
+    # A profile counts them together, without their names.
+    return "what the reference has never had" if name == NEW else _short(name)
 
 
 def _short(name: str) -> str:

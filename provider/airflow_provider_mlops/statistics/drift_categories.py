@@ -12,6 +12,7 @@ from scipy import special
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.statistics import effect_bounds
 from airflow_provider_mlops.statistics.finding import SHOWN, ColumnTest, Finding, listed, with_test
+from airflow_provider_mlops.statistics.profile_spec import NEW as UNNAMED
 
 NEW, VANISHED = "new_categories", "vanished_categories"
 
@@ -63,6 +64,6 @@ def _unseen(
         bounds=lambda alpha: {effect: (effect_bounds.share_bound(singles, m, rows, n, alpha), threshold)},
     )
     numbers = {"share": share, "by_chance": usual, "categories": unseen[:SHOWN], "count": len(unseen)}
-    sentence = text.format(share=share, usual=usual) + listed(":", unseen)
+    sentence = text.format(share=share, usual=usual) + listed(":", [key for key in unseen if key != UNNAMED])
     size = {effect: max(0.0, share - usual)}
     return with_test(name, sentence, size, {effect: threshold}, test, numbers, rule=f"{name}:{what}")

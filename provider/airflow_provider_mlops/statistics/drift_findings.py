@@ -17,6 +17,7 @@ from airflow_provider_mlops.statistics.columns import BinnedNumbers, Categories,
 from airflow_provider_mlops.statistics.drift_categories import compare_categories_seen
 from airflow_provider_mlops.statistics.finding import SHOWN, ColumnTest, Finding, GivenTest, broken, listed, with_test
 from airflow_provider_mlops.statistics.number_comparison import compare_numbers
+from airflow_provider_mlops.statistics.profile_spec import NEW
 from airflow_provider_mlops.statistics.seeds import derive_seed
 
 
@@ -141,7 +142,10 @@ def _compare_categories(name: str, was: Categories, now: Categories, policy: Dri
     appeared = [key for key in names if not was.counts[key]]
     vanished = [key for key in names if not now.counts[key]]
     text = f"{name}: Cramer's V {effects['cramers_v']:.3f}, PSI {effects['psi']:.3f}"
-    text += listed(", new categories", appeared) + listed(", vanished categories", vanished)
+    # What a profile counts together as new has no name to list.
+    named = [key for key in appeared if key != NEW]
+    text += listed(", new categories", named) or (", new categories" if appeared else "")
+    text += listed(", vanished categories", vanished)
     numbers: dict[str, Any] = {"n_reference": n, "n_current": m, "categories": len(names), "chi_squared": statistic}
     numbers |= {"new": appeared[:SHOWN], "new_count": len(appeared), "new_rows": sum(now.counts[k] for k in appeared)}
     numbers |= {"vanished": vanished[:SHOWN], "vanished_count": len(vanished)}

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.statistics.columns import BinnedNumbers, Categories, ColumnPair, Summary
 from airflow_provider_mlops.statistics.profile import CategoryProfile, ColumnProfile, NumberProfile, Profile
-from airflow_provider_mlops.statistics.profile_spec import REST, CategorySpec, ColumnSpec, NumberSpec, ProfileSpec
-
-NEW = "(new)"
+from airflow_provider_mlops.statistics.profile_spec import NEW, REST, CategorySpec, ColumnSpec, NumberSpec, ProfileSpec
 
 
 def profile_pairs(reference: Profile, current: Profile, spec: ProfileSpec) -> Iterator[ColumnPair]:

@@ -33,6 +33,7 @@ LISTED = 1_000
 KNOWN = 100_000
 SLICE_VALUES = 50
 REST = "(other)"
+NEW = "(new)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

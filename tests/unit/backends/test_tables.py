@@ -135,3 +135,13 @@ def test_an_outcome_is_never_broken_in_two(tmp_path: Path) -> None:
     assert "td.PASS,td.FAIL,td.INCONCLUSIVE{white-space:nowrap}" in text
     assert '<td class="PASS">' in text
     assert '<td><a href="../1/page.html">&lt;script&gt;' in text
+
+
+def test_a_time_or_a_short_link_stays_on_one_line(tmp_path: Path) -> None:
+    """Beside long sentences the day would stand on two lines, and a digit of a hash alone on the next."""
+    made = Page("title")
+    made.table(Table(("Time", "Page"), [["2026-11-27 08:07:12", Link("34cbbd164fa7", "../1/page.html")]]))
+    text = made.render()
+
+    assert '<td class="short">2026-11-27 08:07:12</td>' in text
+    assert '<td class="short"><a href="../1/page.html">34cbbd164fa7</a></td>' in text

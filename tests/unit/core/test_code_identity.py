@@ -2,6 +2,7 @@
 
 import importlib.util
 import py_compile
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,12 +122,13 @@ def test_callable_is_imported() -> None:
         ("no_such_module:f", "'no_such_module' of 'no_such_module:f' cannot be found; is it in the Dag bundle"),
         ("json.no_such:f", "cannot be found"),
         ("json:no_such", "Module 'json' has no function 'no_such'"),
+        ("json:dmps", "has no function 'dmps'. Did you mean dumps?"),
         ("json:__doc__", "has no function '__doc__'"),
     ],
 )
 def test_wrong_paths_are_named(path: str, words: str) -> None:
     """What is no path, or leads nowhere, is said with the path."""
-    with pytest.raises(BadInput, match=words.replace("(", r"\(")):
+    with pytest.raises(BadInput, match=re.escape(words)):
         import_callable(path)
 
 

@@ -98,3 +98,11 @@ def test_a_cause_reads_as_lines() -> None:
     """Empty where there is none."""
     assert cause_lines({}) == []
     assert cause_lines({"features": [{"feature": "x", "how": [], "slices": [], "since": None}]}) == ["x: moved"]
+
+
+def test_a_drift_that_was_never_seen_clean_may_be_older() -> None:
+    """The first partition that was looked at is not when it began."""
+    told = {"feature": "x", "how": ["rose"], "slices": [], "since": "2013-05"}
+
+    assert cause_lines({"features": [told | {"clean": "2013-04"}]}) == ["x: rose (since 2013-05)"]
+    assert cause_lines({"features": [told | {"clean": None}]}) == ["x: rose (since 2013-05 or earlier)"]

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.ledger import Ledger
-from airflow_provider_mlops.core.mute import MAX_DAYS, Mute, active_mutes, mute_body, mute_by_hash
+from airflow_provider_mlops.core.mute import MAX_DAYS, Mute, active_mutes, check_scope, mute_body, mute_by_hash
 from airflow_provider_mlops.core.record import Record
 
 NOW = datetime.now(UTC)
@@ -98,6 +98,7 @@ def test_a_mute_covers_what_it_names() -> None:
         ({"until": str((NOW + timedelta(days=MAX_DAYS + 1)).date())}, "at most 90 days"),
         ({"why": " "}, "needs a reason"),
         ({"who": None}, "who accepts"),
+        ({"drift_kind": "features"}, "must be one of: feature, .* Did you mean feature"),
     ],
 )
 def test_what_is_no_mute_is_refused(wrong: dict[str, Any], message: str) -> None:
@@ -117,3 +118,17 @@ def test_a_mute_is_found_by_the_first_digits(ledger: Ledger) -> None:
         mute_by_hash(ledger.records(), digits[:7], later(0))
     with pytest.raises(Refused, match=f"these do: {digits[:12]}"):
         mute_by_hash(ledger.records(), "0" * 8, later(0))
+
+
+def test_what_no_verdict_looked_at_is_not_muted(ledger: Ledger) -> None:
+    """A misspelt feature would mute nothing for weeks; before the first verdict nobody knows what is misspelt."""
+    check_scope(body(feature="wnid"), ledger.records())
+
+    rules = [{"rule": "wind:nulls", "numbers": {"feature": "wind"}}, {"rule": "slices", "numbers": {}}]
+    ledger.append(kind="drift", key="d", body={"verdict": {"rules": rules}})
+
+    check_scope(body(feature="wind", rule="wind:nulls", drift_kind="skew"), ledger.records())
+    with pytest.raises(BadInput, match=r"looked at a feature 'wnid'; they looked at: wind\. Did you mean wind\?"):
+        check_scope(body(feature="wnid"), ledger.records())
+    with pytest.raises(BadInput, match="looked at a rule 'wind:null'; they looked at: slices, wind:nulls"):
+        check_scope(body(feature="", rule="wind:null"), ledger.records())

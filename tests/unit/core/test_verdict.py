@@ -54,6 +54,8 @@ def test_what_comes_from_data_cannot_begin_a_line_of_its_own() -> None:
 def test_the_summary_is_one_line_with_marks_and_reasons() -> None:
     """The log line says the outcome and why."""
     assert Verdict.from_rules([rule(F, reason="too low")], marks=["dry"]).summary() == "FAIL [dry]: too low"
+    both = Verdict.from_rules([rule(F, reason="It is too low."), rule(F, reason="It is late.")])
+    assert both.summary() == "FAIL: It is too low; It is late."
     assert Verdict.from_rules([]).summary() == "INCONCLUSIVE: no rule was judged"
 
 

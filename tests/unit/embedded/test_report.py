@@ -199,7 +199,9 @@ def test_a_long_reason_is_cut(write: Writer) -> None:
     """A table stays a table."""
     write("gate", "2013-01", "FAIL", "x" * 500, candidate_version="1")
 
-    assert len(rows_of(write)[0].reason) == report.MAX_REASON
+    reason = rows_of(write)[0].reason
+    assert len(reason) <= report.MAX_REASON
+    assert reason.endswith(" …")
 
 
 def test_an_edited_record_does_not_verify(story: Writer) -> None:
@@ -249,9 +251,9 @@ def test_a_drift_is_told_with_its_cause(write: Writer) -> None:
     (row,) = report_watch.watched_rows(report.read_records(write.root), MONITOR)
 
     assert row.cause.splitlines() == [
-        "temperature: temperature rose (since 2013-05-14)",
-        "dew_point: dew_point rose (since 2013-05-14)",
-        "wind: wind rose (since 2013-05-14)",
+        "temperature: temperature rose (since 2013-05-14 or earlier)",
+        "dew_point: dew_point rose (since 2013-05-14 or earlier)",
+        "wind: wind rose (since 2013-05-14 or earlier)",
         "and 1 more",
         "upstream: nothing that the records know changed just then",
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, TaskDeferred
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, MissingBackend, Refused, TransientError
 from airflow_provider_mlops.operators.base import MAX_RESULT_BYTES, MLOpsOperator, bounded
@@ -53,6 +53,29 @@ def test_other_errors_are_passed_on(tmp_path: Path, error: Exception) -> None:
     """Whatever else goes wrong is retried as the Dag says."""
     with pytest.raises(type(error), match=str(error)):
         Step(act=raises(error)).execute(context(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TransientError("MLflow is away."), "MLflow is away."),
+        (
+            AirflowNotFoundException("The conn_id `mlflow_defualt` isn't defined"),
+            "The conn_id `mlflow_defualt` isn't defined. Define it under Admin > Connections, or correct the name.",
+        ),
+    ],
+)
+def test_what_is_retried_has_a_headline(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    told: str,
+) -> None:
+    """The log says it in a line before the stacks of what lies below."""
+    with pytest.raises(type(error)):
+        Step(act=raises(error)).execute(context(tmp_path))
+    assert told in caplog.text + capsys.readouterr().out
 
 
 def test_audits_decide_anew_in_each_run(tmp_path: Path) -> None:

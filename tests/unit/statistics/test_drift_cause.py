@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_mlops.statistics.category_changes import FEWEST_ROWS, category_changes
 from airflow_provider_mlops.statistics.columns import Categories, ColumnSample, Numbers, Summary
 from airflow_provider_mlops.statistics.drift_cause import changes_of, merged
+from airflow_provider_mlops.statistics.profile_spec import NEW
 
 RANDOM = np.random.default_rng(3)
 MILES, LATER = RANDOM.gamma(2, 500, 4_000), RANDOM.gamma(2, 500, 2_000)
@@ -101,6 +102,13 @@ def test_swapped_renamed_new_and_vanished_categories_are_told_apart() -> None:
     assert rename[0].numbers["to"] == "ewr"
     assert {change.kind for change in new} >= {"new_category", "vanished_category"}
     assert [change.kind for change in moved] == ["shares"]
+
+
+def test_categories_that_a_profile_counts_together_have_no_name() -> None:
+    """A profile does not name what its reference has never had; a share stands once where there is one."""
+    change, *_ = category_changes(counts(a=1000), Categories(Counter({"a": 980, NEW: 20}), 0))
+
+    assert change.text == "new: what the reference has never had (2.0%)"
 
 
 def test_names_of_few_rows_are_never_shown() -> None:

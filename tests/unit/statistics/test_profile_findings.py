@@ -113,13 +113,13 @@ def test_a_reader_is_told_that_the_distance_comes_from_bins(random: np.random.Ge
 
 
 def test_new_categories_and_nulls_are_found() -> None:
-    """A category that the reference never had has a name of its own: new."""
+    """A category that the reference never had has no name of its own: it is new."""
     was = ColumnSample("categorical", np.array(["a", "b"] * 1_000, dtype=object))
     now = ColumnSample("categorical", np.array(["a", "c"] * 800 + [None] * 400, dtype=object))
     _, found = both(was, now)
 
     assert found.outcome is Outcome.FAIL
-    assert "(new)" in only(found).reason
+    assert ", new categories, vanished categories b" in only(found).reason
     assert only(found, "x:nulls").outcome is Outcome.FAIL
 
 
