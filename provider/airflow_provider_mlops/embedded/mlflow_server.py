@@ -1,15 +1,13 @@
 """The MLflow server: loopback, on the embedded PostgreSQL, artifacts in the state folder."""
 
 import sys
-import time
 from collections.abc import Mapping
 from importlib.metadata import version
 
-import httpx
-
-from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout
+from airflow_provider_mlops.embedded.config import LOOPBACK, Layout
 from airflow_provider_mlops.embedded.ports import Ports
 from airflow_provider_mlops.embedded.processes import Processes
+from airflow_provider_mlops.embedded.web import answers, wait_for_answer
 
 NAME = "mlflow"
 START_SECONDS = 120.0
@@ -40,17 +38,14 @@ def wait(layout: Layout, ports: Ports, processes: Processes) -> None:
     :param processes: where the server is remembered.
     :raises EmbeddedError: when it ends or does not answer in time; with the end of its log.
     """
-    deadline = time.monotonic() + START_SECONDS
-    while not is_healthy(ports):
-        if any(entry.name == NAME for entry in processes.dead()) or time.monotonic() > deadline:
-            raise EmbeddedError(f"MLflow does not start.\n{processes.tail(NAME)}")
-        time.sleep(0.2)
+    wait_for_answer(_health(ports), NAME, "MLflow", processes, START_SECONDS)
     (layout.state / "mlflow-version").write_text(version("mlflow"))
 
 
 def is_healthy(ports: Ports) -> bool:
     """Say whether the server answers."""
-    try:
-        return httpx.get(f"{ports.mlflow_url}/health", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+    return answers(_health(ports))
+
+
+def _health(ports: Ports) -> str:
+    return f"{ports.mlflow_url}/health"

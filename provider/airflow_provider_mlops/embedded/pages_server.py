@@ -7,7 +7,6 @@ record, no row, no score. ``/`` lists the newest pages.
 import html
 import re
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -17,12 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from airflow_provider_mlops.backends.tables import Link, Page
-from airflow_provider_mlops.embedded.config import LOOPBACK, EmbeddedError, Layout
+from airflow_provider_mlops.embedded.config import LOOPBACK, Layout
 from airflow_provider_mlops.embedded.ports import Ports
 from airflow_provider_mlops.embedded.processes import Processes
+from airflow_provider_mlops.embedded.web import answers, wait_for_answer
 
 NAME = "pages"
 START_SECONDS = 60.0
@@ -65,19 +63,12 @@ def wait(ports: Ports, processes: Processes) -> None:
     :param processes: where the server is remembered.
     :raises EmbeddedError: when it ends or does not answer in time; with the end of its log.
     """
-    deadline = time.monotonic() + START_SECONDS
-    while not is_healthy(ports):
-        if any(entry.name == NAME for entry in processes.dead()) or time.monotonic() > deadline:
-            raise EmbeddedError(f"The server of the pages does not start.\n{processes.tail(NAME)}")
-        time.sleep(0.2)
+    wait_for_answer(ports.pages_url, NAME, "The server of the pages", processes, START_SECONDS)
 
 
 def is_healthy(ports: Ports) -> bool:
     """Say whether the server answers."""
-    try:
-        return httpx.get(ports.pages_url, timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+    return answers(ports.pages_url)
 
 
 def file_of(root: Path, path: str) -> Path | None:
