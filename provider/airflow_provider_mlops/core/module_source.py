@@ -130,8 +130,9 @@ def packages_of(names: Iterable[str]) -> Iterator[str]:
 
 def _found(name: str, path: Any) -> ModuleSpec | None:
     loaded = sys.modules.get(name)
-    if loaded is not None and (spec := getattr(loaded, "__spec__", None)) is not None:
-        return spec  # type: ignore[no-any-return]
+    known: ModuleSpec | None = getattr(loaded, "__spec__", None)
+    if known is not None:
+        return known
     for finder in sys.meta_path:
         try:
             spec = finder.find_spec(name, path)

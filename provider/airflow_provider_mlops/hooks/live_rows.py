@@ -62,16 +62,16 @@ class LiveRows:
         :param name: the column.
         :return: one float per row.
         """
-        numpy = load("numpy", "parquet")
-        if name not in self.table.column_names:
-            return numpy.full(len(self), numpy.nan)  # type: ignore[no-any-return]
-        column = self.table.column(name)
-        if column.null_count == len(column):
-            return numpy.full(len(self), numpy.nan)  # type: ignore[no-any-return]
+        column = self.table.column(name) if name in self.table.column_names else None
+        found: npt.NDArray[Any]
+        if column is None or column.null_count == len(column):
+            found = load("numpy", "parquet").full(len(self), float("nan"))
+            return found
         try:
-            return column.cast("float64").to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+            found = column.cast("float64").to_numpy(zero_copy_only=False)
         except (ValueError, NotImplementedError) as err:
             raise NotMeasurable(f"The column {name!r} of the log holds no numbers: {column.type}.") from err
+        return found
 
     def texts(self, name: str) -> list[str | None]:
         """Return a column of texts.
@@ -124,21 +124,32 @@ class LiveRows:
         """
         if dependence is None:
             return None
-        name, numpy = dependence.column, load("numpy", "parquet")
         if not len(self):
-            return numpy.empty(0, dtype="int64")  # type: ignore[no-any-return]
+            none: npt.NDArray[Any] = load("numpy", "parquet").empty(0, dtype="int64")
+            return none
+        name = dependence.column
         column = self.table.column(name)
         if column.null_count:
             raise NotMeasurable(f"{column.null_count:,} of {len(self):,} rows have no {name}, by which they depend.")
-        if dependence.cluster:
-            codes = column.combine_chunks().dictionary_encode()
-            indices = codes.indices if hasattr(codes, "indices") else codes.combine_chunks().indices
-            return indices.to_numpy(zero_copy_only=False).astype("int64")  # type: ignore[no-any-return]
-        arrow = load("pyarrow", "parquet")
-        if not arrow.types.is_timestamp(column.type):
-            raise BadInput(f"dependence: time names {name!r}, which is no time of the log but {column.type}.")
-        moments = column.cast(arrow.timestamp("us", tz="UTC")).cast("int64").to_numpy(zero_copy_only=False)
-        return numpy.floor(moments / (dependence.block_days * _DAY_US)).astype("int64")  # type: ignore[no-any-return]
+        return _codes(column) if dependence.cluster else _blocks(column, name, dependence.block_days)
+
+
+def _codes(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Number the values of a column."""
+    codes = column.combine_chunks().dictionary_encode()
+    indices = codes.indices if hasattr(codes, "indices") else codes.combine_chunks().indices
+    found: npt.NDArray[Any] = indices.to_numpy(zero_copy_only=False).astype("int64")
+    return found
+
+
+def _blocks(column: pa.ChunkedArray, name: str, days: float) -> npt.NDArray[Any]:
+    """Number the blocks of time that a column of times falls into."""
+    numpy, arrow = load("numpy", "parquet"), load("pyarrow", "parquet")
+    if not arrow.types.is_timestamp(column.type):
+        raise BadInput(f"dependence: time names {name!r}, which is no time of the log but {column.type}.")
+    moments = column.cast(arrow.timestamp("us", tz="UTC")).cast("int64").to_numpy(zero_copy_only=False)
+    found: npt.NDArray[Any] = numpy.floor(moments / (days * _DAY_US)).astype("int64")
+    return found
 
 
 def dependence_columns(dependence: Dependence | None) -> tuple[str, ...]:

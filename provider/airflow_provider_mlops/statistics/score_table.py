@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.statistics.arrays import FloatArray, as_floats, as_matrix, check_same_length
+from airflow_provider_mlops.statistics.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    as_floats,
+    as_matrix,
+    check_same_length,
+)
 
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 TASKS = (BINARY, MULTICLASS, REGRESSION)
@@ -93,21 +100,21 @@ class ScoreTable:
         """
         return getattr(self, model) if model in MODELS else None
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "ScoreTable":
-        """Return the rows of a mask.
+    def where(self, rows: BoolArray | IntArray) -> "ScoreTable":
+        """Return some of the rows.
 
-        :param mask: True for the rows to keep.
+        :param rows: True for each row to keep, or positions of the rows.
         :return: the smaller table.
         """
 
         def cut(values: Any) -> Any:
-            return None if values is None else values[mask]
+            return None if values is None else values[rows]
 
         return replace(
             self,
             labels=cut(self.labels),
             weights=cut(self.weights),
-            slices={name: np.asarray(column)[mask] for name, column in self.slices.items()},
+            slices={name: np.asarray(column)[rows] for name, column in self.slices.items()},
             variants={name: cut(values) for name, values in self.variants.items()},
             **{name: cut(getattr(self, name)) for name in MODELS},
         )

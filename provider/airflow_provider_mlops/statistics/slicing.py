@@ -47,8 +47,7 @@ class Rows:
         :return: the rows.
         """
         clusters = None if self.clusters is None else self.clusters[index]
-        # Positions cut as a mask does.
-        return Rows(self.table.where(index), clusters)  # type: ignore[arg-type]
+        return Rows(self.table.where(index), clusters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
