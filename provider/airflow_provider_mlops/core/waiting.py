@@ -8,13 +8,17 @@ from airflow_provider_mlops.core.errors import BadInput
 REMINDER, ESCALATION = "reminder", "escalation"
 
 
-def read_moments(given: Mapping[str, tuple[object, timedelta | None]]) -> dict[str, timedelta | None]:
+def read_moments(
+    *, reminder: tuple[object, timedelta | None], escalation: tuple[object, timedelta | None]
+) -> dict[str, timedelta | None]:
     """Read when somebody is to be reminded.
 
-    :param given: by name of the moment its notifiers, and how long after the question they are called.
-    :return: how long after the question each moment is; None: there is none.
+    :param reminder: notifiers, and how long after the question they are called.
+    :param escalation: likewise those that call for somebody else.
+    :return: how long after the question each moment is, by its name; None: there is none.
     :raises BadInput: when one is given without the other.
     """
+    given = {REMINDER: reminder, ESCALATION: escalation}
     for name, (notifiers, after) in given.items():
         if bool(notifiers) != (after is not None):
             raise BadInput(f"The {name} needs both: notifiers, and the time after which they are called.")

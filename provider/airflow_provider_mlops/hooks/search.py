@@ -14,6 +14,8 @@ from airflow_provider_mlops.core.search import GROUP, WINNER
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_provider_mlops.backends.search import Search
+
 FIGURE, TABLE = "search.png", "search.json"
 
 
@@ -45,44 +47,18 @@ def search_params(
         log.info("The recorded winner of the search is fitted: %s.", recorded["winner"]["params"])
         return {"winner": recorded["winner"]}
     from airflow_provider_mlops.backends.folds import make_folds
-    from airflow_provider_mlops.backends.search import Search
-    from airflow_provider_mlops.hooks.fitting import CHECKPOINT
-    from airflow_provider_mlops.hooks.training_checkpoint import Unsaved
-    from airflow_provider_mlops.statistics.metrics import metric_named
 
-    task, started = task_of(manifest), time.monotonic()
-    metric = metric_named(plan["metric"], higher_is_better=plan.get("higher_is_better"))
-    if metric.task not in (task, "any"):
-        raise BadInput(f"search.metric {plan['metric']} is one of {metric.task} tasks; this task is {task}.")
-    seed = plan.get("seed", manifest["seed"])
-    folds = make_folds(
-        plan["folds"], frame.loc[features.index], labels, time_column=manifest["time_column"], task=task, seed=seed
-    )
-    minutes, trials = plan["budget"]["minutes"], plan["budget"]["trials"]
-    search = Search(
-        function=function,
-        fixed=manifest["params"],
-        space=plan["space"],
-        method=plan["method"],
-        metric=metric,
-        metric_params=plan["metric_params"],
-        task=task,
-        training_seed=manifest["seed"],
-        seed=seed,
-        trials=trials,
-        # What the clock allowed then, a replay does whatever the clock says now.
-        seconds=None if recorded or minutes is None else 60 * minutes,
-        most=recorded["trials"] if recorded else None,
-        offered={CHECKPOINT: Unsaved()},
-        log=log,
-    )
+    started, seed = time.monotonic(), plan.get("seed", manifest["seed"])
+    search = _search_of(manifest, function, seed, log)
+    rows = frame.loc[features.index]
+    folds = make_folds(plan["folds"], rows, labels, time_column=manifest["time_column"], task=search.task, seed=seed)
     found = search.run(features, labels, folds)
     winner = search.winner(found)
     log.info("Of %d trials number %d is the best: %s.", len(found), winner["number"], winner["params"])
     return {
         "method": plan["method"],
         "metric": plan["metric"],
-        "higher_is_better": metric.higher_is_better,
+        "higher_is_better": search.metric.higher_is_better,
         "seed": seed,
         "folds": [{"fitted": len(fitted), "scored": len(scored)} for fitted, scored in folds],
         "tried": len(found),
@@ -92,6 +68,36 @@ def search_params(
         "winner": {name: winner[name] for name in ("number", "params", "score", "scores")},
         "trials": found,
     }
+
+
+def _search_of(manifest: Mapping[str, Any], function: Callable[..., Any], seed: int, log: Any) -> Search:
+    """Make the search of a manifest; what the clock allowed then, a replay does whatever the clock says now."""
+    from airflow_provider_mlops.backends.search import Search
+    from airflow_provider_mlops.hooks.fitting import CHECKPOINT
+    from airflow_provider_mlops.hooks.training_checkpoint import Unsaved
+    from airflow_provider_mlops.statistics.metrics import metric_named
+
+    plan, task = manifest["search"], task_of(manifest)
+    metric = metric_named(plan["metric"], higher_is_better=plan.get("higher_is_better"))
+    if metric.task not in (task, "any"):
+        raise BadInput(f"search.metric {plan['metric']} is one of {metric.task} tasks; this task is {task}.")
+    recorded, minutes = plan.get("recorded"), plan["budget"]["minutes"]
+    return Search(
+        function=function,
+        fixed=manifest["params"],
+        space=plan["space"],
+        method=plan["method"],
+        metric=metric,
+        metric_params=plan["metric_params"],
+        task=task,
+        training_seed=manifest["seed"],
+        seed=seed,
+        trials=plan["budget"]["trials"],
+        seconds=None if recorded or minutes is None else 60 * minutes,
+        most=recorded["trials"] if recorded else None,
+        offered={CHECKPOINT: Unsaved()},
+        log=log,
+    )
 
 
 def search_columns(manifest: Mapping[str, Any]) -> list[str]:

@@ -199,23 +199,31 @@ class RecordedTraining:
         record = self.ledger.append(
             kind="training",
             key=key,
-            body={
-                "partition_key": manifest["test"]["partition_key"],
-                "manifest": manifest,
-                "manifest_hash": key,
-                **trained.facts(),
-                **tracked,
-                "change": last_change(manifest["code_files"]),
-                "git": git_state(manifest["code_files"]),
-                **({"determinism": repeated} if repeated else {}),
-                **program_facts(manifest),
-                **more,
-                **checkpoint.facts(),
-                MEMBER: newest_of(dataset_ledger(manifest["dataset"], self.storage.ledger_root).records()),
-            },
+            body=self._body(manifest, {**trained.facts(), **tracked}, repeated, {**more, **checkpoint.facts()}),
             run=self.run.to_record(),
             mode=self.run.mode,
         )
         if record.body["logged_model_id"] != tracked["logged_model_id"]:
             self.log.info("Another task recorded this training first; its model stays.")
         return record
+
+    def _body(
+        self,
+        manifest: Mapping[str, Any],
+        found: Mapping[str, Any],
+        repeated: Mapping[str, Any] | None,
+        more: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return what the record says: the manifest, what came of it, and of which code."""
+        return {
+            "partition_key": manifest["test"]["partition_key"],
+            "manifest": manifest,
+            "manifest_hash": manifest_hash(manifest),
+            **found,
+            "change": last_change(manifest["code_files"]),
+            "git": git_state(manifest["code_files"]),
+            **({"determinism": repeated} if repeated else {}),
+            **program_facts(manifest),
+            **more,
+            MEMBER: newest_of(dataset_ledger(manifest["dataset"], self.storage.ledger_root).records()),
+        }

@@ -210,11 +210,9 @@ class ModelApprovalOperator(ApprovalOperator):
         return ledger.append(kind="approval_request", key=key, body=body, run=run.to_record(), mode=run.mode)
 
     def _after(self) -> dict[str, timedelta | None]:
-        given = {
-            waiting.REMINDER: (self.reminders, self.remind_after),
-            waiting.ESCALATION: (self.escalations, self.escalate_after),
-        }
-        return waiting.read_moments(given)
+        return waiting.read_moments(
+            reminder=(self.reminders, self.remind_after), escalation=(self.escalations, self.escalate_after)
+        )
 
     def _ask(self, context: Context, ledger: Ledger, request: Record, run: RunFacts) -> Any:
         """Let Airflow ask and wait; where somebody is to be reminded, by a trigger that wakes this task."""

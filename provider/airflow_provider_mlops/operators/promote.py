@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -157,13 +157,44 @@ class PromoteModelOperator(MLOpsOperator):
         records = ledger.records()
         version = gate.body["candidate_version"] or NOT_REGISTERED
         training = self._training(records, gate, run)
-        manifest = training.body["manifest"]
-        dataset = dataset_ledger(manifest["dataset"], self.ledger_root).records()
-        check_citations(records, f"dataset/{manifest['dataset']}", dataset)
+        name = training.body["manifest"]["dataset"]
+        dataset = dataset_ledger(name, self.ledger_root).records()
+        check_citations(records, f"dataset/{name}", dataset)
+        governance = self._governance(version, gate.body.get("governance") or ())
+        verdict = self._judge(records, dataset, gate, training, now, run, governance, pinned)
+        self.log_rules(verdict.rules)
+        self.log.info("Promotion: %s", verdict.summary())
+        body = self._body(gate, training, now.current, verdict) | {"governance": governance, MEMBER: newest_of(dataset)}
+        if "forced" in verdict.marks:
+            body["force_reason"] = self.force_reason
+        if not verdict.passed:
+            self._refuse(ledger, body, verdict, run)
+        record = record_move(ledger, PROMOTION, before=now.before, body=body, run=run, dry={"gate": gate.hash})
+        if record.kind == RECONCILIATION:
+            return None
+        if record.body.get("gate_record_hash") != gate.hash:
+            rule = RuleResult(rule="champion_unchanged", outcome=Outcome.FAIL, reason=_lost(record, version))
+            self._refuse(ledger, body, Verdict.from_rules([rule]), run)
+        return record
+
+    def _judge(
+        self,
+        records: Sequence[Record],
+        dataset: Sequence[Record],
+        gate: Record,
+        training: Record,
+        now: Standing,
+        run: RunFacts,
+        governance: Mapping[str, str],
+        pinned: Mapping[str, Any],
+    ) -> Verdict:
+        """Judge by the records of the model and of its dataset, and in a live run by the stored bytes."""
+        version = gate.body["candidate_version"] or NOT_REGISTERED
         approval, again = approval_of(records, gate.hash), judged_since(records, gate)
-        required = gate.body.get("governance") or ()
-        governance = self._governance(version, required)
         failed = failed_by_others(records, gate)
+        for other in failed:
+            told = (version, other.body.get("policy"), other.body.get("policy_hash"), other.seq)
+            self.log.warning("Version %s was judged FAIL by another policy, %s %s (record %d).", *told)
         verdict = decide_promotion(
             candidate_version=version,
             candidate_digest=training.body["model_digest"],
@@ -179,33 +210,17 @@ class PromoteModelOperator(MLOpsOperator):
             judged_again=again.hash if again else None,
             judged_again_as=again.outcome if again else None,
             withdrawn=withdrawn_versions(records).get(version),
-            required_tags=required,
+            required_tags=gate.body.get("governance") or (),
             governance=governance,
             force_reason=(self.force_reason or "").strip()[:MAX_REASON_LENGTH] or None,
-            checked=checks_of(dataset, manifest, run.mode),
+            checked=checks_of(dataset, training.body["manifest"], run.mode),
             failed_by_others=bool(failed),
             **pinned,
         )
         if verdict.passed and run.mode is Mode.LIVE:
             changed = changed_artifact(MlflowHook(self.mlflow_conn_id), training, self.model_name, version)
             verdict = Verdict.from_rules([*verdict.rules, artifact_unchanged(changed)], marks=verdict.marks)
-        for other in failed:
-            told = (version, other.body.get("policy"), other.body.get("policy_hash"), other.seq)
-            self.log.warning("Version %s was judged FAIL by another policy, %s %s (record %d).", *told)
-        self.log_rules(verdict.rules)
-        self.log.info("Promotion: %s", verdict.summary())
-        body = self._body(gate, training, now.current, verdict) | {"governance": governance, MEMBER: newest_of(dataset)}
-        if "forced" in verdict.marks:
-            body["force_reason"] = self.force_reason
-        if not verdict.passed:
-            self._refuse(ledger, body, verdict, run)
-        record = record_move(ledger, PROMOTION, before=now.before, body=body, run=run, dry={"gate": gate.hash})
-        if record.kind == RECONCILIATION:
-            return None
-        if record.body.get("gate_record_hash") != gate.hash:
-            rule = RuleResult(rule="champion_unchanged", outcome=Outcome.FAIL, reason=_lost(record, version))
-            self._refuse(ledger, body, Verdict.from_rules([rule]), run)
-        return record
+        return verdict
 
     def _governance(self, version: str, required: Sequence[str]) -> dict[str, str]:
         from airflow_provider_mlops.backends import mlflow_registry as registry
