@@ -11,11 +11,11 @@ from airflow_provider_mlops.core.record import Record
 from include.flights import spec
 from tests.conftest import ROOT
 from tests.support.airflow import fake_context
+from tests.support.flights import accept_flights, train_flights
 from tests.support.lab import Lab, Stages, copy_lab
 
 TRAINED, TESTED = ("2013-02-25", "2013-02-26"), "2013-02-27"
 DAYS = ("2013-03-06", "2013-03-07", "2013-03-08", "2013-03-09")
-SUITE = str(ROOT / "include/flights/suites/flights_served.yaml")
 POLICY = """\
 schema: 1
 name: flight_delays
@@ -34,26 +34,14 @@ def watched(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     (lab.root / "policy.yaml").write_text(POLICY)
     with pytest.MonkeyPatch.context() as monkeypatch:
         lab.enter(monkeypatch)
-        snapshots = {key: accept(lab, spec.DATASET, "read_partition", key) for key in (*TRAINED, TESTED)}
-        trained = lab.run(
-            "train",
-            dataset=spec.DATASET,
-            partition_key=TESTED,
-            test_snapshot_id=snapshots[TESTED],
-            window=2,
-            train_function="include.flights.training:train_delay_model",
-            train_params={"max_iter": 5},
-            features=list(spec.FEATURES),
-            label_column=spec.LABEL,
-            time_column=spec.TIME_COLUMN,
-            trusted_types=list(spec.TRUSTED_TYPES),
-        )
+        snapshots = {key: accept_flights(lab, key) for key in (*TRAINED, TESTED)}
+        trained = train_flights(lab, TESTED, max_iter=5, window=2, test_snapshot_id=snapshots[TESTED])
         lab.run("register", manifest_hash=trained["manifest_hash"])
         scored = lab.run("evaluate", manifest_hash=trained["manifest_hash"], as_of="2013-03-01T00:00:00Z", slices=[])
         lab.run("promote", gate_record=lab.run("gate", evaluation_id=scored["evaluation_id"])["record"])
         for key in DAYS:
-            accept(lab, spec.SERVED, "read_served", key)
-            accept(lab, spec.DATASET, "read_partition", key)
+            accept_flights(lab, key, dataset=spec.SERVED, source="read_served")
+            accept_flights(lab, key)
     return lab
 
 
@@ -64,20 +52,6 @@ def lab(watched: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab.model = spec.MODEL
     lab.enter(monkeypatch)
     return lab
-
-
-def accept(lab: Lab, dataset: str, source: str, key: str) -> str:
-    """Take and validate the flights of a day."""
-    taken = lab.run(
-        "snapshot",
-        dataset=dataset,
-        partition_key=key,
-        source=f"include.flights.source:{source}",
-        time_column=spec.TIME_COLUMN,
-        outlets=[],
-    )
-    lab.run("validate", dataset=dataset, partition_key=key, snapshot_id=taken["snapshot_id"], suite=SUITE)
-    return str(taken["snapshot_id"])
 
 
 def day(lab: Lab, path: Path, names: tuple[str, str], key: str) -> list[dict[str, Any]]:

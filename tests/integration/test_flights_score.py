@@ -14,6 +14,7 @@ from include.flights import spec
 from include.flights.source import read_labels
 from tests.conftest import ROOT, MakeLab
 from tests.support.airflow import fake_context
+from tests.support.flights import accept_flights, train_flights
 from tests.support.lab import Lab
 
 DAY = "2013-03-08"
@@ -26,26 +27,8 @@ def lab(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab = make_lab("empty")
     lab.model = spec.MODEL
     for key in ("2013-02-27", "2013-02-28"):
-        taken = lab.run(
-            "snapshot",
-            dataset=spec.DATASET,
-            partition_key=key,
-            source="include.flights.source:read_partition",
-            time_column=spec.TIME_COLUMN,
-        )
-        suite = str(ROOT / "include/flights/suites/flights_served.yaml")
-        lab.run("validate", dataset=spec.DATASET, partition_key=key, snapshot_id=taken["snapshot_id"], suite=suite)
-    trained = lab.run(
-        "train",
-        dataset=spec.DATASET,
-        partition_key="2013-02-28",
-        train_function="include.flights.training:train_delay_model",
-        train_params={"max_iter": 5},
-        features=list(spec.FEATURES),
-        label_column=spec.LABEL,
-        time_column=spec.TIME_COLUMN,
-        trusted_types=list(spec.TRUSTED_TYPES),
-    )
+        accept_flights(lab, key)
+    trained = train_flights(lab, "2013-02-28", max_iter=5)
     lab.run("register", manifest_hash=trained["manifest_hash"])
     return lab
 

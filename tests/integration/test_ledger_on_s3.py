@@ -1,12 +1,10 @@
 """The ledger on S3: conditional puts over HTTP, races of processes, lost answers, and the whole lifecycle."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
-import boto3
 import pytest
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
@@ -15,33 +13,22 @@ from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, mode
 from tests.conftest import MakeLab
 from tests.support.keys import private_pem
 from tests.support.lab import Lab
-from tests.support.s3 import KEYS, OneAtATime, aws_connection, s3_server
+from tests.support.s3 import BUCKET, OneAtATime, aws_connection
 
-BUCKET, MODEL = "evidence", "late_events"
+MODEL = "late_events"
 ROOT = f"s3://minio@{BUCKET}/deep/ledger"
 FOLDER = f"/{BUCKET}/deep/ledger/model/{MODEL}"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, OneAtATime]]:
-    """An S3 on loopback HTTP."""
-    with s3_server() as found:
-        yield found
-
-
 @pytest.fixture
-def bucket(server: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket and the connection `minio` to it, without boto's own retries."""
-    endpoint, app = server
+def bucket(bucket: Any, s3: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The bucket, whose connection has none of boto's own retries."""
+    endpoint, app = s3
     retries = {"retries": {"total_max_attempts": 1}}
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint, config_kwargs=retries))
-    found = boto3.resource("s3", endpoint_url=endpoint, **KEYS).Bucket(BUCKET)
-    found.create()
     app.seen.clear()
     app.lose.clear()
-    yield found
-    found.objects.all().delete()
-    found.delete()
+    return bucket
 
 
 @pytest.fixture
@@ -140,9 +127,9 @@ def test_two_hundred_appends_of_eight_processes_make_one_chain(bucket: object) -
 # --- a network that does not play along
 
 
-def test_a_put_whose_answer_was_lost_is_found(ledger: Ledger, server: tuple[str, OneAtATime]) -> None:
+def test_a_put_whose_answer_was_lost_is_found(ledger: Ledger, s3: tuple[str, OneAtATime]) -> None:
     """The record is there: it is read and compared, not written a second time."""
-    app = server[1]
+    app = s3[1]
     app.lose[f"{FOLDER}/00000004.json"] = 1
     record = ledger.append(kind="gate", key="k4", body={})
 
@@ -152,10 +139,10 @@ def test_a_put_whose_answer_was_lost_is_found(ledger: Ledger, server: tuple[str,
 
 
 def test_a_repeated_put_of_botocore_is_taken_for_what_it_is(
-    ledger: Ledger, server: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, s3: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library puts again after an error, and is told that the name is taken: by itself."""
-    endpoint, app = server
+    endpoint, app = s3
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint))
     app.lose[f"{FOLDER}/00000004.json"] = 1
     record = model_ledger(MODEL, ROOT).append(kind="gate", key="k4", body={})

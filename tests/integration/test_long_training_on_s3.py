@@ -1,10 +1,8 @@
 """Saved states of long trainings on S3, as moto's server plays it: gone on from, cut off, changed, removed."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 
@@ -13,29 +11,10 @@ from airflow_provider_mlops.hooks.storage import Storage
 from airflow_provider_mlops.hooks.training_checkpoint import TrainingCheckpoint
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
-from tests.support.s3 import KEYS, aws_connection, s3_server
+from tests.support.s3 import BUCKET
 
-BUCKET = "states"
 LOG = logging.getLogger(__name__)
 LONG = "tests.support.learning:long"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An S3 on loopback HTTP."""
-    with s3_server() as (address, _):
-        yield address
-
-
-@pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket and the connection `minio` to it."""
-    monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint))
-    found = boto3.resource("s3", endpoint_url=endpoint, **KEYS).Bucket(BUCKET)
-    found.create()
-    yield found
-    found.objects.all().delete()
-    found.delete()
 
 
 def opened() -> TrainingCheckpoint:

@@ -1,11 +1,9 @@
 """Pruning and erasing with the rows on S3, as moto's server plays it."""
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,28 +14,9 @@ from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
 from tests.support.command import run_command
 from tests.support.lab import DATASET, Lab
-from tests.support.s3 import KEYS, aws_connection, s3_server
+from tests.support.s3 import BUCKET
 
-BUCKET = "rows"
 CHAIN = f"dataset/{DATASET}"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An S3 on loopback HTTP."""
-    with s3_server() as (address, _):
-        yield address
-
-
-@pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An empty bucket and the connection `minio` to it."""
-    monkeypatch.setenv("AIRFLOW_CONN_MINIO", aws_connection(endpoint))
-    found = boto3.resource("s3", endpoint_url=endpoint, **KEYS).Bucket(BUCKET)
-    found.create()
-    yield found
-    found.objects.all().delete()
-    found.delete()
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
-from moto.server import ThreadedMotoServer
 
 from airflow_provider_mlops.backends.parquet import write_snapshot_files
 from airflow_provider_mlops.backends.source_file import SteadyFile
@@ -21,36 +20,7 @@ from airflow_provider_mlops.hooks.prediction_log import find_labelled, read_labe
 from airflow_provider_mlops.hooks.storage import MARKER, Storage
 from tests.conftest import MakeLab
 from tests.support.lab import Lab
-
-BUCKET = "mlops"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An S3 on loopback HTTP."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["boto3.resources.base.ServiceResource"]:
-    """An empty bucket and the connection `minio` to it."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    connection = {
-        "conn_type": "aws",
-        "login": "test",
-        "password": "test",
-        "extra": {"endpoint_url": endpoint, "region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_MINIO", json.dumps(connection))
-    found = boto3.resource("s3", endpoint_url=endpoint, **keys).Bucket(BUCKET)
-    found.create()
-    yield found
-    found.objects.all().delete()
-    found.delete()
+from tests.support.s3 import BUCKET
 
 
 @pytest.fixture
@@ -136,7 +106,7 @@ def _small_files_only(read: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
     return checked
 
 
-def test_folder_of_the_first_version(storage: Storage, bucket: "boto3.resources.base.ServiceResource") -> None:
+def test_folder_of_the_first_version(storage: Storage, bucket: Any) -> None:
     """Files beside their marker, as the first version left them, are read."""
     for name, text in (("rows", "1 2 3"), (MARKER, "{}")):
         bucket.Object(f"deep/er/old/{name}").put(Body=text.encode())
@@ -144,9 +114,7 @@ def test_folder_of_the_first_version(storage: Storage, bucket: "boto3.resources.
         assert {path.name: path.read_text() for path in folder.iterdir()} == {"rows": "1 2 3", MARKER: "{}"}
 
 
-def test_parquet_objects_are_copied_as_they_are(
-    storage: Storage, bucket: "boto3.resources.base.ServiceResource", tmp_path: Path
-) -> None:
+def test_parquet_objects_are_copied_as_they_are(storage: Storage, bucket: Any, tmp_path: Path) -> None:
     """A Parquet file of a bucket keeps its bytes; one that is exchanged while it is copied is an error."""
     rows = BytesIO()
     pq.write_table(pa.table({"x": [1, 2, 3]}), rows)
@@ -185,7 +153,7 @@ def test_lifecycle_on_s3(s3_lab: Lab) -> None:
     assert not list(lab.storage.rglob("*.parquet"))
 
 
-def test_rows_are_set_aside_on_s3(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
+def test_rows_are_set_aside_on_s3(s3_lab: Lab, bucket: Any) -> None:
     """Quarantine, report and accepted snapshot lie on S3; training data is checked from there."""
     taken = {key: s3_lab.run("snapshot", partition_key=key)["snapshot_id"] for key in ("2020-01", "2020-02")}
     found = [s3_lab.run("quarantine", partition_key=key, snapshot_id=taken[key]) for key in taken]
@@ -197,7 +165,7 @@ def test_rows_are_set_aside_on_s3(s3_lab: Lab, bucket: "boto3.resources.base.Ser
     assert not list(s3_lab.storage.rglob("*.parquet"))
 
 
-def test_tampered_object_is_found(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
+def test_tampered_object_is_found(s3_lab: Lab, bucket: Any) -> None:
     """A changed object fails the validation for good."""
     taken = s3_lab.run("snapshot", partition_key="2020-01")
     (rows,) = [item for item in bucket.objects.all() if item.key.endswith(".parquet")]
@@ -216,9 +184,7 @@ def test_missing_bucket_is_told(s3_lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
-def test_files_on_s3_are_a_source(
-    s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource", format: str, tmp_path: Path
-) -> None:
+def test_files_on_s3_are_a_source(s3_lab: Lab, bucket: Any, format: str, tmp_path: Path) -> None:
     """A glob on S3, in the order of names; the same rows from disk are the same snapshot."""
     import pandas as pd
 
@@ -252,9 +218,7 @@ def test_files_on_s3_are_a_source(
     assert s3_lab.xcoms == {}
 
 
-def test_files_on_s3_that_change(
-    s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_on_s3_that_change(s3_lab: Lab, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An object that is replaced while the others are read is noticed; nothing is recorded."""
     from airflow_provider_mlops import sources
     from airflow_provider_mlops.core.errors import TransientError
@@ -279,7 +243,7 @@ def test_files_on_s3_that_change(
     assert s3_lab.records("snapshot", "dataset/events") == []
 
 
-def test_predictions_on_s3(s3_lab: Lab, bucket: "boto3.resources.base.ServiceResource") -> None:
+def test_predictions_on_s3(s3_lab: Lab, bucket: Any) -> None:
     """Logs, labels and their erasure work on S3 as on a disk; no finished part stays behind."""
     lab = s3_lab
     for key in ("2020-01", "2020-02", "2020-03"):

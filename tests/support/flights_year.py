@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from include.flights import spec
+from tests.support.flights import accept_flights, train_flights
 from tests.support.lab import Lab
 
 ROOT = Path(__file__).parents[2]
@@ -44,24 +45,9 @@ def month(lab: Lab, key: str, run_type: str = "scheduled", run_id: str = "") -> 
     from airflow.sdk.exceptions import AirflowSkipException
 
     run: dict[str, Any] = {"run_type": run_type, "run_id": run_id or f"{run_type}__{key}"}
-    taken = lab.run(
-        "snapshot",
-        **run,
-        dataset=spec.DATASET,
-        partition_key=key,
-        source="include.flights.source:read_partition",
-        time_column=spec.TIME_COLUMN,
-    )
-    accepted = lab.run(
-        "validate",
-        **run,
-        dataset=spec.DATASET,
-        partition_key=key,
-        snapshot_id=taken["snapshot_id"],
-        suite=str(ROOT / "include/flights/suites/flights.yaml"),
-    )
-    try:
-        trained = train(lab, key, accepted["snapshot_id"], **run)
+    accepted = accept_flights(lab, key, suite="flights.yaml", **run)
+    try:  # on the two months before, as the reference Dag does
+        trained = train_flights(lab, key, max_iter=20, window=2, test_snapshot_id=accepted, **run)
     except AirflowSkipException:
         return
     lab.run("register", **run, manifest_hash=trained["manifest_hash"])
@@ -71,24 +57,6 @@ def month(lab: Lab, key: str, run_type: str = "scheduled", run_id: str = "") -> 
     judged = lab.run("gate", **run, evaluation_id=scored["evaluation_id"])
     if judged["verdict"]["outcome"] == "PASS":
         lab.run("promote", **run, gate_record=judged["record"])
-
-
-def train(lab: Lab, key: str, snapshot_id: str, **run: Any) -> dict[str, Any]:
-    """Train on the two months before a month, as the reference Dag does."""
-    return lab.run(
-        "train",
-        **run,
-        dataset=spec.DATASET,
-        partition_key=key,
-        test_snapshot_id=snapshot_id,
-        window=2,
-        train_function="include.flights.training:train_delay_model",
-        train_params={"max_iter": 20},
-        features=list(spec.FEATURES),
-        label_column=spec.LABEL,
-        time_column=spec.TIME_COLUMN,
-        trusted_types=list(spec.TRUSTED_TYPES),
-    )
 
 
 def in_another(python: str, what: str, lab: Lab, *words: str) -> dict[str, Any]:

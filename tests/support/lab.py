@@ -318,14 +318,9 @@ class Lab:
 
     def _steps(self) -> dict[str, tuple[type[Any], dict[str, Any]]]:
         dataset, model = {"dataset": DATASET}, {"model_name": self.model}
-        plain = {
-            **dataset,
-            **model,
-            "train_function": PLAIN,
-            "features": ["signal", "noise"],
-            "label_column": "late",
-            "time_column": "time",
-        }
+        columns = {"features": ["signal", "noise"], "label_column": "late", "time_column": "time"}
+        train = {**dataset, **model, **columns, "train_function": f"{SYNTHETIC}:train"}
+        plain = {**train, "train_function": PLAIN}
         return {
             "snapshot": (
                 SnapshotDatasetOperator,
@@ -347,26 +342,11 @@ class Lab:
                     "mlflow_conn_id": "mlflow_default",
                 },
             ),
-            "train": (
-                TrainModelOperator,
-                {
-                    **dataset,
-                    **model,
-                    "train_function": f"{SYNTHETIC}:train",
-                    "features": ["signal", "noise"],
-                    "label_column": "late",
-                    "time_column": "time",
-                },
-            ),
+            "train": (TrainModelOperator, train),
             "search": (
                 TrainModelOperator,
                 {
-                    **dataset,
-                    **model,
-                    "train_function": f"{SYNTHETIC}:train",
-                    "features": ["signal", "noise"],
-                    "label_column": "late",
-                    "time_column": "time",
+                    **train,
                     "search": {
                         "method": "grid",
                         "space": {"strength": [0.1, 1.0]},
@@ -378,12 +358,8 @@ class Lab:
             "learn_on": (
                 TrainModelOperator,
                 {
-                    **dataset,
-                    **model,
+                    **train,
                     "train_function": LEARN,
-                    "features": ["signal", "noise"],
-                    "label_column": "late",
-                    "time_column": "time",
                     "params_from": "@champion",
                     "fit": "incremental",
                     "batch_rows": 300,

@@ -38,6 +38,7 @@ _TRAIN = (
     "record",
 )
 _RUN = ("create_experiment", "create_run")
+_MOVE = ("record", "set_registered_model_alias", "set_model_version_tag")
 STEPS = {
     "snapshot": Step("empty", ("publish", "record")),
     "validate": Step("accepted", ("publish", "record")),
@@ -54,16 +55,9 @@ STEPS = {
     "search": Step(
         "accepted",
         (
-            "create_experiment",
-            "create_run",
+            *_RUN,
             *("log_artifacts", "log_batch"),  # the trials
-            "log_batch",
-            "log_dict",
-            "create_logged_model",
-            "log_model_artifacts",
-            "finalize_logged_model",
-            "set_terminated",
-            "record",
+            *_TRAIN,
         ),
     ),
     "learn_on": Step(
@@ -72,13 +66,7 @@ STEPS = {
             "record",  # which versions the aliases named when the run began
             *("publish",) * 4,  # two states between three batches, the first removed
             "create_run",
-            "log_batch",
-            "log_dict",
-            "create_logged_model",
-            "log_model_artifacts",
-            "finalize_logged_model",
-            "set_terminated",
-            "record",
+            *_TRAIN,
             *("publish",) * 2,  # the last state is removed
         ),
     ),
@@ -89,8 +77,8 @@ STEPS = {
     "gate": Step("evaluated", ("record", "set_model_version_tag", "set_model_version_tag", "log_artifacts")),
     "answer": Step("evaluated", ("record", "record")),
     "card": Step("promoted", ("log_artifacts", "publish", "record", "set_model_version_tag", "update_model_version")),
-    "promote": Step("judged", ("record", "set_registered_model_alias", "set_model_version_tag")),
-    "rollback": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
+    "promote": Step("judged", _MOVE),
+    "rollback": Step("replaced", _MOVE),
     "retire": Step(
         "replaced",
         (
@@ -103,13 +91,13 @@ STEPS = {
             "set_model_version_tag",
         ),
     ),
-    "reconcile": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
+    "reconcile": Step("replaced", _MOVE),
     "drift": Step("drifted", ("publish", "record")),
     # The reference, its specification, the partition's profile.
     "profile": Step("drifted", ("publish", "publish", "publish", "record")),
     "performance": Step("promoted", ("record",)),
     "claim": Step("alarmed", ("record",)),
-    "breach": Step("replaced", ("record", "set_registered_model_alias", "set_model_version_tag")),
+    "breach": Step("replaced", _MOVE),
     "decide": Step("alarmed", ("record", "record")),
     # The log and its record; of a log of several parts test_score tells.
     "score": Step("promoted", ("publish", "record")),
