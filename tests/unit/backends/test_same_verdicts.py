@@ -163,7 +163,7 @@ TEXT = st.one_of(st.none(), st.text("ab1 ÄZ\n日'", max_size=4))
 LIMITS = st.tuples(st.integers(-3, 0), st.integers(1, 3), st.booleans())
 
 
-@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(
     drawn=st.lists(st.tuples(VALUES, st.one_of(st.none(), st.integers(-3, 3)), TEXT), min_size=1, max_size=12),
     limits=LIMITS,

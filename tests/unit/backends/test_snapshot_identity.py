@@ -65,7 +65,7 @@ def fresh(base: Path) -> Path:
 
 
 @given(table=tables(), sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4), group=st.integers(1, 50))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 def test_split_and_writer_do_not_count(base: Path, table: pa.Table, sizes: list[int], group: int) -> None:
     """Frames, part files, row groups, encodings and library leave the id as it is, and the rows come back."""
     whole = fresh(base)
@@ -88,7 +88,7 @@ def has_nan(table: pa.Table) -> bool:
 
 
 @given(table=tables())
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 def test_duckdb_writes_the_same(base: Path, table: pa.Table) -> None:
     """A file that DuckDB wrote has the id of the rows."""
     path = fresh(base) / "duck.parquet"

@@ -43,7 +43,7 @@ def test_counts_as_weights_are_repeated_rows() -> None:
     assert area == pytest.approx(roc_auc_score(positive[repeated], scores[repeated]), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3), st.integers(0, 3)), min_size=2, max_size=80))
 def test_any_small_table_gives_the_definition(rows: list[tuple[bool, int, int]]) -> None:
     """Whatever the ties and weights, the area is exact, and NaN only where a class has no weight."""
