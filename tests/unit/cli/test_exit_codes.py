@@ -7,8 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+from airflow.models.connection import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
@@ -98,15 +101,13 @@ def show(args):
 show(Namespace())
 print("context", os.environ.get("_AIRFLOW_PROCESS_CONTEXT"))
 """
-    env = {
-        **os.environ,
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:////{tmp_path}/airflow.db",
-    }
-    airflow = [sys.executable, "-m", "airflow"]
-    subprocess.run([*airflow, "db", "migrate"], env=env, check=True, capture_output=True)
-    added = [*airflow, "connections", "add", "made_in_the_ui", "--conn-type", "http", "--conn-host", "example.com"]
-    subprocess.run(added, env=env, check=True, capture_output=True)
+    database = f"sqlite:///{tmp_path}/airflow.db"
+    engine = create_engine(database)
+    Connection.metadata.create_all(engine, tables=[Connection.__table__])
+    with Session(engine) as session:
+        session.add(Connection("made_in_the_ui", conn_type="http", host="example.com"))
+        session.commit()
+    engine.dispose()
+    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database}
     shown = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True)
     assert shown.stdout.splitlines()[-2:] == ["host example.com", "context None"]
