@@ -17,6 +17,14 @@ from typing import Self
 
 # Its seven processes for jobs serve features that nothing here uses.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+# Each request is asked for the password; to hash it anew takes a tenth of a second.
+AUTH = """\
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///basic_auth.db
+admin_username = admin
+auth_cache_ttl_seconds = 3600
+"""
 START_SECONDS = 180
 
 
@@ -45,7 +53,12 @@ class MlflowServer:
         environment = {**os.environ, **NO_JOBS}
         if self.password:
             command += ["--app-name", "basic-auth"]
-            environment |= {"MLFLOW_AUTH_ADMIN_PASSWORD": self.password, "MLFLOW_FLASK_SERVER_SECRET_KEY": "loopback"}
+            (self.folder / "auth.ini").write_text(AUTH)
+            environment |= {
+                "MLFLOW_AUTH_ADMIN_PASSWORD": self.password,
+                "MLFLOW_AUTH_CONFIG_PATH": str(self.folder / "auth.ini"),
+                "MLFLOW_FLASK_SERVER_SECRET_KEY": "loopback",
+            }
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=self.folder, env=environment, start_new_session=True
