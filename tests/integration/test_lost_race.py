@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_mlops.core.record import Record
 from tests.conftest import MakeLab
-from tests.support.faults import watched
+from tests.support.faults import PATIENCE, watched
 from tests.support.lab import Lab
 from tests.support.steps import STEPS, arguments_of
 
@@ -71,7 +71,7 @@ def test_killed_after_it_was_overtaken(make_lab: MakeLab, overtaken: int, left: 
         target=overtaken_and_killed, args=(lab, overtaken, left)
     )
     process.start()
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode in (-signal.SIGKILL, 0)  # 0: it ended within fewer side effects
 
     lab.run("train", **arguments_of("train", lab))

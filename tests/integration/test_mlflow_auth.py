@@ -54,7 +54,7 @@ def guarded_lab(make_lab: MakeLab, guarded_server: PostgresMlflowServer, monkeyp
 def test_it_asks_for_a_password(guarded_server: PostgresMlflowServer) -> None:
     """Without credentials the server refuses."""
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{guarded_server.uri}/api/2.0/mlflow/experiments/search?max_results=1", timeout=10)
+        urllib.request.urlopen(f"{guarded_server.uri}/api/2.0/mlflow/experiments/search?max_results=1", timeout=60)
     refused.value.close()
     assert refused.value.code == 401
 

@@ -56,8 +56,8 @@ def processes(layout: Layout) -> Iterator[Processes]:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Wait up to ten seconds for a condition."""
-    deadline = time.monotonic() + 10
+    """Wait up to a minute for a condition: the machine may have other work."""
+    deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     return condition()

@@ -62,7 +62,7 @@ def test_down_ends_the_command_that_works(project: Path) -> None:
 
     EmbeddedAirflow(project).interrupt_holder()
 
-    holder.communicate(timeout=5)
+    holder.communicate(timeout=60)
     with EmbeddedAirflow(project).lock():
         pass
 
