@@ -11,6 +11,8 @@ OTHER_VENV ?= .venv-other
 OTHER_PYTHON ?= python3.11
 NAME ?=
 TIMEOUT ?=
+# Processes that share the tests; each makes its own servers and models, so more than a few do not pay.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$(( n < 4 ? n : 4 )))
 export AIRFLOW_HOME := $(CURDIR)/build/airflow
 # Downloads stay in the checkout too, unless the user keeps a cache of their own.
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
@@ -18,6 +20,8 @@ export GX_ANALYTICS_ENABLED = false
 export MLFLOW_DISABLE_TELEMETRY = true
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+# Tests of one file share what is dear to make, so a file stays with one worker.
+SHARED = --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: help install demo up down status test test-unit test-e2e test-across test-oldest lint type format bench docs build lock clean
 
@@ -60,10 +64,11 @@ status: install ## say what runs
 	$(RUN) airflow_provider_mlops.embedded status
 
 test: install ## all tests: unit, integration, Dags, and end to end through the real scheduler
-	$(RUN) pytest tests --ignore tests/benchmarks
+	$(RUN) pytest tests --ignore tests/benchmarks --ignore tests/e2e $(SHARED)
+	$(RUN) pytest tests/e2e
 
 test-unit: install ## the quick tests
-	$(RUN) pytest tests/unit
+	$(RUN) pytest tests/unit $(SHARED)
 
 test-e2e: install ## the tests through the real scheduler
 	$(RUN) pytest tests/e2e
@@ -72,7 +77,7 @@ test-across: install $(OTHER_VENV)/.installed ## what one Python trains, another
 	MLOPS_OTHER_PYTHON=$(abspath $(OTHER_VENV))/bin/python $(RUN) pytest tests/integration/test_flights_year.py
 
 test-oldest: $(OLDEST_VENV)/.installed ## unit and contract tests on the oldest supported Airflow
-	$(OLDEST_VENV)/bin/python -m pytest tests/unit tests/dags tests/packaging tests/integration
+	$(OLDEST_VENV)/bin/python -m pytest tests/unit tests/dags tests/packaging tests/integration $(SHARED)
 
 lint: install ## style, imports, layers, spelling, build file
 	$(BIN)/ruff check .

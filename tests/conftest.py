@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[1]
 
 # Airflow and the libraries read these when they are imported.
 os.environ.setdefault("AIRFLOW_HOME", str(ROOT / "build" / "airflow"))
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["AIRFLOW_HOME"] += f"-{worker}"  # workers that start at once would write the same configuration
+    # A worker's main module has no file; PySpark takes such a one for a doctest and ends the process.
+    vars(sys.modules["__main__"]).setdefault("__file__", str(Path(pytest.__file__).with_name("__main__.py")))
 os.environ |= {"GX_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
 
 from tests.support.lab import Lab, Stages  # noqa: E402

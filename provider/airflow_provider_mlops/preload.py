@@ -19,11 +19,13 @@ import gc
 import importlib
 import logging
 import os
+import pkgutil
 import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from airflow_provider_mlops.core.errors import MissingBackend
 
@@ -56,43 +58,22 @@ HEAVY_MODULES = (
     "yaml",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
-    "airflow_provider_mlops.backends.check_counts",
-    "airflow_provider_mlops.backends.contract_file",
-    "airflow_provider_mlops.backends.data_docs",
-    "airflow_provider_mlops.backends.duckdb_judge",
-    "airflow_provider_mlops.backends.environment",
-    "airflow_provider_mlops.backends.great_expectations",
-    "airflow_provider_mlops.backends.mlflow",
-    "airflow_provider_mlops.backends.mlflow_models",
-    "airflow_provider_mlops.backends.parquet",
-    "airflow_provider_mlops.backends.permutation",
-    "airflow_provider_mlops.backends.policy_file",
-    "airflow_provider_mlops.backends.scikit_learn",
-    "airflow_provider_mlops.backends.validation",
-    "airflow_provider_mlops.hooks.artifacts",
-    "airflow_provider_mlops.hooks.audit_summary",
-    "airflow_provider_mlops.hooks.audit_training",
-    "airflow_provider_mlops.hooks.card",
-    "airflow_provider_mlops.hooks.evaluation",
-    "airflow_provider_mlops.hooks.evaluation_page",
-    "airflow_provider_mlops.hooks.explain",
-    "airflow_provider_mlops.hooks.scoring",
-    "airflow_provider_mlops.hooks.serving_check",
-    "airflow_provider_mlops.hooks.tracking",
-    "airflow_provider_mlops.hooks.training",
-    "airflow_provider_mlops.statistics.data_checks",
-    "airflow_provider_mlops.statistics.drift",
-    "airflow_provider_mlops.statistics.gate",
-    "airflow_provider_mlops.statistics.operating_threshold",
+    "airflow.sdk.lineage",
+    "airflow.providers.amazon.aws.hooks.s3",
+    "airflow.providers.common.io.assets.file",
     "airflow_provider_mlops.task_groups.lifecycle",
 )
 """What is imported by default: what the shipped operators use, dotted names, in this order."""
+
+_OWN_PACKAGES = ("core", "statistics", "backends", "hooks", "operators")
 
 _log = logging.getLogger(__name__)
 
 
 def preload(modules: Iterable[str] = HEAVY_MODULES, *, argv: Sequence[str] | None = None) -> tuple[str, ...]:
     """Import the heavy libraries when this process is a scheduler or a celery worker.
+
+    The modules of this provider are imported too: they load no other library by that.
 
     :param modules: dotted names to import; add your own, e.g. ``(*HEAVY_MODULES, "xgboost")``.
     :param argv: the command line of the process; ``sys.argv`` when None.
@@ -108,6 +89,8 @@ def preload(modules: Iterable[str] = HEAVY_MODULES, *, argv: Sequence[str] | Non
         # skops looks at every attribute of every module, so Airflow warns of each deprecated one: 1,600 lines.
         warnings.simplefilter("ignore")
         imported = tuple(name for name in modules if _import(name))
+        for name in _own_modules():
+            _import(name)
     # Every fork would otherwise walk these objects in each garbage collection, and copy their pages by doing so.
     gc.collect()
     gc.freeze()
@@ -131,6 +114,14 @@ def _main_with_a_file() -> Iterator[None]:
     finally:
         if unnamed:
             del main["__file__"]
+
+
+def _own_modules() -> Iterator[str]:
+    """Name the modules that the operators of this provider rest on."""
+    for package in _OWN_PACKAGES:
+        folder = Path(__file__).with_name(package)
+        for found in pkgutil.walk_packages([str(folder)], f"{__package__}.{package}."):
+            yield found.name
 
 
 def _import(name: str) -> bool:

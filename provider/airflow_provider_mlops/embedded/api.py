@@ -225,17 +225,18 @@ class AirflowApi(ApiSession):
     def wait(condition: Callable[[], bool], timeout: float, message: Callable[[], str], pause: float = 0.5) -> None:
         """Wait until a condition holds.
 
-        :param condition: asked again and again.
+        :param condition: asked again and again, less often the longer it takes: answers cost what the tasks could use.
         :param timeout: seconds.
         :param message: makes the text of the error.
-        :param pause: seconds between two questions.
+        :param pause: seconds between the first questions; 2 after a minute.
         :raises EmbeddedError: when it does not hold in time.
         """
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
         while not condition():
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > timeout:
                 raise EmbeddedError(message())
-            time.sleep(pause)
+            time.sleep(max(pause, min(waited / 30, 2)))
 
     def _raise_import_errors(self) -> None:
         if errors := self.import_errors():
