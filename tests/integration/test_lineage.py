@@ -1,15 +1,20 @@
 """What other tools learn of a snapshot: OpenLineage by its provider's own extractor, hook lineage, MLflow's inputs."""
 
+import hashlib
 import json
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
+from airflow.providers.openlineage.plugins.adapter import OpenLineageAdapter
 from airflow.sdk import DAG
 from airflow.sdk.lineage import HookLineageCollector
 from airflow.utils.state import TaskInstanceState
+from openlineage.client import OpenLineageClient
+from openlineage.client.transport.file import FileConfig, FileTransport
 
 from airflow_provider_mlops import sources
 from airflow_provider_mlops.hooks import lineage
@@ -85,6 +90,42 @@ def test_a_window_to_openlineage(make_lab: MakeLab) -> None:
     assert len(found.outputs) == 1
 
 
+def test_a_tracked_file_to_openlineage(make_lab: MakeLab) -> None:
+    """The file beside its pointer, with the MD5 that the pointer names as its version."""
+    lab, text = make_lab("empty"), "id\n1\n"
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    (lab.root / "a.csv").write_text(text)
+    (lab.root / "a.csv.dvc").write_text(f"outs:\n- md5: {digest}\n  path: a.csv\n")
+    taken, found = taken_lineage(lab, sources.dvc("a.csv.dvc"))
+
+    assert named(found.inputs) == [("file", str(lab.root / "a.csv"))]
+    assert versions(found.inputs) == [("a.csv", digest)]
+    assert versions(found.outputs) == [(DATASET, taken["snapshot_id"])]
+
+
+def test_what_the_provider_sends(make_lab: MakeLab, tmp_path: Path) -> None:
+    """The provider's own adapter writes a valid event of it: inputs, output, version, columns and counts as JSON."""
+    lab = make_lab("empty")
+    (lab.root / "a.csv").write_text("id,name\n1,a\n")
+    taken, found = taken_lineage(lab, sources.files("*.csv", "csv"))
+    config = FileConfig(log_file_path=str(tmp_path / "events.jsonl"), append=True)
+    adapter = OpenLineageAdapter(client=OpenLineageClient(transport=FileTransport(config)))
+    now = "2020-02-01T00:00:00+00:00"
+    adapter.complete_task(
+        run_id=str(uuid.uuid4()), job_name="lifecycle.snapshot", end_time=now, task=found, nominal_start_time=now,
+        nominal_end_time=now, owners=None, tags=None, job_description=None, job_description_type=None, run_facets=None,
+    )  # fmt: skip
+    (sent,) = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    (read,), (made,) = sent["inputs"], sent["outputs"]
+
+    assert sent["eventType"] == "COMPLETE"
+    assert (read["namespace"], read["name"]) == ("file", str(lab.root))
+    assert made["name"] == str(lab.storage / "snapshots" / DATASET)
+    assert made["facets"]["version"]["datasetVersion"] == taken["snapshot_id"]
+    assert [field["name"] for field in made["facets"]["schema"]["fields"]] == ["id", "name"]
+    assert made["outputFacets"]["outputStatistics"]["rowCount"] == 1
+
+
 def test_addresses_carry_no_connection() -> None:
     """OpenLineage names a bucket, not how we reach it."""
     assert lineage.address("s3://minio@bucket/a/b") == ("s3://bucket", "a/b")
@@ -153,6 +194,19 @@ def step_lineage(lab: Lab, step: str, **arguments: Any) -> Any:
 def versions(datasets: Any) -> list[tuple[str, str]]:
     """Return name and version of datasets."""
     return [(Path(item.name).name, item.facets["version"].datasetVersion) for item in datasets]
+
+
+def test_a_validation_to_openlineage(make_lab: MakeLab) -> None:
+    """What was judged leads to what was accepted, set aside and reported."""
+    lab = make_lab("accepted")
+    judged = lab.facts["snapshots"]["2020-02"]
+    found = step_lineage(lab, "quarantine", partition_key="2020-02", snapshot_id=judged)
+    (record,) = [one for one in lab.records("validation", f"dataset/{DATASET}") if one.body["quarantine"]]
+    made = {(Path(item.name).parent.name, item.facets["version"].datasetVersion) for item in found.outputs}
+
+    assert versions(found.inputs) == [(DATASET, judged)]
+    assert ("snapshots", record.body["accepted_snapshot_id"]) in made
+    assert ("quarantine", record.body["quarantine"]["snapshot_id"]) in made
 
 
 def test_a_training_to_openlineage(make_lab: MakeLab) -> None:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import decimal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +212,37 @@ def test_large_row_group_is_streamed(tmp_path: Path) -> None:
     sizes = [(batch.num_rows, batch.nbytes) for batch in decoded_batches(path)]
     assert sum(rows for rows, _ in sizes) == 100_000
     assert max(size for _, size in sizes) < 40 << 20
+
+
+_TAKE = """
+import resource, sys
+from pathlib import Path
+from airflow_provider_mlops.backends.parquet import write_snapshot_files
+import pyarrow.parquet as pq
+source, target, small = map(Path, sys.argv[1:4])
+(target / "warm").mkdir(parents=True)
+write_snapshot_files([small], target / "warm", {})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+(target / "rows").mkdir()
+rows = write_snapshot_files([source], target / "rows", {})["rows"]
+print(rows, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_a_row_group_of_many_times_the_memory(tmp_path: Path) -> None:
+    """Texts of 600 MB in one row group, small as a file: taking the snapshot needs a fraction of them."""
+    words = pa.array(["x" * 600, "y" * 600])
+    indices = pa.array(np.arange(1_000_000, dtype="int32") % 2)
+    table = pa.table({"text": pa.DictionaryArray.from_arrays(indices, words)})
+    pq.write_table(table, tmp_path / "large.parquet", row_group_size=1_000_000)
+    pq.write_table(table.slice(0, 100_000), tmp_path / "small.parquet")
+    paths = [str(tmp_path / name) for name in ("large.parquet", "target", "small.parquet")]
+    done = subprocess.run([sys.executable, "-c", _TAKE, *paths], capture_output=True, text=True, check=True)
+    rows, grown = map(int, done.stdout.split())
+
+    assert pq.read_metadata(tmp_path / "large.parquet").num_row_groups == 1
+    assert rows == 1_000_000
+    assert grown < 200
 
 
 @pytest.fixture
