@@ -271,10 +271,10 @@ class TestWarm:
         lab = make_lab("accepted")
         asked: dict[str, Any] = {"train_function": f"{LEARNING}:warm"}
         lab.promote("2020-02", **asked)
-        lab.run("train", partition_key="2020-03", fit="warm", operating_threshold={"metric": "f1"}, **asked)
         cold = lab.run("train", partition_key="2020-03", **asked)
+        lab.run("train", partition_key="2020-03", fit="warm", operating_threshold={"metric": "f1"}, **asked)
 
-        record = lab.records("training")[1]
+        record = lab.records("training")[-1]
         assert record.body["manifest"]["fit"]["kind"] == "warm"
         assert [item["partition_key"] for item in record.body["manifest"]["train"]["snapshots"]] == [
             "2020-01",
@@ -284,6 +284,9 @@ class TestWarm:
         lab.run("register", manifest_hash=record.body["manifest_hash"])
         lab.run("replay", run_type="manual", version="2", from_root=True)
         assert lab.records("certificate")[-1].body["level"] == "L0"
+        audit = lab.run("train", partition_key="2020-03", fit="warm", run_type="backfill", run_id="audit", **asked)
+        assert audit["manifest_hash"] == record.body["manifest_hash"]
+        assert audit["replay"] == {"level": "L0", "differences": []}
 
     def test_a_function_without_the_keyword(self, lab: Lab) -> None:
         """What would only fall into its ``**params`` is not enough."""
