@@ -8,7 +8,8 @@ POLICY = {"schema": 1, "name": "wide"}
 
 def ours(reference: Path, current: Path) -> None:
     """Compare 30 numeric and 10 text columns exactly, from Parquet to the verdict."""
-    from airflow_provider_mlops.backends.parquet_column import ParquetColumns, ParquetPairs, Part
+    from airflow_provider_mlops.backends.parquet_column import ParquetColumns, Part
+    from airflow_provider_mlops.backends.parquet_pairs import ParquetPairs
     from airflow_provider_mlops.core.drift_policy import DriftPolicy
     from airflow_provider_mlops.statistics.drift import detect_drift
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_mlops.backends.arrow_values import floats_of
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet_column import TextCounts, floats_of
+from airflow_provider_mlops.backends.text_counts import TextCounts
 from airflow_provider_mlops.core.drift_options import BlockKind, Blocks
 from airflow_provider_mlops.core.errors import BadInput
 

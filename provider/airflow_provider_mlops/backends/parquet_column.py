@@ -7,26 +7,23 @@ read as dictionaries, so that each different one is decoded once per row group.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.arrow_values import floats_of, kind_of
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.text_counts import TextCounts
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.side_by_side import both
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_mlops.backends.drift_columns import Columns
     from airflow_provider_mlops.statistics.arrays import BoolArray
-    from airflow_provider_mlops.statistics.columns import ColumnPair, Kind, Summary
+    from airflow_provider_mlops.statistics.columns import Kind, Summary
 
 BATCH_ROWS = 262_144
-_COMPACT_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,129 +149,6 @@ class ParquetColumns:
         for array in self.batches(name):
             nulls += counting.add(array)
         return Categories(counting.counts(), nulls)
-
-
-@dataclass(frozen=True, slots=True)
-class ParquetPairs:
-    """Columns of two samples, summed up pair after pair; they can be gone through more than once.
-
-    :param reference: the reference's columns.
-    :param current: the columns to judge.
-    :param features: names of the columns; those that neither side has are left out.
-    """
-
-    reference: Columns
-    current: Columns
-    features: Sequence[str]
-
-    def __iter__(self) -> Iterator[ColumnPair]:
-        for name in self.features:
-            # A column that is null in every row may have no type: it is what the other side is.
-            kind = self.reference.kind(name) or self.current.kind(name)
-            read = partial(_summary, name=name, kind=kind)
-            was, now = both(read, self.reference, self.current, rows=min(self.reference.rows, self.current.rows))
-            if was is not None or now is not None:
-                yield name, was, now
-            # Large columns: none may be alive while the next one is read.
-            del was, now
-
-
-def _summary(columns: Columns, name: str, kind: Kind | None) -> Summary | None:
-    return columns.summary(name, kind)
-
-
-class TextCounts:
-    """Counts how often each text appears, in Arrow, so that only different texts become Python's."""
-
-    def __init__(self) -> None:
-        self._tables: list[pa.Table] = []
-        self._waiting = 0
-
-    @property
-    def texts(self) -> int:
-        """At least how many different texts memory holds."""
-        return max((table.num_rows for table in self._tables), default=0)
-
-    def add(self, array: pa.Array) -> int:
-        """Count the values of an array.
-
-        :param array: values of any type but numbers.
-        :return: how many of them are null.
-        """
-        pa, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
-        if pa.types.is_null(array.type):
-            return len(array)
-        values, rows = _coded(array) if pa.types.is_dictionary(array.type) else pc.value_counts(array).flatten()
-        table = pa.table({"text": _texts(values), "rows": rows})
-        present = table.filter(pc.is_valid(table["text"]))
-        self._tables.append(present)
-        self._waiting += present.num_rows
-        if self._waiting > _COMPACT_ROWS:
-            self._compact()
-        return len(array) - (pc.sum(present["rows"]).as_py() or 0)
-
-    def counts(self) -> Counter[str]:
-        """Return rows by text."""
-        self._compact()
-        table = self._tables[0] if self._tables else None
-        if table is None:
-            return Counter()
-        return Counter(dict(zip(table["text"].to_pylist(), table["rows"].to_pylist(), strict=True)))
-
-    def _compact(self) -> None:
-        if not self._tables:
-            return
-        whole = load("pyarrow", "parquet").concat_tables(self._tables)
-        summed = whole.group_by("text", use_threads=False).aggregate([("rows", "sum")])
-        self._tables = [summed.select(["text", "rows_sum"]).rename_columns(["text", "rows"])]
-        # Doubling, so that many different texts are not summed up again with every batch.
-        self._waiting = -summed.num_rows
-
-
-def _coded(array: pa.DictionaryArray) -> tuple[pa.Array, pa.Array]:
-    """Count the values of a dictionary by their codes: each different one and its rows, nulls apart."""
-    np, pa = load("numpy", "parquet"), load("pyarrow", "parquet")
-    codes = array.indices.drop_null() if array.indices.null_count else array.indices
-    rows = np.bincount(codes.to_numpy(), minlength=len(array.dictionary))
-    there = pa.array(np.flatnonzero(rows))
-    return array.dictionary.take(there), pa.array(rows).take(there)
-
-
-def floats_of(array: pa.Array) -> Any:
-    """Return numbers or truth values as floats.
-
-    :param array: Arrow values.
-    :return: a NumPy array, NaN for null.
-    """
-    pa = load("pyarrow", "parquet")
-    if not pa.types.is_float64(array.type):
-        array = array.cast(pa.float64(), safe=False)
-    return array.to_numpy(zero_copy_only=False)
-
-
-def _texts(array: pa.Array) -> pa.Array:
-    pa = load("pyarrow", "parquet")
-    kind = array.type
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return pa.array([value if value is None else value.hex() for value in array.to_pylist()], pa.string())
-    return array if kind == pa.string() else array.cast(pa.string())
-
-
-def kind_of(arrow: pa.DataType, name: str) -> Kind | None:
-    """Tell what a type holds.
-
-    :param arrow: type of the column.
-    :param name: the column, for the error.
-    :return: numbers or categories; None where it holds nothing but nulls.
-    :raises BadInput: when values of the type cannot be compared.
-    """
-    types = load("pyarrow.types", "parquet")
-    if types.is_null(arrow):
-        return None
-    if types.is_nested(arrow):
-        raise BadInput(f"Column {name!r} is of type {arrow}, which cannot be compared; leave it out (ignore).")
-    numeric = types.is_integer(arrow) or types.is_floating(arrow) or types.is_boolean(arrow) or types.is_decimal(arrow)
-    return "numeric" if numeric else "categorical"
 
 
 def _metadata(path: Path) -> Any:

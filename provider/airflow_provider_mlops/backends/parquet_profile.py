@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_mlops.backends.arrow_values import floats_of, kind_of
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet_column import TextCounts, floats_of, kind_of
+from airflow_provider_mlops.backends.text_counts import TextCounts
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.parquet_column import ParquetPairs
+from airflow_provider_mlops.backends.parquet_pairs import ParquetPairs
 from airflow_provider_mlops.core.drift_history import BROKEN
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.evidence import accepted_snapshots, training_of

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.arrow_values import floats_of
 from airflow_provider_mlops.backends.drift_columns import ArrowColumns
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet_column import floats_of
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import REGRESSION, task_of

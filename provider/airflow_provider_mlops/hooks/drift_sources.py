@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_mlops.backends.arrow_values import floats_of
 from airflow_provider_mlops.backends.drift_columns import ArrowColumns, Columns
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.parquet_column import ParquetPairs, floats_of
+from airflow_provider_mlops.backends.parquet_pairs import ParquetPairs
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.manifest import REGRESSION, task_of

@@ -10,7 +10,7 @@ import pytest
 from scipy import special, stats
 
 from airflow_provider_mlops.backends.drift_columns import ArrowColumns
-from airflow_provider_mlops.backends.parquet_column import ParquetPairs
+from airflow_provider_mlops.backends.parquet_pairs import ParquetPairs
 from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.drift_policy import DriftPolicy
 from airflow_provider_mlops.core.errors import BadInput

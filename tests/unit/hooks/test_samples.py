@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_mlops.backends.parquet import write_snapshot, write_window
-from airflow_provider_mlops.backends.parquet_column import ParquetColumns, ParquetPairs
+from airflow_provider_mlops.backends.parquet_column import ParquetColumns
+from airflow_provider_mlops.backends.parquet_pairs import ParquetPairs
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path

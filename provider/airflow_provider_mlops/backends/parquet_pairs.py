@@ -1,0 +1,43 @@
+"""Columns of two samples of Parquet files, pair after pair: what a drift check goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlops.core.side_by_side import both
+
+if TYPE_CHECKING:
+    from airflow_provider_mlops.backends.drift_columns import Columns
+    from airflow_provider_mlops.statistics.columns import ColumnPair, Kind, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPairs:
+    """Columns of two samples, summed up pair after pair; they can be gone through more than once.
+
+    :param reference: the reference's columns.
+    :param current: the columns to judge.
+    :param features: names of the columns; those that neither side has are left out.
+    """
+
+    reference: Columns
+    current: Columns
+    features: Sequence[str]
+
+    def __iter__(self) -> Iterator[ColumnPair]:
+        for name in self.features:
+            # A column that is null in every row may have no type: it is what the other side is.
+            kind = self.reference.kind(name) or self.current.kind(name)
+            read = partial(_summary, name=name, kind=kind)
+            was, now = both(read, self.reference, self.current, rows=min(self.reference.rows, self.current.rows))
+            if was is not None or now is not None:
+                yield name, was, now
+            # Large columns: none may be alive while the next one is read.
+            del was, now
+
+
+def _summary(columns: Columns, name: str, kind: Kind | None) -> Summary | None:
+    return columns.summary(name, kind)
