@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -39,4 +41,17 @@ def floats_of(array: pa.Array) -> Any:
     pa = load("pyarrow", "parquet")
     if not pa.types.is_float64(array.type):
         array = array.cast(pa.float64(), safe=False)
-    return array.to_numpy(zero_copy_only=False)
+    if array.null_count:
+        # Not filled with Python's NaN: for that Arrow imports pandas.
+        nan = pa.Array.from_buffers(array.type, 1, [None, pa.py_buffer(struct.pack("d", math.nan))])
+        array = array.fill_null(nan[0])
+    return as_numpy(array)
+
+
+def as_numpy(array: pa.Array) -> Any:
+    """Look at numbers as NumPy does, without a copy; Arrow's own way imports pandas.
+
+    :param array: numbers without a null.
+    :return: a NumPy array, not to be written to.
+    """
+    return load("numpy", "parquet").from_dlpack(array)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_mlops.backends.arrow_values import floats_of
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.text_counts import TextCounts
+from airflow_provider_mlops.backends.summing import summed
 from airflow_provider_mlops.core.drift_options import BlockKind, Blocks
 from airflow_provider_mlops.core.errors import BadInput
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.statistics.arrays import IntArray
     from airflow_provider_mlops.statistics.columns import Kind, Summary
     from airflow_provider_mlops.statistics.drift_blocks import BlockCounts
+    from airflow_provider_mlops.statistics.number_memory import NumberMemory
 
 MAX_CATEGORIES = 255
 _SECONDS_A_DAY = 86_400
@@ -38,7 +38,7 @@ class Columns(Protocol):
     def batches(self, name: str) -> Iterator[pa.Array]:
         """Yield the values of a column in order."""
 
-    def summary(self, name: str, kind: Kind | None = None) -> Summary | None:
+    def summary(self, name: str, kind: Kind | None = None, memory: NumberMemory | None = None) -> Summary | None:
         """Sum a column up, None where it is missing."""
 
 
@@ -99,16 +99,17 @@ class ArrowColumns:
         for batch in self._table.select(list(dict.fromkeys(names))).to_batches():
             yield [batch.column(name) for name in names]
 
-    def summary(self, name: str, kind: Kind | None = None) -> Summary | None:
+    def summary(self, name: str, kind: Kind | None = None, memory: NumberMemory | None = None) -> Summary | None:
         """Sum a column up.
 
         :param name: the column.
         :param kind: what to take it for where it has no type of its own.
+        :param memory: where numbers get theirs from; None for memory of their own.
         :return: the summary, None where there is no such column.
         """
         if name not in self.names:
             return None
-        return _summed(list(self.batches(name)), self.kind(name) or kind or "categorical")
+        return summed(self.batches(name), self.rows, self.kind(name) or kind or "categorical", memory)
 
 
 def block_codes(columns: Columns, blocks: Blocks, time_column: str | None) -> IntArray:
@@ -203,7 +204,7 @@ def split_summaries(columns: Columns, name: str, codes: IntArray, wanted: Mappin
             arrays[slice_name].append(array.filter(pa.array(rows == number)))
         start += len(array)
     kind = columns.kind(name) or "categorical"
-    return {slice_name: _summed(found, kind) for slice_name, found in arrays.items()}
+    return {slice_name: summed(found, sum(map(len, found)), kind) for slice_name, found in arrays.items()}
 
 
 class _Bins:
@@ -236,18 +237,6 @@ class _Bins:
         ]
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return np.array([*table, 0], dtype=np.int64)[codes], codes >= 0
-
-
-def _summed(arrays: Sequence[pa.Array], kind: Kind) -> Summary:
-    from airflow_provider_mlops.statistics.columns import Categories, Numbers
-
-    if kind == "numeric":
-        np = load("numpy", "parquet")
-        return Numbers.owning(np.concatenate([floats_of(array) for array in arrays] or [np.empty(0)]))
-    nulls, counting = 0, TextCounts()
-    for array in arrays:
-        nulls += counting.add(array)
-    return Categories(Counter(counting.counts()), nulls)
 
 
 def _plain(array: pa.Array) -> pa.Array:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.arrow_values import floats_of, kind_of
+from airflow_provider_mlops.backends.arrow_values import kind_of
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.backends.text_counts import TextCounts
+from airflow_provider_mlops.backends.summing import summed
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_mlops.statistics.arrays import BoolArray
     from airflow_provider_mlops.statistics.columns import Kind, Summary
+    from airflow_provider_mlops.statistics.number_memory import NumberMemory
 
 BATCH_ROWS = 262_144
 
@@ -119,36 +120,18 @@ class ParquetColumns:
         """
         return _decoded(self._parts[position], self._files[position], names)
 
-    def summary(self, name: str, kind: Kind | None = None) -> Summary | None:
+    def summary(self, name: str, kind: Kind | None = None, memory: NumberMemory | None = None) -> Summary | None:
         """Sum a column up.
 
         :param name: the column.
         :param kind: what to take it for where it has no type of its own; else it is not looked at.
+        :param memory: where numbers get theirs from; None for memory of their own.
         :return: the summary, None where no file has the column.
         :raises BadInput: as `kind` does, or where its type cannot be compared.
         """
         if name not in self.names:
             return None
-        found = self.kind(name) or kind or "categorical"
-        return self._numbers(name) if found == "numeric" else self._categories(name)
-
-    def _numbers(self, name: str) -> Summary:
-        from airflow_provider_mlops.statistics.columns import Numbers
-
-        values, filled = load("numpy", "parquet").empty(self.rows), 0
-        for array in self.batches(name):
-            present = array.drop_null() if array.null_count else array
-            values[filled : filled + len(present)] = floats_of(present)
-            filled += len(present)
-        return Numbers.owning(values[:filled], self.rows - filled)
-
-    def _categories(self, name: str) -> Summary:
-        from airflow_provider_mlops.statistics.columns import Categories
-
-        nulls, counting = 0, TextCounts()
-        for array in self.batches(name):
-            nulls += counting.add(array)
-        return Categories(counting.counts(), nulls)
+        return summed(self.batches(name), self.rows, self.kind(name) or kind or "categorical", memory)
 
 
 def _metadata(path: Path) -> Any:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlops.core.side_by_side import both
+from airflow_provider_mlops.core.side_by_side import ahead, both
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.backends.drift_columns import Columns
     from airflow_provider_mlops.statistics.columns import ColumnPair, Kind, Summary
+    from airflow_provider_mlops.statistics.number_memory import NumberMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,26 @@ class ParquetPairs:
     features: Sequence[str]
 
     def __iter__(self) -> Iterator[ColumnPair]:
+        return ahead(self._read(), rows=self._rows)
+
+    @property
+    def _rows(self) -> int:
+        return min(self.reference.rows, self.current.rows)
+
+    def _read(self) -> Iterator[ColumnPair]:
+        from airflow_provider_mlops.statistics.number_memory import NumberMemory
+
+        memory = NumberMemory()
         for name in self.features:
             # A column that is null in every row may have no type: it is what the other side is.
             kind = self.reference.kind(name) or self.current.kind(name)
-            read = partial(_summary, name=name, kind=kind)
-            was, now = both(read, self.reference, self.current, rows=min(self.reference.rows, self.current.rows))
+            read = partial(_summary, name=name, kind=kind, memory=memory)
+            was, now = both(read, self.reference, self.current, rows=self._rows)
             if was is not None or now is not None:
                 yield name, was, now
             # Large columns: none may be alive while the next one is read.
             del was, now
 
 
-def _summary(columns: Columns, name: str, kind: Kind | None) -> Summary | None:
-    return columns.summary(name, kind)
+def _summary(columns: Columns, name: str, kind: Kind | None, memory: NumberMemory) -> Summary | None:
+    return columns.summary(name, kind, memory)

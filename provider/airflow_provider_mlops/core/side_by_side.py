@@ -1,6 +1,6 @@
-"""The same work for two samples at once: NumPy and Arrow let go of Python while they count, decode and sort."""
+"""Work done at once: NumPy and Arrow let go of Python while they count, decode and sort."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -25,3 +25,27 @@ def both(work: Callable[[S], T], first: S, second: S, *, rows: int) -> tuple[T, 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="second") as pool:
         other = pool.submit(work, second)
         return work(first), other.result()
+
+
+def ahead(items: Iterator[T], *, rows: int) -> Iterator[T]:
+    """Make the next thing in a thread of its own while the one at hand is used; two of them are in memory then.
+
+    :param items: what makes them.
+    :param rows: how many rows each has at least.
+    :return: the things, in order.
+    """
+    if rows < _LARGE:
+        yield from items
+        return
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:
+        coming = pool.submit(_next, items)
+        while found := coming.result():
+            coming = pool.submit(_next, items)
+            yield found.pop()
+
+
+def _next(items: Iterator[T]) -> list[T]:
+    """Return the next thing in a list, which is left empty where there is none, and by who takes it out."""
+    for item in items:
+        return [item]
+    return []

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray, as_floats
+from airflow_provider_mlops.statistics.cells import Ends
 from airflow_provider_mlops.statistics.moments import Moments
 from airflow_provider_mlops.statistics.sorting import sort_numbers
 
@@ -96,18 +97,18 @@ class Numbers:
         return cls.owning(column.values.copy())
 
     @classmethod
-    def owning(cls, values: FloatArray, nulls: int = 0) -> "Numbers":
+    def owning(cls, values: FloatArray, nulls: int = 0, ends: Ends | None = None) -> "Numbers":
         """Sum values up in the memory that they take.
 
         :param values: the values, NaN for null; they belong to the summary from now on.
         :param nulls: nulls that are not among the values.
+        :param ends: smallest and largest of the values where they are known, NaN where one of them is; None to look.
         :return: their summary.
         """
-        rows, smallest = len(values), float(np.min(values)) if len(values) else math.nan
+        rows, (smallest, largest) = len(values), ends if ends is not None and len(values) else _ends(values)
         if math.isnan(smallest):
             values = _without_nan(values)
-            smallest = float(np.min(values)) if len(values) else math.nan
-        largest = float(np.max(values)) if len(values) else math.nan
+            smallest, largest = _ends(values)
         infinite = 0
         if math.isinf(smallest) or math.isinf(largest):
             infinite = int(np.count_nonzero(np.isinf(values)))
@@ -227,6 +228,10 @@ def summary_of(column: ColumnSample) -> Summary:
     :return: its summary, of its kind.
     """
     return Numbers.of(column) if column.kind == "numeric" else Categories.of(column)
+
+
+def _ends(values: FloatArray) -> Ends:
+    return (float(np.min(values)), float(np.max(values))) if len(values) else (math.nan, math.nan)
 
 
 def _without_nan(values: FloatArray) -> FloatArray:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
@@ -18,6 +17,8 @@ _RARE = 0.005
 _TOO_MANY = 0.25
 _PARTS = 16
 _MANY = 4_000_000
+_NEAR = 1 << 15
+"""Values that the caches nearest to the processor hold while they are worked on."""
 
 
 class _Layout:
@@ -50,40 +51,37 @@ class _Tally:
 
     def __init__(self, values: FloatArray, ends: Ends, cells: Cells) -> None:
         self.values, self._cells, self._held = values, cells, cells.hold(ends)
-        self._step = 2 * cells.count  # values at a time: each time all cells are added up
         self.counts, self.parts = np.zeros(cells.count, dtype=np.int64), np.zeros(cells.count)
-        self._places: npt.NDArray[Any] = np.empty(len(values), np.uint16 if cells.count <= CELLS else np.uint32)
         self._kept, self._numbers, self._starts = np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64)
-        size = min(len(values), self._step)
-        floors, numbers = np.empty(size), np.empty(size, dtype=np.intp)
-        for block, position in self._blocks():
-            floor, number = np.floor(position, out=floors[: len(position)]), numbers[: len(position)]
-            np.copyto(number, floor, casting="unsafe")
-            self._places[block] = number
+        step = 2 * cells.count  # values at a time: each time all cells are added up
+        size = min(len(values), step)
+        numbers, insides = np.empty(size, dtype=np.intp), np.empty(size)
+        for start in range(0, len(values), step):
+            block = values[start : start + step]
+            number, inside = numbers[: len(block)], insides[: len(block)]
+            for near in _near(len(block)):
+                position, found = self._cells.positions(block[near], inside[near], held=self._held), number[near]
+                np.copyto(found, position, casting="unsafe")
+                # How far into its cell each value lies, in widths of a cell: that keeps the sums exact.
+                np.subtract(position, found, out=position)
             self.counts += np.bincount(number, minlength=cells.count)
-            # How far into its cell each value lies, in widths of a cell: that keeps the sums exact.
-            self.parts += np.bincount(number, np.subtract(position, floor, out=position), cells.count)
+            self.parts += np.bincount(number, inside, cells.count)
 
     def keep(self, wanted: BoolArray, layout: _Layout) -> None:
         """Keep the values of the cells that need a closer look, and count them by the parts of these."""
-        kept, numbers, insides = [], [], []
-        for start in range(0, len(self.values), self._step):
-            block = slice(start, start + self._step)
-            values = self.values[block].take(np.flatnonzero(wanted.take(self._places[block])))
-            taken = self._cells.positions(values, np.empty(len(values)), held=self._held)
-            number = layout.blocks_of(taken)
-            kept.append(values)
-            numbers.append(number.astype(np.int32))
-            insides.append((taken - layout.starts.take(number)) / layout.widths.take(number))
-        self._kept, self._numbers, inside = np.concatenate(kept), np.concatenate(numbers), np.concatenate(insides)
-        del kept, numbers, insides
+        self._kept = self._values_of(wanted)
+        self._numbers, inside = np.empty(len(self._kept), np.int32), np.empty(len(self._kept))
+        for near in _near(len(self._kept)):
+            position = self._cells.positions(self._kept[near], inside[near], held=self._held)
+            number = layout.blocks_of(position)
+            self._numbers[near] = number
+            inside[near] = (position - layout.starts.take(number)) / layout.widths.take(number)
         cells = layout.blocks_of(np.arange(self._cells.count, dtype=np.float64))
         counts = np.bincount(self._numbers, minlength=len(layout.starts))
         parts = np.bincount(self._numbers, inside, len(layout.starts))
         counts[cells[~wanted]], parts[cells[~wanted]] = self.counts[~wanted], self.parts[~wanted]
         self.counts = counts
         self.parts = parts.astype(np.float64, copy=False)
-        del self._places
 
     def look_into(self, wanted: BoolArray) -> None:
         """Sort the values of some blocks, for `within`; they must have been kept."""
@@ -98,12 +96,16 @@ class _Tally:
         shift = self._starts[blocks] - (np.cumsum(counts) - counts)
         return np.asarray(self._kept[np.repeat(shift, counts) + np.arange(int(counts.sum()))])
 
-    def _blocks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield blocks of rows with the positions of their values, in memory that the next block takes."""
-        buffer = np.empty(min(len(self.values), self._step))
-        for start in range(0, len(self.values), self._step):
-            block = slice(start, start + self._step)
-            yield block, self._cells.positions(self.values[block], buffer, held=self._held)
+    def _values_of(self, wanted: BoolArray) -> FloatArray:
+        """Return the values of some cells; which one each is in is found anew, in less time than it takes to keep."""
+        found = [np.empty(0)]
+        positions, numbers = np.empty(_NEAR), np.empty(_NEAR, dtype=np.intp)
+        for near in _near(len(self.values)):
+            values = self.values[near]
+            number = numbers[: len(values)]
+            np.copyto(number, self._cells.positions(values, positions, held=self._held), casting="unsafe")
+            found.append(values.take(np.flatnonzero(wanted.take(number))))
+        return np.concatenate(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,6 +215,11 @@ class Counted(Blocks):
             (tally.counts - tally.parts) / size for tally, size in zip(self.tallies, self.sizes, strict=True)
         )
         return np.asarray((base + first - second) * self.layout.widths / self.cells.per_unit)
+
+
+def _near(values: int) -> Iterator[slice]:
+    """Yield slices of values, few at a time."""
+    return (slice(start, min(start + _NEAR, values)) for start in range(0, values, _NEAR))
 
 
 def _cells(samples: tuple[FloatArray, FloatArray], ends: tuple[Ends, Ends]) -> Cells | None:
