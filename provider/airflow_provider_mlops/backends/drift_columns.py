@@ -123,7 +123,8 @@ def block_codes(columns: Columns, blocks: Blocks, time_column: str | None) -> In
     """
     np = load("numpy", "parquet")
     if blocks.kind is BlockKind.BLOCKS:
-        return np.arange(columns.rows) // blocks.rows  # type: ignore[no-any-return]
+        numbers: IntArray = np.arange(columns.rows) // blocks.rows
+        return numbers
     name = blocks.column or (time_column if blocks.kind is BlockKind.DAYS else None)
     if name is None or name not in columns.names:
         raise BadInput(
@@ -132,7 +133,8 @@ def block_codes(columns: Columns, blocks: Blocks, time_column: str | None) -> In
     if blocks.kind is BlockKind.DAYS:
         codes = [_days(array, name, blocks.days) for array in columns.batches(name)]
         found = np.concatenate(codes) if codes else np.empty(0, dtype=np.int64)
-        return np.unique(found, return_inverse=True)[1]  # type: ignore[no-any-return]
+        places: IntArray = np.unique(found, return_inverse=True)[1]
+        return places
     return group_codes(columns, name)[0]
 
 
@@ -251,4 +253,5 @@ def _days(array: pa.Array, name: str, days: float) -> IntArray:
     if array.null_count:
         raise BadInput(f"{array.null_count:,} rows have no {name!r}, so it does not say on which day they are.")
     seconds = array.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() / 1e6
-    return np.floor(seconds / (days * _SECONDS_A_DAY)).astype(np.int64)  # type: ignore[no-any-return]
+    found: IntArray = np.floor(seconds / (days * _SECONDS_A_DAY)).astype(np.int64)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_mlops.backends.arrow_values import floats_of, kind_of
 from airflow_provider_mlops.backends.optional import load
@@ -169,5 +169,5 @@ def _places(array: pa.Array, values: Sequence[str]) -> IntArray:
     place_of, rest = {value: place for place, value in enumerate(values)}, len(values) - 1
     known = [NO_VALUE if value is None else str(value) for value in coded.dictionary.to_pylist()]
     places = numpy.array([place_of.get(value, rest) for value in [*known, NO_VALUE]], dtype="int64")
-    found: Any = places[coded.indices.cast(pa.int64()).fill_null(len(known)).to_numpy(zero_copy_only=False)]
-    return found  # type: ignore[no-any-return]
+    found: IntArray = places[coded.indices.cast(pa.int64()).fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    return found
