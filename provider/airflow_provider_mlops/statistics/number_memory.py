@@ -29,7 +29,7 @@ class NumberMemory:
         with self._lock:
             free = (place for place, (memory, user) in enumerate(self._taken) if len(memory) == rows and user() is None)
             place = next(free, len(self._taken))
-            memory = self._taken[place][0] if place < len(self._taken) else memoryview(np.empty(rows))
+            memory = self._taken[place][0] if place < len(self._taken) else np.empty(rows).data
             # Every view of this array refers to it, and none to the memory behind it.
             array = np.asarray(memory)
             self._taken[place : place + 1] = [(memory, ref(array))]
