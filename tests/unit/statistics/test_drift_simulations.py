@@ -17,6 +17,7 @@ from airflow_provider_mlops.statistics.drift import detect_drift
 from airflow_provider_mlops.statistics.drift_blocks import BlockCounts, calibrated_tests, permutation_tests
 from airflow_provider_mlops.statistics.drift_categories import compare_categories_seen
 from airflow_provider_mlops.statistics.drift_decision import strictest_alpha
+from airflow_provider_mlops.statistics.finding import GivenTest
 
 ALPHA = 0.05
 
@@ -53,11 +54,18 @@ def blocks(name: str, values: FloatArray, length: int, edges: FloatArray) -> Flo
 
 def permuted(was: FloatArray, now: FloatArray, length: int, seed: int = 1) -> float:
     """Return the p-value of a series against another, in blocks."""
+    return permutations("x", was, now, length, ALPHA, seed)["x"].p_value
+
+
+def permutations(
+    name: str, was: FloatArray, now: FloatArray, length: int, alpha: float, seed: int
+) -> dict[str, GivenTest]:
+    """Permute blocks of a series and another, as the check of a policy with ``dependence`` does."""
     edges = distances.quantile_edges(np.sort(was), 100)
-    counts = np.vstack([blocks("x", was, length, edges), blocks("x", now, length, edges)])
+    counts = np.vstack([blocks(name, was, length, edges), blocks(name, now, length, edges)])
     current = np.arange(len(counts)) >= len(was) // length
-    column = BlockCounts(name="x", numeric=True, counts=counts, nulls=np.zeros(len(counts)))
-    return permutation_tests(column, current, alpha=ALPHA, seed=seed)["x"].p_value
+    column = BlockCounts(name=name, numeric=True, counts=counts, nulls=np.zeros(len(counts)))
+    return permutation_tests(column, current, alpha=alpha, seed=seed)
 
 
 @pytest.mark.parametrize(("features", "n", "runs"), [(5, 100, 300), (50, 100, 100), (5, 2_000, 200), (50, 1_000, 60)])
@@ -123,6 +131,27 @@ def test_blocks_keep_the_error_rate_of_rows_that_hang_together(rho: float, lengt
 
     assert row_wise / runs == pytest.approx(naive, abs=0.08)
     assert block_wise / runs <= at_most(ALPHA, runs)
+
+
+def test_any_false_alarm_of_series_is_at_most_nominal() -> None:
+    """Five AR(1) features of 1,000 rows through the whole check with ``dependence``; row by row many of them alarm."""
+    random = np.random.default_rng(8)
+    runs, features, n, length = 60, 5, 1_000, 50
+    off = {"ks": 1e-9}
+    series = policy(thresholds=off, dependence={"kind": "blocks", "rows": length})
+    alpha = strictest_alpha(ALPHA, series.correction, 2 * features)
+    alarms = row_wise = 0
+    for run in range(runs):
+        was, now = (dict(zip("abcde", ar1(random, 0.5, features, n), strict=True)) for _ in range(2))
+        tests: dict[str, GivenTest] = {}
+        for name in was:
+            tests |= permutations(name, was[name], now[name], length, alpha, run)
+        samples = [{name: ColumnSample("numeric", values) for name, values in side.items()} for side in (was, now)]
+        alarms += detect_drift(paired(samples[0], samples[1]), series, tests=tests).outcome is Outcome.FAIL
+        row_wise += judge(was, now, thresholds=off).outcome is Outcome.FAIL
+
+    assert alarms / runs <= at_most(ALPHA, runs)
+    assert row_wise / runs >= 0.3
 
 
 @pytest.mark.parametrize(("n", "m"), [(5_000, 500), (500, 5_000), (2_000, 2_000)])
