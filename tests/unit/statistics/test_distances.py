@@ -95,6 +95,17 @@ def test_chi_squared_equals_scipy(pairs: list[tuple[int, int]]) -> None:
     assert distances.chi_squared(first, second) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1, 30, 300, 330])
+def test_chi_squared_p_values_equal_scipy_far_out(scale: int) -> None:
+    """Within 1e-9 relative of the survival function, down to 1e-287."""
+    was, now = scale * np.array([90.0, 110.0, 100.0]), scale * np.array([110.0, 90.0, 100.0])
+    statistic, p_value = distances.chi_squared(was, now)
+    expected = float(stats.chi2.sf(statistic, 2))
+
+    assert expected > 1e-300
+    assert p_value == pytest.approx(expected, rel=1e-9, abs=0)
+
+
 @given(COUNTS)
 def test_jensen_shannon_equals_scipy(pairs: list[tuple[int, int]]) -> None:
     """The distance with logarithms of base 2, between 0 and 1."""
