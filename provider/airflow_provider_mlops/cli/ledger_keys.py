@@ -28,7 +28,8 @@ def rotate_key(args: Namespace) -> None:
     try:
         new = read_public_key(Path(args.public_key).read_text(encoding="ascii"))
     except (OSError, UnicodeDecodeError) as err:
-        raise BadInput(f"The public key {args.public_key!r} cannot be read: {err}.") from None
+        why = getattr(err, "strerror", None) or "it is no text"
+        raise BadInput(f"The public key {args.public_key!r} cannot be read: {why}.") from None
     if new.id == old.public.id:
         raise BadInput(f"{args.public_key!r} is the public half of the present key; a rotation needs another one.")
     store = open_chosen(args.ledger_root, hook)

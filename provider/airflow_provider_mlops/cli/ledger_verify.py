@@ -55,7 +55,8 @@ def trusted_keys(files: Sequence[str]) -> Keys:
         try:
             text = Path(file).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as err:
-            raise BadInput(f"The public key {file!r} cannot be read: {err}.") from None
+            why = getattr(err, "strerror", None) or "it is no text"
+            raise BadInput(f"The public key {file!r} cannot be read: {why}.") from None
         trusted |= read_public_keys(text, f"The file {file!r}")
     return Keys(None, trusted, read_public_key)
 
