@@ -1,7 +1,6 @@
-"""One column of Parquet files at a time, summed up for comparing: memory holds that column and nothing else.
+"""One column of Parquet files at a time, summed up for comparing: memory holds what is summed up and a batch.
 
-Numbers (decimals and truth values too) become one sorted array, everything else the counts of its texts. Texts are
-read as dictionaries, so that each different one is decoded once per row group.
+Texts are read as dictionaries, so that each different one is decoded once per row group.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Batches of a column summed up for comparing: numbers in one array, everything else as counts of texts."""
+"""Batches of a column summed up: numbers, decimals and truth values in one array, all else as counts of texts."""
 
 from __future__ import annotations
 
