@@ -31,7 +31,7 @@ def judge(lab: Lab, run_type: str = "scheduled") -> None:
 
 def test_statsd_is_sent_datagrams(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count of the verdict and a gauge for each feature, by names that plain StatsD takes; an audit sends none."""
-    with statsd_listener(monkeypatch) as listener:
+    with statsd_listener() as listener:
         host, port = listener.getsockname()
         for name, value in {"ON": "true", "HOST": host, "PORT": str(port), "PREFIX": "airflow"}.items():
             monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)

@@ -1,49 +1,13 @@
 """Reading what Airflow's statistics send: StatsD on UDP, OpenTelemetry's exports."""
 
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any
-
-
-class StatsClient:
-    """The client that Airflow's StatsD logger drives, where the package ``statsd`` is not installed.
-
-    :param host: where the listener is.
-    :param port: its UDP port.
-    :param prefix: goes before each name.
-    :param ipv6: whether the host is an IPv6 one.
-    """
-
-    def __init__(self, host: str, port: int, prefix: str = "", ipv6: bool = False) -> None:
-        self.address, self.prefix = (host, port), prefix
-        self.family = socket.AF_INET6 if ipv6 else socket.AF_INET
-
-    def incr(self, stat: str, count: int = 1, rate: float = 1) -> None:
-        """Count."""
-        self._send(stat, f"{count}|c", rate)
-
-    def gauge(self, stat: str, value: float, rate: float = 1, delta: bool = False) -> None:
-        """Set, or move where ``delta`` says so."""
-        self._send(stat, f"{value:+g}|g" if delta else f"{value}|g", rate)
-
-    def _send(self, stat: str, value: str, rate: float) -> None:
-        name = f"{self.prefix}.{stat}" if self.prefix else stat
-        with socket.socket(self.family, socket.SOCK_DGRAM) as sender:
-            sender.sendto(f"{name}:{value}{f'|@{rate}' if rate < 1 else ''}".encode("ascii"), self.address)
 
 
 @contextmanager
-def statsd_listener(monkeypatch: Any) -> Iterator[socket.socket]:
-    """Listen on a UDP port of loopback; the package ``statsd`` is used where it is installed."""
-    try:
-        import statsd  # noqa: F401 - the real client
-    except ImportError:
-        module = ModuleType("statsd")
-        module.StatsClient = StatsClient  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "statsd", module)
+def statsd_listener() -> Iterator[socket.socket]:
+    """Listen on a UDP port of loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
