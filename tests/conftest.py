@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # Airflow and the libraries read these when they are imported.
 os.environ.setdefault("AIRFLOW_HOME", str(ROOT / "build" / "airflow"))
+os.environ.pop("COLUMNS", None)  # tables are as wide as in a pipe, whatever the terminal
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["AIRFLOW_HOME"] += f"-{worker}"  # workers that start at once would write the same configuration
     # A worker's main module has no file; PySpark takes such a one for a doctest and ends the process.
