@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.statistics.number_memory import NumberMemory
 
 BATCH_ROWS = 262_144
+_BUFFER_BYTES = 1 << 18
+"""Read at a time: what is decoded at once is still in the processor's caches then, and its memory is used again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +148,9 @@ def _decoded(part: Part, metadata: Any, names: Sequence[str]) -> Iterator[list[p
     schema, start = metadata.schema.to_arrow_schema(), 0
     texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
     try:
-        with pq.ParquetFile(part.path, metadata=metadata, pre_buffer=False, read_dictionary=texts) as file:
+        with pq.ParquetFile(
+            part.path, metadata=metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=texts
+        ) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(names), use_threads=False):
                 arrays, stop = [batch.column(name) for name in names], start + batch.num_rows
                 if part.keep is not None:
