@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.ahead import ahead
 from airflow_provider_mlops.backends.batch_layout import difference_of
 from airflow_provider_mlops.backends.column_facts import SnapshotFacts
 from airflow_provider_mlops.backends.content_digest import check_names
@@ -20,6 +19,7 @@ from airflow_provider_mlops.backends.progress import Progress, Report
 from airflow_provider_mlops.backends.snapshot_files import part_name, write_manifest
 from airflow_provider_mlops.backends.source_file import SourceFile, SteadyFile
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.side_by_side import ahead
 from airflow_provider_mlops.core.snapshot_manifest import seal
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from airflow_provider_mlops.backends.ahead import ahead
 from airflow_provider_mlops.backends.batch_layout import laid_out
 from airflow_provider_mlops.backends.content_digest import ContentDigest, shown
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.snapshot_files import open_verified, read_manifest, verify_files
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.side_by_side import ahead
 from airflow_provider_mlops.core.snapshot_manifest import check_identity, column_digests, content_id, is_window
 
 if TYPE_CHECKING:

@@ -27,14 +27,14 @@ def both(work: Callable[[S], T], first: S, second: S, *, rows: int) -> tuple[T, 
         return work(first), other.result()
 
 
-def ahead(items: Iterator[T], *, rows: int) -> Iterator[T]:
+def ahead(items: Iterator[T], *, rows: int | None = None) -> Iterator[T]:
     """Make the next thing in a thread of its own while the one at hand is used; two of them are in memory then.
 
-    :param items: what makes them.
-    :param rows: how many rows each has at least.
+    :param items: what makes them; it may be used from a thread of its own.
+    :param rows: how many rows each has at least; None where that is worth it whatever their number.
     :return: the things, in order.
     """
-    if rows < _LARGE:
+    if rows is not None and rows < _LARGE:
         yield from items
         return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:
