@@ -297,11 +297,9 @@ def test_a_commit_that_is_gone_is_named(lab: Lab, bundle: Bundle) -> None:
     """History was rewritten: neither the commit nor a network to fetch it from."""
     train(lab, bundle)
     shutil.rmtree(bundle.folder / ".git")
+    bundle.signs.write_text("SIGN = 1  # another history: the same files in the same second were the same commit\n")
     bundle.git("init", "--quiet")
     bundle.commit()
-    bundle.signs.write_text("SIGN = 1  # another commit\n")
-    bundle.commit()
-    bundle.git("reset", "--quiet", "--hard", "HEAD")
 
     refused(lab, "is not in the repository")
 
