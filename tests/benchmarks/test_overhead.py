@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,22 @@ def seconds(run: dict[str, str]) -> float:
     """Return how long a run took."""
     end, start = (datetime.fromisoformat(run[name]) for name in ("end_date", "start_date"))
     return (end - start).total_seconds()
+
+
+def places(airflow: EmbeddedAirflow, dag_id: str) -> list[str]:
+    """Return the ids of a Dag's tasks, without their group."""
+    tasks = airflow.api.request("GET", f"/dags/{dag_id}/tasks")["tasks"]
+    return sorted(task["task_id"].rpartition(".")[2] for task in tasks)
+
+
+@contextmanager
+def both_dags() -> Iterator[EmbeddedAirflow]:
+    """Run an Airflow with the lifecycle and the same Dag of empty tasks."""
+    with EmbeddedAirflow(ROOT, "bench", extra_env=ENV) as airflow:
+        airflow.api.wait_for_dags(LIFECYCLE, EMPTY)
+        assert places(airflow, EMPTY) == places(airflow, LIFECYCLE)
+        airflow.api.unpause(EMPTY)
+        yield airflow
 
 
 def empty_runs(airflow: EmbeddedAirflow, count: int) -> list[float]:
@@ -67,9 +84,7 @@ def backfill_seconds(airflow: EmbeddedAirflow, dag_id: str, new: int = len(YEAR)
 
 def test_task_overhead_ratio(keep: Callable[..., None]) -> None:
     """A lifecycle run against the same Dag of empty tasks plus the bare work, month by month."""
-    with EmbeddedAirflow(ROOT, "bench", extra_env=ENV) as airflow:
-        airflow.api.wait_for_dags(LIFECYCLE, EMPTY)
-        airflow.api.unpause(EMPTY)
+    with both_dags() as airflow:
         empty = empty_runs(airflow, 3)
         airflow.api.unpause(LIFECYCLE)
         runs = airflow.api.wait_for_runs(LIFECYCLE, count=len(MONTHS))
@@ -87,9 +102,7 @@ def test_backfill_ratio(keep: Callable[..., None]) -> None:
 
     The bare work is that of one process on one core, which is divided by the cores.
     """
-    with EmbeddedAirflow(ROOT, "bench", extra_env=ENV) as airflow:
-        airflow.api.wait_for_dags(LIFECYCLE, EMPTY)
-        airflow.api.unpause(EMPTY)
+    with both_dags() as airflow:
         airflow.api.unpause(LIFECYCLE)
         airflow.api.wait_for_runs(LIFECYCLE, count=len(MONTHS))
         rest = len(YEAR) - len(MONTHS)

@@ -5,16 +5,19 @@ This file imports nothing of this project: another interpreter, which does not h
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
 import importlib
+import inspect
 import json
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _ALWAYS = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 
@@ -53,28 +56,71 @@ def version_facts(also: Iterable[str] = ()) -> dict[str, Any]:
     }
 
 
-def _imported() -> set[str]:
-    providers = _providers()
-    return {name for module in {name.partition(".")[0] for name in sys.modules} for name in providers.get(module, ())}
+class _Distribution(NamedTuple):
+    """Something that is installed.
+
+    :param name: as its metadata spell it.
+    :param version: its version.
+    :param modules: names of the top-level modules that it brings.
+    """
+
+    name: str
+    version: str
+    modules: frozenset[str]
 
 
 @functools.cache
-def _providers() -> Mapping[str, list[str]]:
-    """Name the distributions of each top-level module; reading them takes a while."""
-    return packages_distributions()
+def _distributions() -> tuple[_Distribution, ...]:
+    """Read what is installed, once.
+
+    `importlib.metadata` reads the same files for each question, parses the descriptions in them too, and looks for
+    every single file of every distribution: together several times the training of a small model.
+    """
+    return tuple(_Distribution(*named, _modules(dist)) for dist in distributions() if (named := _named(dist)))
+
+
+def _named(dist: Distribution) -> tuple[str, str] | None:
+    """Return name and version; None for what a broken installation left behind."""
+    text = dist.read_text("METADATA") or dist.read_text("PKG-INFO") or dist.read_text("") or ""
+    name, found = (re.search(f"^{field}:(.+)$", text, re.MULTILINE) for field in ("Name", "Version"))
+    return (name[1].strip(), found[1].strip()) if name and found else None
+
+
+def _modules(dist: Distribution) -> frozenset[str]:
+    """Name the top-level modules, as `importlib.metadata.packages_distributions` does."""
+    if declared := (dist.read_text("top_level.txt") or "").split():
+        return frozenset(declared)
+    record = dist.read_text("RECORD")
+    paths = map(str, dist.files or ()) if record is None else (row[0] for row in csv.reader(record.splitlines()) if row)
+    parts = (path.partition("/") for path in paths)
+    tops = {first if rest else inspect.getmodulename(first) for first, _, rest in parts}
+    return frozenset(top for top in tops if top and "." not in top)
+
+
+def _imported() -> set[str]:
+    modules = {name.partition(".")[0] for name in sys.modules}
+    return {dist.name for dist in _distributions() if not modules.isdisjoint(dist.modules)}
+
+
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    """Map normalised names to versions; of two that are installed, the one that Python finds first."""
+    return {_normalised(dist.name): dist.version for dist in reversed(_distributions())}
 
 
 def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    return _versions().get(_normalised(name))
+
+
+def _normalised(name: str) -> str:
+    """Spell a name as all do (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @functools.cache
 def _installed() -> str:
     """Hash names and versions, as a lock file would state them."""
-    found = {f"{dist.metadata['Name']}=={dist.version}".lower().replace("_", "-") for dist in distributions()}
+    found = {f"{dist.name}=={dist.version}".lower().replace("_", "-") for dist in _distributions()}
     text = json.dumps(sorted(found), separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 

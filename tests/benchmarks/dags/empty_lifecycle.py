@@ -19,7 +19,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
 ):
-    places = ("snapshot", "validate", "check", "train", "register", "evaluate", "gate", "promote")
+    places = ("snapshot", "validate", "check", "train", "register", "evaluate", "gate", "promote", "model_card")
     tasks = [PythonOperator(task_id=place, python_callable=nothing) for place in places]
     for first, second in pairwise(tasks):
         first >> second
