@@ -74,12 +74,18 @@ def summary(lab: Lab) -> dict[str, Any]:
     return found
 
 
-def uncited(lab: Lab) -> set[str]:
-    """Return the folders beside the certificates that no record cites."""
+def stored_and_cited(lab: Lab) -> tuple[set[str], set[str]]:
+    """Return the folders of certificates and summaries that are there, and those that records cite."""
     folders = {path.name for path in (lab.storage / "certificates" / lab.model).iterdir()}
     hashes = [r.body["certificate_hash"] for r in lab.records("certificate")]
     hashes += [r.body["summary_hash"] for r in lab.records("audit_summary")]
-    return folders - {digest.removeprefix("sha256:") for digest in hashes}
+    return folders, {digest.removeprefix("sha256:") for digest in hashes}
+
+
+def uncited(lab: Lab) -> set[str]:
+    """Return the folders beside the certificates that no record cites."""
+    folders, cited = stored_and_cited(lab)
+    return folders - cited
 
 
 def test_a_month_whose_snapshot_was_pruned(lab: Lab) -> None:
@@ -240,6 +246,39 @@ def test_a_certificate_that_was_stored_and_not_recorded_is_swept(
     assert list((lab.storage / ".issuing").iterdir()) == []
     go()
     assert len(lab.records("certificate")) == 1
+
+
+def test_two_tries_that_meet(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is about to record when the other, by other code, ends the audit and sweeps; it dies once it has recorded."""
+    from tests.support import synthetic
+
+    begun: list[str] = []
+    original, other_try = synthetic.train, [False]
+
+    def meet(number: int, name: str, after: bool) -> None:
+        if other_try[0] or name != "record":
+            return
+        begun.append("after" if after else "before")
+        if begun.count("before") == 5 and not after:  # after the gate's record
+            other_try[0] = True
+            monkeypatch.setattr(
+                synthetic, "train", lambda features, labels, **more: original(-features, labels, **more)
+            )
+            assert audit(lab, "2020-02") == "train failed"
+            other_try[0] = False
+        if begun.count("after") == 5:
+            raise Killed
+
+    with watched(meet), pytest.raises(Killed):
+        audit(lab, "2020-02")
+    folders, cited = stored_and_cited(lab)
+    assert [record.outcome for record in lab.records("certificate")] == ["FAIL", "PASS"]
+    assert folders == cited
+
+    audit(lab, "2020-02")
+    folders, cited = stored_and_cited(lab)
+    assert folders == cited
+    assert list((lab.storage / ".issuing").iterdir()) == []
 
 
 def narrower(lab: Lab) -> None:

@@ -202,6 +202,19 @@ def certificate_hash(certificate: Mapping[str, Any]) -> str:
     return sha256_of(certificate)
 
 
+def newest_issued(records: Sequence[Record], decision: str) -> Record | None:
+    """Find the newest certificate of a decision.
+
+    :param records: records of the model's ledger, oldest first.
+    :param decision: hash that names the decision in each of its tries.
+    :return: its record, None where there is none.
+    """
+    for record in reversed(records):
+        if record.kind == "certificate" and decision in (record.key, record.body.get("decision")):
+            return record
+    return None
+
+
 def _named(record: Record) -> dict[str, Any]:
     return {"chain": record.chain, "seq": record.seq, "hash": record.hash, "outcome": record.outcome}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.tables import Page, Table
 from airflow_provider_mlops.core.audit_rules import own_records, rule_differences
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_of
-from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, certificate_hash
+from airflow_provider_mlops.core.certificate import LEVELS, MEANINGS, certificate_hash, newest_issued
 from airflow_provider_mlops.core.certificate_audit import audit_certificate
 from airflow_provider_mlops.core.certificate_page import (
     BASES,
@@ -26,6 +27,7 @@ from airflow_provider_mlops.core.certificate_page import (
 )
 from airflow_provider_mlops.hooks.issuing import note, sweep
 from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.removal import publish_whole
 from airflow_provider_mlops.hooks.storage import MARKER
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def store_certificate(storage: Storage, certificate: Mapping[str, Any]) -> dict[
     :param storage: where certificates are kept.
     :param certificate: as `core.certificate.build_certificate` makes it.
     :return: ``certificate_hash``, ``uri``, and ``files`` with the SHA-256 of each.
+    :raises TransientError: when somebody is removing it at this moment.
     """
     digest = certificate_hash(certificate)
     with storage.staging() as folder:
@@ -53,7 +56,7 @@ def store_certificate(storage: Storage, certificate: Mapping[str, Any]) -> dict[
         _write_page(folder / PAGE, certificate, digest)
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
         (folder / MARKER).write_text(canonical_json({"certificate_hash": digest, "files": files}) + "\n", "utf-8")
-        uri = storage.publish(folder, certificate_path(str(certificate["model"]), digest))
+        uri = publish_whole(storage, folder, certificate_path(str(certificate["model"]), digest))
     return {"certificate_hash": digest, "uri": uri, "files": files}
 
 
@@ -77,22 +80,45 @@ def issue_certificate(
     :param decision: hash that names the decision in each of its tries; empty where the key does.
     :return: the record; of two tasks at once that of the first one.
     """
-    model, digest, decision = str(certificate["model"]), certificate_hash(certificate), decision or key
-    note(storage, decision, digest)
-    stored = store_certificate(storage, certificate)
+    digest, decision = certificate_hash(certificate), decision or key
     names = ("partition_key", "version", "manifest_hash", "level", "required", "verdict", "differences")
-    record = ledger.append(
-        kind="certificate",
-        key=key,
-        body={"of": of.hash, **{name: certificate[name] for name in names}, **stored},
-        run=run.to_record(),
-        mode=run.mode,
-        outcome=certificate["verdict"]["outcome"],
-    )
-    if record.body["certificate_hash"] == digest and not storage.exists(certificate_path(model, digest)):
-        store_certificate(storage, certificate)  # another try of this decision has swept it before it was recorded
-    sweep_certificates(storage, ledger, model, decision)
+    body = {"of": of.hash, **{name: certificate[name] for name in names}}
+    if decision != key:
+        body["decision"] = decision
+    while True:
+        since = len(ledger.records())
+        note(storage, decision, digest, since)
+        record = ledger.append(
+            kind="certificate",
+            key=key,
+            body={**body, **_as_cited(ledger, storage, store_certificate(storage, certificate))},
+            run=run.to_record(),
+            mode=run.mode,
+            outcome=certificate["verdict"]["outcome"],
+            unless=partial(_ended_since, decision, since),
+        )
+        if record.key == key:  # else another try has ended the decision meanwhile, and may have removed what is stored
+            break
+    sweep_certificates(storage, ledger, str(certificate["model"]), decision)
     return record
+
+
+def _as_cited(ledger: Ledger, storage: Storage, stored: dict[str, Any]) -> dict[str, Any]:
+    """Name the files that lie there: an earlier release may have drawn the same certificate in other bytes.
+
+    What no record has cited before is not believed.
+    """
+    digest = stored["certificate_hash"]
+    cited = [r.body["files"] for r in ledger.records("certificate") if r.body["certificate_hash"] == digest]
+    if not cited or stored["files"] in cited:
+        return stored
+    there = storage.read_marker(certificate_path(ledger.chain.rpartition("/")[2], digest)).get("files")
+    return {**stored, "files": there} if there in cited else stored
+
+
+def _ended_since(decision: str, since: int, records: Sequence[Record]) -> Record | None:
+    found = newest_issued(records, decision)
+    return found if found is not None and found.seq > since else None
 
 
 def sweep_certificates(storage: Storage, ledger: Ledger, model: str, decision: str) -> None:
@@ -107,7 +133,11 @@ def sweep_certificates(storage: Storage, ledger: Ledger, model: str, decision: s
     def is_cited(digest: str) -> bool:
         return any(digest in (r.body.get("certificate_hash"), r.body.get("summary_hash")) for r in ledger.records())
 
-    sweep(storage, decision, lambda digest: certificate_path(model, digest), is_cited)
+    def ended_at(decision: str) -> int:
+        found = newest_issued(ledger.records(), decision)
+        return found.seq if found is not None else 0
+
+    sweep(storage, decision, partial(certificate_path, model), is_cited, ended_at)
 
 
 def certify_audit(

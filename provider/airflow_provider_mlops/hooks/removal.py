@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.errors import BadInput, TransientError
 from airflow_provider_mlops.hooks.storage import MARKER, Storage, plain_path
+from airflow_provider_mlops.hooks.storage_remote import upload_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -66,6 +67,24 @@ def remove(storage: Storage, relative: str, is_gone: Callable[[], bool] = lambda
         raise BadInput(f"{storage.uri(relative)} cannot be removed ({err.strerror}); check who owns it.") from err
 
 
+def publish_whole(storage: Storage, staged: Path, relative: str) -> str:
+    """Publish a folder that others remove and publish, too.
+
+    :param storage: where it shall lie.
+    :param staged: a folder from `Storage.staging`, with its marker.
+    :param relative: path below the root; it names the content.
+    :return: the full address.
+    :raises TransientError: when somebody is removing it at this moment.
+    """
+    uri = storage.publish(staged, relative)
+    if storage.is_local or settled(storage, relative):
+        return uri
+    if _is_marked(storage, relative):
+        raise TransientError(f"{uri} is being removed at this moment; the task will try again.")
+    upload_folder(staged, _remote(storage, relative))  # some of its files are gone, its marker is there
+    return uri
+
+
 def settled(storage: Storage, relative: str) -> bool:
     """Whether a folder is published, whole, and nobody is removing it at this moment.
 
@@ -74,8 +93,7 @@ def settled(storage: Storage, relative: str) -> bool:
     """
     if storage.is_local or not storage.exists(relative):
         return storage.exists(relative)
-    mark = _mark(storage, relative)
-    if mark.exists() and _age(mark) < STALE_SECONDS:
+    if _is_marked(storage, relative):
         return False
     # Whoever published while objects were being deleted may have lost some of them.
     there = {path.rpartition("/")[2] for path in _objects(_remote(storage, relative))}
@@ -163,6 +181,12 @@ def _age(mark: ObjectStoragePath) -> float:
         return time.time() - float(json.loads(mark.read_text())["since"])
     except FileNotFoundError:
         return STALE_SECONDS
+
+
+def _is_marked(storage: Storage, relative: str) -> bool:
+    """Whether somebody who is alive is removing a folder."""
+    mark = _mark(storage, relative)
+    return bool(mark.exists()) and _age(mark) < STALE_SECONDS
 
 
 def _mark(storage: Storage, relative: str) -> ObjectStoragePath:
