@@ -32,6 +32,7 @@ _AWS_DEFAULT = "aws_default"
 _MOST_OPENED = 4
 """Ledgers that are kept: the model's, its dataset's, that of a reference; what walks through all keeps few of them."""
 _OPENED: ContextVar[dict[tuple[str | None, str, str], Ledger] | None] = ContextVar("_OPENED", default=None)
+_CONNECTIONS: ContextVar[dict[str | None, Connection | None] | None] = ContextVar("_CONNECTIONS", default=None)
 
 
 class LedgerHook(BaseHook):
@@ -57,6 +58,14 @@ class LedgerHook(BaseHook):
     @cached_property
     def connection(self) -> Connection | None:
         """The Airflow connection, read once; None when there is none and none was asked for."""
+        known = _CONNECTIONS.get()
+        if known is None:
+            return self._read_connection()
+        if self.ledger_conn_id not in known:
+            known[self.ledger_conn_id] = self._read_connection()
+        return known[self.ledger_conn_id]
+
+    def _read_connection(self) -> Connection | None:
         wanted = self.ledger_conn_id or config.ledger_conn_id()
         try:
             return self.get_connection(wanted or self.default_conn_name)
@@ -179,15 +188,17 @@ class LedgerHook(BaseHook):
 def ledgers_read_once() -> Iterator[None]:
     """Keep the ledgers that are opened, so that a task that opens one again reads only what was written since.
 
-    A long history is thousands of records; the steps of a task, its report and its gauges each ask for them.
+    Their connection is asked for once, too. A long history is thousands of records; the steps of a task, its report
+    and its gauges each ask for them.
 
     :return: context manager; what other threads open is not kept.
     """
-    token = _OPENED.set({})
+    opened, connections = _OPENED.set({}), _CONNECTIONS.set({})
     try:
         yield
     finally:
-        _OPENED.reset(token)
+        _OPENED.reset(opened)
+        _CONNECTIONS.reset(connections)
 
 
 def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:

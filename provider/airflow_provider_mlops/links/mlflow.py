@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 LINKS_KEY = "mlops_links"
+_kept: dict[tuple[Any, ...], dict[str, str]] = {}
+"""What the task of this process has kept; when it ends, Airflow asks for each link, and need not ask its server."""
+
+
+def begin_links(ti: Any) -> None:
+    """Note that a task begins, which has no links yet; those of the task before it are forgotten.
+
+    :param ti: the task instance.
+    """
+    _kept.clear()
+    _kept[_place(ti)] = {}
 
 
 def push_links(context: Context, **links: str) -> None:
@@ -21,7 +32,9 @@ def push_links(context: Context, **links: str) -> None:
     :param links: address by name: ``run``, ``experiment``, ``version``, ``data_docs``, ``snapshot``, ``certificate``,
         ``summary``, ``drift_report``, ``evidently``; empty ones are left out.
     """
-    context["ti"].xcom_push(key=LINKS_KEY, value={name: url for name, url in links.items() if url})
+    found = {name: url for name, url in links.items() if url}
+    context["ti"].xcom_push(key=LINKS_KEY, value=found)
+    _kept[_place(context["ti"])] = found
 
 
 class MlflowRunLink(BaseOperatorLink):
@@ -71,5 +84,11 @@ def kept_link(ti_key: TaskInstanceKey, name: str) -> str:
     :param name: name of the link.
     :return: the address, empty when the task kept none.
     """
-    links = XCom.get_value(key=LINKS_KEY, ti_key=ti_key) or {}
+    links = _kept.get(_place(ti_key))
+    if links is None:
+        links = XCom.get_value(key=LINKS_KEY, ti_key=ti_key) or {}
     return str(links.get(name, ""))
+
+
+def _place(ti: Any) -> tuple[Any, ...]:
+    return ti.dag_id, ti.task_id, ti.run_id, getattr(ti, "map_index", -1), getattr(ti, "try_number", None)

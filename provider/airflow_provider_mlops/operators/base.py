@@ -18,6 +18,7 @@ from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
 from airflow_provider_mlops.hooks.ledger import ledgers_read_once
+from airflow_provider_mlops.links.mlflow import begin_links
 from airflow_provider_mlops.operators.context import run_facts
 from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, pause_after
 
@@ -50,6 +51,7 @@ class MLOpsOperator(BaseOperator):
         :return: small JSON: ids, hashes, verdicts.
         :raises AirflowFailException: when trying again cannot change the outcome.
         """
+        begin_links(context["ti"])
         with ledgers_read_once():
             return self._execute(context)
 

@@ -177,6 +177,26 @@ def test_a_task_reads_a_ledger_once(tmp_path: Path) -> None:
     assert outside is not after
 
 
+def test_a_task_asks_for_the_connection_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whether there is one or not; another task asks again."""
+    monkeypatch.setenv("AIRFLOW_CONN_ELSEWHERE", json.dumps({"conn_type": "mlops_ledger", "host": str(tmp_path)}))
+    asked = []
+    found = LedgerHook.get_connection
+
+    def get_connection(conn_id: str) -> Any:
+        asked.append(conn_id)
+        return found(conn_id)
+
+    monkeypatch.setattr(LedgerHook, "get_connection", staticmethod(get_connection))
+    for _ in range(2):
+        with ledgers_read_once():
+            for _ in range(3):
+                assert LedgerHook("elsewhere").root() == str(tmp_path)
+                assert LedgerHook().connection is None
+
+    assert asked == ["elsewhere", "mlops_ledger_default"] * 2
+
+
 def test_threads_do_not_share_a_ledger(tmp_path: Path) -> None:
     """A ledger belongs to one thread, within a task too."""
     with ledgers_read_once(), ThreadPoolExecutor(1) as pool:
