@@ -35,6 +35,7 @@ HEAVY = (
     "great_expectations",
     "matplotlib",
     "mlflow",
+    "numba",
     "numpy",
     "optuna",
     "pandas",

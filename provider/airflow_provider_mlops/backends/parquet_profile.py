@@ -63,7 +63,7 @@ def profile_files(columns: Pieces, spec: ProfileSpec) -> Profile:
 def _column(columns: Pieces, name: str, spec: ColumnSpec) -> ColumnProfile:
     from airflow_provider_mlops.statistics.profiling import tally_of
 
-    counter = _Counter(tally_of(spec))
+    counter = _Counter(tally_of(spec, columns.rows))
     for position, schema in enumerate(columns.schemas()):
         if not _has(schema, name, spec):
             counter.tally.missing(columns.rows_of(position))
@@ -94,7 +94,7 @@ def _sliced(
 def _slices_of(columns: Pieces, name: str, spec: ColumnSpec, by: str, values: Sequence[str]) -> list[ColumnProfile]:
     from airflow_provider_mlops.statistics.profiling import tally_of
 
-    counters = [_Counter(tally_of(spec)) for _ in values]
+    counters = [_Counter(tally_of(spec, columns.rows)) for _ in values]
     for position, schema in enumerate(columns.schemas()):
         for array, places in _beside(columns, position, name, by, values):
             there = _has(schema, name, spec)

@@ -235,7 +235,7 @@ class AirflowApi(ApiSession):
         :param condition: asked again and again, less often the longer it takes: answers cost what the tasks could use.
         :param timeout: seconds.
         :param message: makes the text of the error.
-        :param pause: seconds between the first questions; 2 after a minute.
+        :param pause: seconds between the first questions; 2 after half a minute.
         :raises EmbeddedError: when it does not hold in time.
         """
         began = time.monotonic()
@@ -243,7 +243,7 @@ class AirflowApi(ApiSession):
             waited = time.monotonic() - began
             if waited > timeout:
                 raise EmbeddedError(message())
-            time.sleep(max(pause, min(waited / 30, 2)))
+            time.sleep(max(pause, min(waited / 15, 2)))
 
     def _raise_import_errors(self) -> None:
         if errors := self.import_errors():

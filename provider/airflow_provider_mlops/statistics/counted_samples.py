@@ -9,6 +9,7 @@ import numpy as np
 from airflow_provider_mlops.core.side_by_side import both
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
 from airflow_provider_mlops.statistics.cells import CELLS, Cells, Ends
+from airflow_provider_mlops.statistics.compiled import loops_for
 from airflow_provider_mlops.statistics.sample_blocks import Blocks
 from airflow_provider_mlops.statistics.sorting import sort_numbers
 
@@ -53,14 +54,22 @@ class _Tally:
         self.values, self._cells, self._held = values, cells, cells.hold(ends)
         self.counts, self.parts = np.zeros(cells.count, dtype=np.int64), np.zeros(cells.count)
         self._kept, self._numbers, self._starts = np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64)
+        self._loops = loops_for(len(values))
         step = 2 * cells.count  # values at a time: each time all cells are added up
+        if self._loops is not None:
+            self._loops.tally(values, cells.lowest, cells.per_unit, cells.count - 1.0, step, self.counts, self.parts)
+        else:
+            self._count(step)
+
+    def _count(self, step: int) -> None:
+        values, cells = self.values, self._cells
         size = min(len(values), step)
         numbers, insides = np.empty(size, dtype=np.intp), np.empty(size)
         for start in range(0, len(values), step):
             block = values[start : start + step]
             number, inside = numbers[: len(block)], insides[: len(block)]
             for near in _near(len(block)):
-                position, found = self._cells.positions(block[near], inside[near], held=self._held), number[near]
+                position, found = cells.positions(block[near], inside[near], held=self._held), number[near]
                 np.copyto(found, position, casting="unsafe")
                 # How far into its cell each value lies, in widths of a cell: that keeps the sums exact.
                 np.subtract(position, found, out=position)
@@ -98,6 +107,10 @@ class _Tally:
 
     def _values_of(self, wanted: BoolArray) -> FloatArray:
         """Return the values of some cells; which one each is in is found anew, in less time than it takes to keep."""
+        if self._loops is not None:
+            memory, cells = np.empty(int(self.counts[wanted].sum()) + 1), self._cells
+            filled = self._loops.taken(self.values, cells.lowest, cells.per_unit, cells.count - 1.0, wanted, memory)
+            return memory[:filled]
         found = [np.empty(0)]
         positions, numbers = np.empty(_NEAR), np.empty(_NEAR, dtype=np.intp)
         for near in _near(len(self.values)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray, IntArray
 from airflow_provider_mlops.statistics.cells import CELLS, Cells, Ends
+from airflow_provider_mlops.statistics.compiled import Loops
 from airflow_provider_mlops.statistics.sorting import sort_numbers
 
 _STEP = 1 << 18
@@ -21,12 +22,13 @@ class EdgeCounter:
 
     :param edges: the edges, rising, finite.
     :param middle: two values between which most of the values are expected; None for cells of no use.
+    :param loops: compiled loops, None for NumPy.
     """
 
-    def __init__(self, edges: FloatArray, middle: Ends | None) -> None:
+    def __init__(self, edges: FloatArray, middle: Ends | None, loops: Loops | None = None) -> None:
         margin = 0.0 if middle is None else 1.5 * (middle[1] - middle[0])
         self._cells = None if middle is None else Cells.between(middle[0] - margin, middle[1] + margin)
-        self._edges = edges
+        self._edges, self._loops = edges, loops
         self._in_cells: _InCells | None = None
         self._at_most, self._below = _zeros(edges), _zeros(edges)
 
@@ -40,7 +42,7 @@ class EdgeCounter:
             self._sort(values.copy())
             return
         if self._in_cells is None:
-            self._in_cells = _InCells(self._edges, self._cells)
+            self._in_cells = _InCells(self._edges, self._cells, self._loops)
         held, compared = self._cells.hold(ends), 0
         for start in range(0, len(values), _STEP):
             looked_at, rest = self._in_cells.add(values[start : start + _STEP], held=held)
@@ -68,10 +70,11 @@ class _InCells:
 
     :param edges: the edges.
     :param cells: the cells.
+    :param loops: compiled loops, None for NumPy.
     """
 
-    def __init__(self, edges: FloatArray, cells: Cells) -> None:
-        self._edges, self._cells, self._places = edges, cells, cells.places(edges)
+    def __init__(self, edges: FloatArray, cells: Cells, loops: Loops | None) -> None:
+        self._edges, self._cells, self._loops, self._places = edges, cells, loops, cells.places(edges)
         self._edge_of = np.full(CELLS, _NONE)
         self._edge_of[self._places] = np.arange(len(edges))
         self._edge_of[np.bincount(self._places, minlength=CELLS) > 1] = _SEVERAL
@@ -81,6 +84,8 @@ class _InCells:
 
     def add(self, block: FloatArray, *, held: bool) -> tuple[int, FloatArray]:
         """Count a block; return how many values were compared, and those of cells with several edges, not counted."""
+        if self._loops is not None:
+            return self._add_compiled(block, self._loops)
         number = self._numbers[: len(block)]
         np.copyto(number, self._cells.positions(block, self._positions, held=held), casting="unsafe")
         self._values += np.bincount(number, minlength=CELLS)
@@ -92,6 +97,12 @@ class _InCells:
         self._at_most += np.bincount(edge[values <= limit], minlength=len(self._edges))
         self._below += np.bincount(edge[values < limit], minlength=len(self._edges))
         return len(rows), rest
+
+    def _add_compiled(self, block: FloatArray, loops: Loops) -> tuple[int, FloatArray]:
+        cells, rest = self._cells, self._positions[: len(block)]
+        counted = (self._edge_of, self._edges, self._values, self._at_most, self._below)
+        compared, left = loops.beside_edges(block, cells.lowest, cells.per_unit, cells.count - 1.0, *counted, rest)
+        return compared, rest[:left]
 
     def counts(self) -> tuple[IntArray, IntArray]:
         """Return how many of the counted values are at most as large as each edge, and how many are smaller."""

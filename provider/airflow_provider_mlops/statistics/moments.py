@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
+from airflow_provider_mlops.statistics.compiled import Loops
 
 _PIECE = 1 << 16
 
@@ -28,10 +29,11 @@ class Moments:
     m4: float = 0.0
 
     @classmethod
-    def of(cls, values: FloatArray) -> "Moments":
+    def of(cls, values: FloatArray, loops: Loops | None = None) -> "Moments":
         """Compute the moments of finite values; memory for a piece of them only.
 
         :param values: the values.
+        :param loops: compiled loops, None for NumPy.
         :return: their moments; not finite where the values are so large that their powers are not.
         """
         found, size = cls(), min(len(values), _PIECE)
@@ -40,7 +42,11 @@ class Moments:
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(values), _PIECE):
                 piece = values[start : start + _PIECE]
-                found = found.merge(cls._of_piece(piece, apart[: len(piece)], squared[: len(piece)]))
+                if loops is not None:
+                    mean = float(np.mean(piece))
+                    found = found.merge(cls(len(piece), mean, *loops.powers(piece, mean)))
+                else:
+                    found = found.merge(cls._of_piece(piece, apart[: len(piece)], squared[: len(piece)]))
         return found
 
     @classmethod

@@ -8,6 +8,7 @@ import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.cells import Ends
+from airflow_provider_mlops.statistics.compiled import loops_for
 from airflow_provider_mlops.statistics.edge_counts import EdgeCounter
 from airflow_provider_mlops.statistics.moments import Moments
 from airflow_provider_mlops.statistics.profile import (
@@ -43,11 +44,13 @@ class NumberTally:
     """Counts numbers.
 
     :param spec: the column's specification.
+    :param rows: how many values are expected in all; it tells only how they are counted.
     """
 
-    def __init__(self, spec: NumberSpec) -> None:
+    def __init__(self, spec: NumberSpec, rows: int = 0) -> None:
         middle = (float(spec.edges[spec.coarse[0]]), float(spec.edges[spec.coarse[-1]])) if spec.coarse else None
-        self._edges, self._moments = EdgeCounter(spec.edges, middle), Moments()
+        self._loops = loops_for(rows)
+        self._edges, self._moments = EdgeCounter(spec.edges, middle, self._loops), Moments()
         self._nulls = self._below = self._above = self._absent = 0
         self._ends = (math.inf, -math.inf)
 
@@ -65,7 +68,7 @@ class NumberTally:
             self._above += int(np.count_nonzero(present == np.inf))
             present, ends = _present(present[np.isfinite(present)])
         self._edges.add(present, ends)
-        self._moments = self._moments.merge(Moments.of(present))
+        self._moments = self._moments.merge(Moments.of(present, self._loops))
         self._ends = min(self._ends[0], ends[0]), max(self._ends[1], ends[1])
 
     def missing(self, rows: int) -> None:
@@ -147,13 +150,14 @@ def _present(values: FloatArray) -> tuple[FloatArray, Ends]:
     return present, (smallest, float(np.max(present, initial=-np.inf)))
 
 
-def tally_of(spec: ColumnSpec) -> Tally:
+def tally_of(spec: ColumnSpec, rows: int = 0) -> Tally:
     """Begin to count a column.
 
     :param spec: its specification.
+    :param rows: how many values are expected; it tells only how they are counted.
     :return: the counter.
     """
-    return NumberTally(spec) if isinstance(spec, NumberSpec) else CategoryTally(spec)
+    return NumberTally(spec, rows) if isinstance(spec, NumberSpec) else CategoryTally(spec)
 
 
 def slice_values(spec: ProfileSpec, column: str) -> tuple[str, ...]:
