@@ -9,6 +9,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_mlops import sources
+from airflow_provider_mlops.backends import spark_text
+from airflow_provider_mlops.backends.spark_csv_split import in_partitions
 from airflow_provider_mlops.core.partition import Partition
 from tests.conftest import MakeLab
 from tests.support.lab import DATASET
@@ -47,6 +49,20 @@ LINES = (
     '{"id": 3, "deep": {"a": []}, "note": null}',
 )
 MANY = "".join(f'{{"id": {number}}}\n' for number in range(999))
+SPLIT = 4_096
+"""Bytes of a partition: small files are split into many."""
+
+
+@pytest.fixture
+def small_partitions() -> Iterator[None]:
+    """Let Spark read small files as it reads large ones."""
+    from airflow_provider_mlops.backends.spark_session import spark_session
+
+    conf, name = spark_session().conf, "spark.sql.files.maxPartitionBytes"
+    before = conf.get(name)
+    conf.set(name, str(SPLIT))
+    yield
+    conf.set(name, before)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +86,62 @@ def test_spark_reads_text_as_it_is_read_without_spark(make_lab: MakeLab, format:
     plain = lab.run("snapshot", **asked)
     assert plain == spark
     assert spark["rows"] > 3
+
+
+def lines_of(note: str, end: str = "\n") -> str:
+    """A CSV file of several partitions; each line has its number in the note."""
+    return f"id,code,note{end}" + "".join(f"{number},0{number},{note.format(number)}{end}" for number in range(999))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "split"),
+    [
+        (lines_of("x{}"), {}, True),
+        (lines_of("x{}", "\r\n") + "\r\n" * SPLIT, {}, True),
+        (lines_of('"a, ""b"" {}"'), {}, True),
+        (lines_of('a "b" {}'), {"quote": ""}, True),
+        (lines_of("x{}").replace(",", "\t"), {"delimiter": "\t"}, True),
+        ("\ufeff" + lines_of("\u00e4{}"), {}, True),
+        (lines_of("\u00e4{}"), {"encoding": "latin-1"}, True),
+        (lines_of("x{}").replace("x500", '"two\nlines"'), {}, False),
+        (lines_of("x{}").replace("x500", 'a " sign').replace("x600", 'a " sign'), {}, False),
+        ("\n" * SPLIT + lines_of("x{}"), {}, False),
+        (lines_of("x{}"), {"encoding": "shift_jis"}, False),
+    ],
+    ids=["plain", "empty lines", "quotes", "no quotes", "tabs", "byte order mark", "latin", "a value of two lines",
+         "quotes within values", "empty lines before the header", "an encoding with quotes in signs"],
+)  # fmt: skip
+@pytest.mark.usefixtures("small_partitions")
+def test_csv_is_split_where_no_value_spans_lines(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch, text: str, options: dict[str, str], split: bool
+) -> None:
+    """The snapshot is the one that is taken without Spark, in one partition or many."""
+    lab, parts = make_lab("empty"), []
+    (lab.root / "rows.csv").write_bytes(text.encode(options.get("encoding", "utf-8")))
+
+    def counted(lines: Any, **how: Any) -> Any:
+        found = in_partitions(lines, **how)
+        parts.append(found.rdd.getNumPartitions())
+        return found
+
+    monkeypatch.setattr(spark_text, "in_partitions", counted)
+    asked = {"partition_key": "2020-01", "source": sources.files("*.csv", format="csv", options=options)}
+    spark, plain = (lab.run("snapshot", **asked, time_column=None, engine=engine) for engine in ("spark", "auto"))
+
+    assert spark["rows"] == 999
+    assert plain == spark
+    assert [count > 1 for count in parts] == [split]
+
+
+@pytest.mark.usefixtures("small_partitions")
+def test_a_bad_line_of_a_later_partition_is_named(make_lab: MakeLab) -> None:
+    """By its place in the file."""
+    lab = make_lab("empty")
+    (lab.root / "rows.csv").write_text(lines_of("x{}").replace("\n900,", "\n900,more,"))
+    source = sources.files("*.csv", format="csv")
+    with pytest.raises(AirflowFailException, match=r"rows\.csv, line 902: .*Expected 3 columns, got 4"):
+        lab.run("snapshot", partition_key="2020-01", source=source, engine="spark", time_column=None)
+    assert lab.snapshot_folders() == []
 
 
 @pytest.mark.parametrize(

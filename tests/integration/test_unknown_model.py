@@ -30,6 +30,25 @@ def test_who_answers_its_verdicts_fails_for_good(make_lab: MakeLab, step: str) -
         make_lab("promoted").run(step, partition_key="2020-03", model_name=WRONG)
 
 
+@pytest.mark.parametrize("run", [{}, {"run_type": "backfill"}, {"conf": {"mode": "dry_run"}}], ids=str)
+@pytest.mark.parametrize(
+    ("step", "arguments"),
+    [("score", {"partition_key": "2020-03"}), ("rollback", {}), ("retire", {"version": "1"})],
+)
+def test_who_uses_its_versions_fails_for_good(
+    make_lab: MakeLab, step: str, arguments: dict[str, Any], run: dict[str, Any]
+) -> None:
+    """In every mode; an audit of its scores is not skipped as if there were nothing to compare."""
+    with pytest.raises(AirflowFailException, match=SAYS):
+        make_lab("promoted").run(step, model_name=WRONG, **arguments, **run)
+
+
+def test_who_reconciles_it_fails_for_good(make_lab: MakeLab) -> None:
+    """A model that is in neither ledger nor registry would differ in nothing, for ever."""
+    with pytest.raises(AirflowFailException, match=SAYS):
+        make_lab("promoted").run("reconcile", model_name=WRONG)
+
+
 def test_a_schedule_may_call_for_the_first_training(make_lab: MakeLab) -> None:
     """Where time or new data call for a training, the model may have no record yet."""
     lab = make_lab("accepted")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from airflow_provider_mlops.core.evidence import accepted_snapshots, validation_outcomes
 from airflow_provider_mlops.core.partition import Partition
@@ -222,6 +222,15 @@ def test_mlflow_that_is_down_breaks_no_validation(make_lab: MakeLab, monkeypatch
 
     assert result["verdict"]["outcome"] == "PASS"
     assert "mlflow_run_id" not in lab.records("validation", CHAIN)[-1].body
+
+
+def test_a_misspelt_connection_is_no_mlflow_that_is_down(make_lab: MakeLab) -> None:
+    """It is said before anything is judged, and nothing is recorded."""
+    lab = make_lab("accepted")
+    before = len(lab.records("validation", CHAIN))
+    with pytest.raises(AirflowNotFoundException, match="mlflow_defualt"):
+        validate(lab, mlflow_conn_id="mlflow_defualt")
+    assert len(lab.records("validation", CHAIN)) == before
 
 
 def test_suite_from_code(make_lab: MakeLab) -> None:

@@ -29,11 +29,13 @@ class RowSet:
         self._connection = connection
         self.name = name
         rows = connection.read_parquet([str(file) for file in files])
-        self.columns: tuple[str, ...] = tuple(rows.columns)
+        # To Parquet "a" and "A" are two columns; DuckDB, to which they are one name, calls the second "A_1".
+        self._names = dict(zip(_names_of(files), rows.columns, strict=True))
+        self.columns: tuple[str, ...] = tuple(self._names)
         if cut is not None:
             # A view takes no bound values; this one is a whole number.
             rows = rows.filter(f"epoch_us({self.quoted(cut[0])}) {cut[1]} {int(cut[2])}")
-        present = [self._present(*column) for column in zip(rows.columns, rows.types, strict=True)]
+        present = [self._present(*column) for column in zip(self.columns, rows.types, strict=True)]
         rows.project(", ".join(present)).create_view(name)
 
     def rows(self) -> int:
@@ -63,10 +65,8 @@ class RowSet:
         :param other: the other rows.
         :param key: the columns of the key.
         """
-        for column in key:
-            other.quoted(column)
-        names = ", ".join(map(self.quoted, key))
-        return int(self._ask("count(*)", f"SEMI JOIN {other.name} USING ({names})")[0][0])
+        same = " AND ".join(f"{self.name}.{self.quoted(name)} = {other.name}.{other.quoted(name)}" for name in key)
+        return int(self._ask("count(*)", f"SEMI JOIN {other.name} ON {same}")[0][0])
 
     def span(self, column: str, name: str) -> Span:
         """Find the first and the last time.
@@ -122,7 +122,7 @@ class RowSet:
         """
         if column not in self.columns:
             raise BadInput(f"Column {column!r} is not among the columns: {', '.join(self.columns)}.")
-        doubled = column.replace('"', '""')
+        doubled = self._names[column].replace('"', '""')
         return f'"{doubled}"'
 
     def _present(self, column: str, kind: Any) -> str:
@@ -140,6 +140,20 @@ class RowSet:
         except load("duckdb", "great-expectations").Error as err:
             raise BadInput(f"The {self.name} rows cannot be counted: {str(err).splitlines()[0][:300]}") from err
         return found
+
+
+def _names_of(files: Sequence[Path]) -> list[str]:
+    """Read the names of the columns.
+
+    :raises BadInput: when names differ in case alone, and not all files have them in the same order.
+    """
+    first, *others = (load("pyarrow.parquet", "parquet").read_schema(file).names for file in files)
+    if len({name.lower() for name in first}) < len(first) and any(names != first for names in others):
+        raise BadInput(
+            f"Of the columns {', '.join(first)} some differ in case alone, and not all partitions have them in this "
+            "order: they cannot be told apart. Rename them."
+        )
+    return list(first)
 
 
 @contextmanager

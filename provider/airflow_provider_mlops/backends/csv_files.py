@@ -93,17 +93,18 @@ class CsvFiles:
         self.types = {**types, **self._codes(open_file, types)}
         return None
 
-    def parsed(self, name: str, file: Any) -> Iterator[pa.Table]:
+    def parsed(self, name: str, file: Any, *, header: bool = True) -> Iterator[pa.Table]:
         """Parse an open file by the types that are known; its errors are Arrow's.
 
         :param name: its name, for errors.
-        :param file: the file at its start, read by ``read(size)``.
+        :param file: the file at its start, read by ``read(size)``; or at the start of a row, without a header.
+        :param header: whether the columns are named in the first line.
         :return: tables.
         :raises BadInput: when it has other columns, or a quote is never closed.
         """
         pa = load("pyarrow", "parquet")
         counted = _Quotes(file)
-        reader = self._reader(counted, self.types)
+        reader = self._reader(counted, self.types, header=header)
         self._check_columns(name, list(reader.schema.names))
         for batch in reader:
             yield pa.Table.from_batches([batch])
@@ -148,12 +149,19 @@ class CsvFiles:
             if pc.any(pc.match_substring_regex(head.column(head.schema.get_field_index(name)), _CODE)).as_py()
         }
 
-    def _reader(self, file: _Quotes, types: Mapping[str, pa.DataType], *, threads: bool = True) -> Any:
+    def _reader(
+        self, file: _Quotes, types: Mapping[str, pa.DataType], *, threads: bool = True, header: bool = True
+    ) -> Any:
         pa, csv = load("pyarrow", "parquet"), load("pyarrow.csv", "parquet")
         nulls = {} if self._nulls is None else {"null_values": self._nulls, "strings_can_be_null": True}
         return csv.open_csv(
             pa.PythonFile(file, mode="r"),
-            read_options=csv.ReadOptions(block_size=BLOCK, encoding=self._encoding, use_threads=threads),
+            read_options=csv.ReadOptions(
+                block_size=BLOCK,
+                encoding=self._encoding,
+                use_threads=threads,
+                column_names=None if header else list(types),
+            ),
             parse_options=csv.ParseOptions(
                 delimiter=self._delimiter, quote_char=self._quote or False, newlines_in_values=bool(self._quote)
             ),

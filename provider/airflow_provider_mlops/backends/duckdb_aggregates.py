@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -28,8 +28,6 @@ from airflow_provider_mlops.core.expectation_figures import within
 Columns = Mapping[str, Column]
 Kwargs = Mapping[str, Any]
 _LIMITS = ("min_value", "max_value", "strict_min", "strict_max")
-_IN_MEMORY = 1 << 25
-"""Values that may be held in memory to find one by its rank; more are sorted, with spilling: 256 MiB of floats."""
 _NEAR = 1e-4
 """What Great Expectations calls a quantile on its limit."""
 
@@ -112,7 +110,7 @@ def _median(columns: Columns, kwargs: Kwargs) -> Plan:
         n = scan[present]
         if n == 0:
             return number_finding(None, limits)
-        low, high = ranked(scan, one, n, [(n - 1) // 2, n // 2])
+        low, high = scan.ranked(one, n, [(n - 1) // 2, n // 2])
         return number_finding((float(low) + float(high)) / 2, limits)
 
     return Plan((present,), finish)
@@ -130,7 +128,7 @@ def _quantiles(columns: Columns, kwargs: Kwargs) -> Plan:
         n = scan[present]
         # pandas asks for percentiles, NumPy rounds the place half to even.
         ranks = [round((n - 1) * (quantile * 100.0 / 100.0)) for quantile in quantiles] if n else []
-        values = ranked(scan, one, n, ranks) if n else [None] * len(quantiles)
+        values = scan.ranked(one, n, ranks) if n else [None] * len(quantiles)
         holds = all(_in_range(value, *bounds) for value, bounds in zip(values, ranges, strict=True))
         return Finding(holds, {"observed_value": {"quantiles": list(quantiles), "values": values}})
 
@@ -194,23 +192,6 @@ def number_finding(value: Any, limits: Mapping[str, Any]) -> Finding:
     """
     missing = value is None or (isinstance(value, float) and math.isnan(value))
     return Finding(within(value, **limits), {"observed_value": None if missing else _plain(value)})
-
-
-def ranked(scan: Scan, one: Column, n: int, ranks: Sequence[int]) -> list[Any]:
-    """Return the values that stand at some places when the column is sorted, exactly.
-
-    :param scan: the rows.
-    :param one: the column.
-    :param n: number of its values that are not missing, at least 1.
-    :param ranks: the places, from 0.
-    :return: the values, in the order of the places.
-    """
-    if n <= _IN_MEMORY:
-        shares = ", ".join(f"CAST({(rank + 0.5) / n!r} AS DOUBLE)" for rank in ranks)
-        statement = f"SELECT quantile_disc({one.value}, [{shares}]) FROM {scan.rows}"
-        return list(scan.ask(statement)[0][0])
-    ordered = f"SELECT {one.value} AS v FROM {scan.rows} WHERE {one.value} IS NOT NULL ORDER BY v"
-    return [scan.ask(f"{ordered} LIMIT 1 OFFSET {rank}")[0][0] for rank in ranks]
 
 
 def _quantile_ranges(wanted: Any) -> tuple[list[float], list[tuple[float, float]]]:

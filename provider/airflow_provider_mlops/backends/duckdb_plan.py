@@ -13,6 +13,8 @@ from airflow_provider_mlops.core.expectation import MAX_SHOWN
 from airflow_provider_mlops.core.expectation_figures import holds_mostly, map_numbers
 
 ROWS = "count(*)"
+_IN_MEMORY = 1 << 25
+"""Values that may be held in memory to find one by its rank; more are sorted, with spilling: 256 MiB of floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,20 @@ class Scan:
             self._asked[statement] = self.session.rows(statement)
         answer: list[tuple[Any, ...]] = self._asked[statement]
         return answer
+
+    def ranked(self, one: Column, n: int, ranks: Sequence[int]) -> list[Any]:
+        """Return the values that stand at some places when a column is sorted, exactly.
+
+        :param one: the column.
+        :param n: number of its values that are not missing, at least 1.
+        :param ranks: the places, from 0.
+        :return: the values, in the order of the places.
+        """
+        if n <= _IN_MEMORY:
+            shares = ", ".join(f"CAST({(rank + 0.5) / n!r} AS DOUBLE)" for rank in ranks)
+            return list(self.ask(f"SELECT quantile_disc({one.value}, [{shares}]) FROM {self.rows}")[0][0])
+        ordered = f"SELECT {one.value} AS v FROM {self.rows} WHERE {one.value} IS NOT NULL ORDER BY v"
+        return [self.ask(f"{ordered} LIMIT 1 OFFSET {rank}")[0][0] for rank in ranks]
 
 
 @dataclass(frozen=True, slots=True)

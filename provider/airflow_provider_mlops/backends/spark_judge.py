@@ -1,7 +1,11 @@
-"""Judging a suite on Spark: Great Expectations on all rows, with the findings that the other engines give."""
+"""Judging a suite on Spark, on all rows, with the findings of the other engines.
+
+What Great Expectations judges otherwise on Spark than on pandas is counted in Spark SQL, by the plans of DuckDB.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,16 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.backends import great_expectations as gx
-from airflow_provider_mlops.backends.duckdb_columns import Column, NoColumn, NotCompiled, columns_of, literal
+from airflow_provider_mlops.backends.duckdb_columns import BOOL, Column, NoColumn, NotCompiled, columns_of, literal
 from airflow_provider_mlops.backends.duckdb_judge import judged, plan
 from airflow_provider_mlops.backends.duckdb_plan import Plan
 from airflow_provider_mlops.backends.duckdb_rows import RECORD_RULES
 from airflow_provider_mlops.backends.duckdb_schema import PLANS
-from airflow_provider_mlops.backends.spark_session import read_files, spark_session
+from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.spark_ranks import values_at
+from airflow_provider_mlops.backends.spark_session import EXTRA, read_files, spark_session
+from airflow_provider_mlops.backends.spark_types import TYPES, judge_type
 from airflow_provider_mlops.core.expectation import SPARK, Judged
 
 _NAMING = ("column", "column_A", "column_B")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIGURES = frozenset(
+    f"expect_column_{name}_to_be_between" for name in ("max", "median", "min", "quantile_values", "sum")
+)
+"""Of these GX on Spark holds all values in one memory, fails on times with a zone, or has no sum of no value."""
+_ALL_THERE = ("expect_column_distinct_values_to_contain_set", "expect_column_distinct_values_to_equal_set")
+_COUNTED = frozenset({*PLANS, *RECORD_RULES, *_FIGURES})
+"""Types that are counted in Spark SQL; of records GX on Spark passes those that miss a value."""
 
 
 def judge_on_spark(files: Sequence[Path], suite: Mapping[str, Any]) -> list[Judged]:
@@ -39,12 +53,20 @@ def judge_on_spark(files: Sequence[Path], suite: Mapping[str, Any]) -> list[Judg
         found = _counted(frame, columns, suite)
         for position, item in enumerate(suite["expectations"]):
             if position not in found:
-                rows, asked = _addressed(frame, columns, _possible(columns, item))
-                one = gx.judge_spark(rows, {**suite, "expectations": [asked]})[0]
+                one = judge_type(frame, files, item) if item["type"] in TYPES else _by_gx(frame, columns, suite, item)
                 found[position] = replace(one, position=position, kwargs=item["kwargs"], engine=SPARK)
     finally:
         frame.unpersist()
     return [found[position] for position in sorted(found)]
+
+
+def _by_gx(frame: Any, columns: Mapping[str, Column], suite: Mapping[str, Any], item: Mapping[str, Any]) -> Judged:
+    possible = _possible(columns, item)
+    rows, asked = _addressed(frame, columns, possible)
+    one = gx.judge_spark(rows, {**suite, "expectations": [asked]})[0]
+    impossible = len(item["kwargs"].get("value_set") or ()) - len(possible["kwargs"].get("value_set") or ())
+    # What a column cannot hold is not there.
+    return replace(one, holds=False) if one.holds and impossible and item["type"] in _ALL_THERE else one
 
 
 def _possible(columns: Mapping[str, Column], item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,7 +79,7 @@ def _possible(columns: Mapping[str, Column], item: Mapping[str, Any]) -> Mapping
     for value in values:
         with suppress(NotCompiled):
             literal(column, value)
-            kept.append(value)
+            kept.append(bool(value) if column.kind == BOOL else value)
     return {**item, "kwargs": {**kwargs, "value_set": kept}} if kept else item
 
 
@@ -90,16 +112,19 @@ class _SparkScan:
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.session.sql(statement).collect()]
 
+    def ranked(self, one: Column, n: int, ranks: Sequence[int]) -> list[Any]:
+        return values_at(self.session.table(self.rows).selectExpr(f"{one.value} AS v"), n, ranks)
+
 
 def _counted(frame: Any, columns: Mapping[str, Column], suite: Mapping[str, Any]) -> dict[int, Judged]:
-    """Judge what is about columns themselves, and about records, where GX on Spark passes a row that misses a value."""
+    """Judge what is about columns themselves, records (GX on Spark passes a row that misses a value) and ranks."""
     found: dict[int, Judged] = {}
     plans: dict[int, Plan] = {}
     for position, item in enumerate(suite["expectations"]):
-        if item["type"] not in PLANS and item["type"] not in RECORD_RULES:
+        if item["type"] not in _COUNTED:
             continue
         try:
-            plans[position] = plan(columns, item)
+            plans[position] = plan(_in_micros(columns) if item["type"] in _FIGURES else columns, item)
         except NoColumn as err:
             found[position] = replace(judged(position, item, None, error=str(err)), engine=SPARK)
         except NotCompiled:
@@ -109,13 +134,37 @@ def _counted(frame: Any, columns: Mapping[str, Column], suite: Mapping[str, Any]
     named.createOrReplaceTempView(view)
     scan = _SparkScan(frame.sparkSession, view, columns)
     try:
-        figures = list(dict.fromkeys(figure for one in plans.values() for figure in one.figures))
-        if figures:
-            scan.figures.update(zip(figures, named.selectExpr(*figures).first(), strict=True))
+        _measure(scan, named, list(dict.fromkeys(figure for one in plans.values() for figure in one.figures)))
         for position, one in plans.items():
+            if any(figure not in scan.figures for figure in one.figures):
+                continue
             with suppress(NotCompiled):
                 finding = one.finish(scan)
                 found[position] = replace(judged(position, suite["expectations"][position], finding), engine=SPARK)
     finally:
         frame.sparkSession.catalog.dropTempView(view)
     return found
+
+
+def _measure(scan: _SparkScan, rows: Any, figures: Sequence[str]) -> None:
+    """Find all figures in one job; when one of them cannot be computed (a sum that is too large), find out which."""
+    errors, gateway = load("pyspark.errors", EXTRA), load("py4j.protocol", EXTRA)
+    refused = (errors.PySparkException, gateway.Py4JJavaError, OverflowError, ValueError)
+    for some in (figures, *([figure] for figure in figures)):
+        with suppress(*refused):
+            if asked := [figure for figure in some if figure not in scan.figures]:
+                scan.figures.update(zip(asked, _row(rows, asked), strict=True))
+
+
+def _row(rows: Any, figures: Sequence[str]) -> tuple[Any, ...]:
+    found = rows.selectExpr(*figures)
+    # Spark gives times with a zone as those of this machine, without one.
+    return tuple(
+        value.astimezone(dt.UTC) if field.dataType.typeName() == "timestamp" and value is not None else value
+        for field, value in zip(found.schema, found.first(), strict=True)
+    )
+
+
+def _in_micros(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Call times what Spark has: it knows microseconds."""
+    return {name: replace(one, type=one.type.replace("timestamp[ns", "timestamp[us")) for name, one in columns.items()}

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from airflow_provider_mlops.backends import csv_files, json_lines
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.spark_csv_split import in_partitions
 from airflow_provider_mlops.backends.spark_session import EXTRA, spark_path, spark_session
 from airflow_provider_mlops.core.errors import BadInput, TransientError
 
@@ -40,7 +42,7 @@ class TextFile:
 def spark_csv_tables(
     files: Sequence[TextFile], stated: Mapping[str, pa.DataType], options: Mapping[str, Any]
 ) -> Iterator[pa.Table]:
-    """Read CSV files on Spark, one after the other; a file is a partition, since a quoted value may span lines.
+    """Read CSV files on Spark, one after the other; one in which a quoted value may span lines is one partition.
 
     :param files: the files, in order.
     :param stated: Arrow type by column, as the source states it.
@@ -61,7 +63,8 @@ def spark_csv_tables(
             if not reader.types:
                 yield from () if first is None else (first,)
                 continue
-        yield from _by_spark(file, _csv(file.name, reader.types, options), reader.tables, whole=True)
+        parts = partial(in_partitions, open_file=file.open, options=options)
+        yield from _by_spark(file, _csv(file.name, reader.types, options), reader.tables, parts)
 
 
 def spark_json_tables(files: Sequence[TextFile], stated: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
@@ -78,11 +81,14 @@ def spark_json_tables(files: Sequence[TextFile], stated: Mapping[str, pa.DataTyp
         _check_packing(file)
         reader.learn(file.name, file.open)
         if reader.schema is not None:
-            yield from _by_spark(file, _json(reader.schema), reader.tables, whole=False)
+            yield from _by_spark(file, _json(reader.schema), reader.tables, lambda lines: lines)
 
 
 def _by_spark(
-    file: TextFile, parse: Any, read_here: Callable[[str, Callable[[], BinaryIO]], Iterator[pa.Table]], *, whole: bool
+    file: TextFile,
+    parse: Any,
+    read_here: Callable[[str, Callable[[], BinaryIO]], Iterator[pa.Table]],
+    in_parts: Callable[[Any], Any],
 ) -> Iterator[pa.Table]:
     pa, functions = load("pyarrow", "parquet"), load("pyspark.sql.functions", EXTRA)
     errors, gateway = load("pyspark.errors", EXTRA), load("py4j.protocol", EXTRA)
@@ -91,7 +97,7 @@ def _by_spark(
         places = functions.col("_metadata.file_block_start").alias("place")
         rows = lines.select(functions.col("value").cast("binary").alias("line"), places)
         # Partitions come in the order of the file; each says where it begins, so that another order is noticed.
-        parts = (rows.coalesce(1) if whole else rows).mapInArrow(parse, "batch binary, place long")
+        parts = in_parts(rows).mapInArrow(parse, "batch binary, place long")
         last = -1
         for row in parts.toLocalIterator(prefetchPartitions=True):
             if row[1] < last:
@@ -126,8 +132,9 @@ def _csv(name: str, types: Mapping[str, pa.DataType], options: Mapping[str, Any]
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         reader, lines = csv_files.CsvFiles({}, options), _Lines(batches)
         reader.types = dict(types)
-        for table in reader.parsed(name, lines):
-            yield _as_stream(table, lines.place)
+        if (start := lines.start()) is not None:
+            for table in reader.parsed(name, lines, header=start == 0):
+                yield _as_stream(table, lines.place)
 
     return parse
 
@@ -162,6 +169,7 @@ class _Lines:
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
         self._text = memoryview(b"")
+        self._start: int | None = None
         self.place = 0
         self.closed = False
 
@@ -172,6 +180,11 @@ class _Lines:
             count = len(self._text) if size < 0 else size - len(found)
             found, self._text = found + bytes(self._text[:count]), self._text[count:]
         return found
+
+    def start(self) -> int | None:
+        """Return where the first line stands, None when there is none."""
+        self._fill()
+        return self._start
 
     def close(self) -> None:
         """Do nothing: there is no file."""
@@ -184,6 +197,8 @@ class _Lines:
                     raise ValueError("The lines of the file came out of order.")
                 self.place = place
             if batch.num_rows:
+                if self._start is None:
+                    self._start = batch.column(1)[0].as_py()
                 self._text = memoryview(b"\n".join([*batch.column(0).to_pylist(), b""]))
                 return True
         return False

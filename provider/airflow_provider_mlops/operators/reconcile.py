@@ -20,7 +20,7 @@ from airflow_provider_mlops.core.reconciliation import ACTIONS, UNRECORDED, Diff
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.verdict import Outcome
 from airflow_provider_mlops.hooks.alias_moves import carry_out, standing
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger, model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.operators.base import MLOpsOperator
 
@@ -78,6 +78,7 @@ class ReconcileRegistryOperator(MLOpsOperator):
         found = [self._reconcile(ledger, alias, run) for alias in self._aliases(ledger)]
         differences = [one for one in found if one is not None]
         if not differences:
+            known_model_ledger(self.model_name, self.ledger_root)  # a misspelt model differs in nothing, for ever
             self.log.info("Every alias of model %s is where the ledger has put it.", self.model_name)
         if alarms := [one["text"] for one in differences if one["action"] == "fail"]:
             raise Refused(f"The registry is not what the ledger says. {' '.join(alarms)}")

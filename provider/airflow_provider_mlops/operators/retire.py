@@ -24,7 +24,7 @@ from airflow_provider_mlops.core.rollback import stated_reason
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.alias_moves import carry_out, standing
 from airflow_provider_mlops.hooks.checkpoint import keep_checkpoint
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.links.mlflow import ModelVersionLink, push_links
 from airflow_provider_mlops.operators.base import MLOpsOperator
@@ -93,7 +93,7 @@ class RetireModelOperator(MLOpsOperator):
             "reason": stated_reason(self.reason, "A retirement"),
             "retain_until": _day(self.retain_until),
         }
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         made = registration_by_version(ledger.records(), self.model_name, version)
         facts |= {name: made.body[name] for name in ("model_digest", "manifest_hash")}
         if run.mode is Mode.AUDIT:

@@ -9,7 +9,7 @@ from airflow_provider_mlops.core.alias_moves import CHAMPION
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.rollback import stated_reason
 from airflow_provider_mlops.core.run import RunFacts
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import known_model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rollback import Rollback, result_of
 from airflow_provider_mlops.hooks.storage import Storage
@@ -80,7 +80,7 @@ class RollbackModelOperator(MLOpsOperator):
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Choose, try, record, move; or finish the move of an earlier try."""
         reason = stated_reason(self.reason, "A rollback")
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         if run.mode is Mode.AUDIT:
             self.log.info("An audit moves nothing.")
             return {"model_name": self.model_name, "alias": self.alias, "moved": False, "reason": reason}

@@ -21,7 +21,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.score_plan import ScorePlan
 from airflow_provider_mlops.core.verdict import Outcome
-from airflow_provider_mlops.hooks.ledger import dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, known_model_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.not_accepted import not_accepted
 from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused, record_refused
@@ -134,7 +134,7 @@ class ScoreBatchOperator(MLOpsOperator):
         """Score, record, and emit an event."""
         partition = Partition.parse(self.partition_key).key
         check_arm(self.arm)
-        ledger = model_ledger(self.model_name, self.ledger_root)
+        ledger = known_model_ledger(self.model_name, self.ledger_root)
         records = ledger.records()
         recorded = self._recorded(records, partition) if run.mode is Mode.AUDIT else None
         plan, made = self._plan(records, partition, recorded)

@@ -105,6 +105,8 @@ class ValidateDatasetOperator(MLOpsOperator):
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Validate, or find the verdict of the same snapshot by the same suite, contract and engine."""
+        if self.mlflow_conn_id:
+            MlflowHook(self.mlflow_conn_id).tracking_uri  # noqa: B018 - a misspelt one fails before anything is judged
         suite, storage = self._load_suite(context), Storage(self.storage_root, self.ledger_root)
         ledger = dataset_ledger(self.dataset, self.ledger_root)
         contract = self._load_contract(context, storage, ledger.records()) if self.contract else None

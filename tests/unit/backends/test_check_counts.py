@@ -133,3 +133,29 @@ def test_no_row_and_one(tmp_path: Path) -> None:
         assert (test.rows(), test.distinct(None), test.without(["id"])) == (1, 1, 1)
         first = test.span("time", "test")
         assert first.first == first.last
+
+
+def test_names_that_differ_in_case_alone(tmp_path: Path) -> None:
+    """Each is counted by its own name, whichever comes first in the training and in the test rows."""
+    for name, columns in (("train", ["a", "A", "A_1"]), ("test", ["A_1", "A", "a"])):
+        rows = {"a": [1, 1, None], "A": [1, 2, 3], "A_1": [7, None, None]}
+        pq.write_table(pa.table({column: rows[column] for column in columns}), tmp_path / name)
+    with open_rows([tmp_path / "train"], [tmp_path / "test"], tmp_path) as (train, test):
+        for side in (train, test):
+            assert [side.distinct([name]) for name in ("a", "A", "A_1")] == [2, 3, 2]
+            assert [side.without([name]) for name in ("a", "A", "A_1")] == [1, 0, 2]
+        assert [test.shared_with(train, [name]) for name in ("a", "A", "A_1")] == [2, 3, 1]
+        assert test.groups("A") == {1: 1, 2: 1, 3: 1}
+        with pytest.raises(BadInput, match="Column 'A_1_1' is not among the columns: a, A, A_1"):
+            train.groups("A_1_1")
+
+
+def test_names_that_cannot_be_told_apart(tmp_path: Path) -> None:
+    """DuckDB would count one file's ``a`` as the other's ``A``."""
+    for name, columns in (("one", ["a", "A"]), ("two", ["A", "a"])):
+        pq.write_table(pa.table([[1], [2]], names=columns), tmp_path / name)
+    with (
+        pytest.raises(BadInput, match="a, A some differ in case alone, and not all partitions have them in this order"),
+        open_rows([tmp_path / "one", tmp_path / "two"], [tmp_path / "one"], tmp_path),
+    ):
+        pass

@@ -64,22 +64,40 @@ def test_same_findings_as_duckdb(files: list[Path]) -> None:
         json.dumps(other.to_dict())
 
 
-ROUNDED = "expect_column_quantile_values_to_be_between"
-"""Great Expectations asks Spark for a value of the column, pandas for one between two of them: documented."""
-FURTHER = sorted(set(MOST_USED) - {ROUNDED} - {kind for kind, _ in CASES})
-"""Of the most used types those that are not among the cases above."""
+def chosen_cases(kind: str, files: list[Path]) -> list[dict[str, Any]]:
+    """Of the cases of a type the first and the last that keeps it, and that breaks it, by each choice of arguments."""
+    every = list({json.dumps(kwargs): kwargs for one, kwargs in same_cases() if one == kind}.values())
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for item in judge(files, {"name": "s", "expectations": [{"type": kind, "kwargs": one} for one in every]}, seed="s"):
+        found.setdefault((item.holds, *sorted(item.kwargs)), []).append(dict(item.kwargs))
+    ends = [case for cases in found.values() for case in (cases[0], cases[-1])]
+    return [json.loads(case) for case in dict.fromkeys(map(json.dumps, ends))]
 
 
-@pytest.mark.parametrize("kind", FURTHER)
+@pytest.mark.parametrize("kind", MOST_USED)
 def test_what_is_used_most_is_judged_alike(kind: str, files: list[Path]) -> None:
-    """On rows that keep it, and on rows that break it."""
-    cases = list({json.dumps(kwargs): kwargs for one, kwargs in same_cases() if one == kind}.values())
-    every = {"name": "s", "expectations": [{"type": kind, "kwargs": kwargs} for kwargs in cases]}
-    chosen = {item.holds: item.position for item in judge(files, every, seed="s") if item.engine == "duckdb"}
-    asked = [every["expectations"][chosen[holds]] for holds in (True, False)]
-    found = judge(files, {"name": "s", "expectations": asked}, seed="s", engine="spark")
+    """On rows that keep it, that break it and on the edge: nulls, NaN, ties, limits met exactly, shares too."""
+    asked = [{"type": kind, "kwargs": kwargs} for kwargs in chosen_cases(kind, files)]
+    suite = {"name": "s", "expectations": asked}
+    ours, theirs = judge(files, suite, seed="s"), judge(files, suite, seed="s", engine="spark")
 
-    assert [(item.holds, item.error) for item in found] == [(True, None), (False, None)], asked
+    assert {item.holds for item in ours} == {True, False}
+    assert [(item.holds, item.error, item.kwargs) for item in theirs] == [
+        (item.holds, None, item.kwargs) for item in ours
+    ]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_row_and_one(n: int, tmp_path: Path) -> None:
+    """The smallest tables there are: the findings are those of the other engine."""
+    pq.write_table(rows(n), tmp_path / "t.parquet")
+    cases = {kind: {"type": kind, "kwargs": kwargs} for kind, kwargs in same_cases() if kind in MOST_USED}
+    suite = {"name": "s", "expectations": list(cases.values())}
+    ours, theirs = (judge([tmp_path / "t.parquet"], suite, seed="s", engine=engine) for engine in ("auto", "spark"))
+
+    assert [(item.type, item.holds, item.error) for item in theirs] == [
+        (item.type, item.holds, item.error) for item in ours
+    ]
 
 
 def test_times_of_nanoseconds_with_and_without_a_zone(tmp_path: Path) -> None:
