@@ -269,7 +269,7 @@ def test_champion_of_its_time(make_lab: MakeLab) -> None:
 
 def test_no_champion(make_lab: MakeLab) -> None:
     """Without a champion nothing is scored, and the error says what to do."""
-    lab = make_lab("accepted")
+    lab = make_lab("trained")
     with pytest.raises(AirflowFailException, match="has no champion; promote a version first"):
         lab.run("score", partition_key=KEY)
 
