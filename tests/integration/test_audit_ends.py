@@ -39,14 +39,14 @@ def lose(lab: Lab, key: str) -> None:
     shutil.rmtree(lab.storage / "snapshots" / DATASET / lab.facts["snapshots"][key].removeprefix("sha256:"))
 
 
-def audit(lab: Lab, key: str) -> str:
+def audit(lab: Lab, key: str, **validate: Any) -> str:
     """Run the steps of a month as a backfill does; return the one that ended it, and how."""
     words: dict[str, Any] = {"run_type": "backfill", "run_id": f"{RUN}-{key}"}
     step = "snapshot"
     try:
         taken = lab.run("snapshot", partition_key=key, source=f"{SYNTHETIC}:read_partition", **words)
         step = "validate"
-        lab.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"], **words)
+        lab.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"], **{**words, **validate})
         step = "train"
         manifest_hash = lab.run("train", partition_key=key, **words)["manifest_hash"]
         step = "evaluate"
@@ -327,6 +327,34 @@ def test_another_suite_that_accepts_is_named_too(lab: Lab) -> None:
     assert [item["cause"] for item in differences] == ["suite changed", "policy changed"]
     assert differences[1]["detail"].startswith("the policy policy.yaml is not the recorded one (")
     assert summary(lab)["causes"] == {"policy changed": 1, "suite changed": 1}
+
+
+def of_contract(lab: Lab, old: str, new: str) -> tuple[str, Record, list[dict[str, str]]]:
+    """Judge the third month by a contract, change it, and audit; return how that ended, and the certificate."""
+    snapshot_id = lab.facts["snapshots"]["2020-03"]
+    lab.run("validate", partition_key="2020-03", snapshot_id=snapshot_id, contract="contract.yaml")
+    contract = lab.root / "contract.yaml"
+    contract.write_text(contract.read_text().replace(old, new))
+    return audit(lab, "2020-03", contract="contract.yaml"), *certificate(lab, "2020-03")
+
+
+def test_a_contract_of_today_that_refuses_a_month_is_named(lab: Lab) -> None:
+    """The cause is the contract, with both hashes and both outcomes; no other is listed."""
+    ended, found, (difference,) = of_contract(lab, "categories: [a, b]", "categories: [a, c]")
+
+    assert (ended, found.outcome, difference["cause"]) == ("validate failed", "FAIL", "contract changed")
+    assert difference["detail"].startswith("the contract contract.yaml is not the recorded one (")
+    assert "it gives FAIL, on record is PASS" in difference["detail"]
+    assert summary(lab)["causes"] == {"contract changed": 1}
+
+
+def test_another_contract_that_accepts_is_named_too(lab: Lab) -> None:
+    """It explains nothing, and an auditor wants to know."""
+    ended, found, (difference,) = of_contract(lab, "categories: [a, b]", "categories: [a, b, c]")
+
+    assert (ended, found.outcome, found.body["level"]) == ("whole", "PASS", "L0")
+    assert difference["cause"] == "contract changed"
+    assert "it gives PASS, on record is PASS" in difference["detail"]
 
 
 def test_checks_of_today_that_refuse_are_named(lab: Lab) -> None:

@@ -1,19 +1,16 @@
 """A training function that stands in a Dag file: trained by its task, replayed by the form that knows records alone."""
 
-import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.utils.file import get_unique_dag_module_name
 
 from airflow_provider_mlops.core.record import Record
 from tests.conftest import MakeLab
 from tests.support.airflow import fake_context
+from tests.support.dag_files import forget, load
 from tests.support.lab import Lab
 
 TOP = """\
@@ -50,22 +47,6 @@ def of_a_file():
 
 dag = of_a_file()
 """
-
-
-def load(path: Path) -> ModuleType:
-    """Load a Dag file as Airflow does."""
-    name = get_unique_dag_module_name(str(path))
-    spec = spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def forget(path: Path) -> None:
-    """Be a process that has not loaded the file."""
-    sys.modules.pop(get_unique_dag_module_name(str(path)), None)
 
 
 @pytest.fixture

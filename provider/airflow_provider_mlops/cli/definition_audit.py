@@ -20,7 +20,8 @@ _ALL = _arg(("--all",), action="store_true", help="Verify every chain, and look 
 _BUNDLE = _arg(
     ("--bundle",),
     metavar="DIR",
-    help="Root of the Dag bundle: also compare its policies, suites, contracts and checks with what was judged by",
+    help="Root of the Dag bundle: also compare its policies, suites, contracts and checks with what was judged by, "
+    "and the files that trainings have read",
 )
 
 AUDIT = GroupCommand(

@@ -20,6 +20,7 @@ PROVES_NOT = (
     "that the recorded data were right, complete or lawfully collected",
     "that the model is good: it proves what was decided, not that the decision was wise",
     "anything about code, data or environments that no record names",
+    "that no file took part which a library in C (Arrow, DuckDB, SQLite) or another process has read: none is recorded",
     "who wrote the records, where the ledger is not signed",
 )
 

@@ -1,4 +1,4 @@
-"""What a record of an earlier release does not name, so that no replay can compare it; its certificate says so."""
+"""What a record does not name, mostly one of an earlier release, so that no replay can compare it; it is said."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,12 +17,21 @@ _GATE = {"policy_content": "what the policy said: the verdict cannot be judged a
 
 
 def not_on_record(cited: Mapping[str, Record | None]) -> list[str]:
-    """List what the records of a replay do not name and those of this release do.
+    """List what the records of a replay do not name, and a replay would have compared.
 
     :param cited: the records that are compared with, by what they are.
     :return: one sentence each, without a full stop; none where all of it is on record.
     """
-    return [*_missing(cited.get("training"), _TRAINING), *_missing(cited.get("gate"), _GATE)]
+    training = cited.get("training")
+    return [*_missing(training, _TRAINING), *_too_many(training), *_missing(cited.get("gate"), _GATE)]
+
+
+def _too_many(training: Record | None) -> Iterator[str]:
+    if training is not None and training.body.get("data_files", ()) is None:
+        yield (
+            f"record {training.seq} of {training.chain} does not name the files of the bundle that the training "
+            "function has read, which were too many: whether one was changed cannot be told"
+        )
 
 
 def _missing(record: Record | None, names: Mapping[str, str]) -> Iterator[str]:

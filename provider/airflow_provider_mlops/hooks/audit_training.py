@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.certificate import Cause, Difference, is_lawful
-from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import EvidenceBroken, FinalError
 from airflow_provider_mlops.core.replay import Level, compare_training, excused, replay_verdict
 from airflow_provider_mlops.core.search import manifest_to_replay
@@ -60,7 +60,7 @@ def replay_recorded(
     :return: the level and what differs; a base or a snapshot that is missing or was changed is a cause.
     """
     from airflow_provider_mlops.hooks.base_model import open_base
-    from airflow_provider_mlops.hooks.replay_causes import known_differences
+    from airflow_provider_mlops.hooks.replay_causes import explanation, known_differences
     from airflow_provider_mlops.hooks.train_function import environment_before
     from airflow_provider_mlops.hooks.training import train_from_manifest
 
@@ -86,9 +86,11 @@ def replay_recorded(
     read = found_file_differences(body, trained.data_files)
     known = [*known, *read]
     differences = [*(one.detail for one in known if one.cause is Cause.FILES), *differences]
-    if level is Level.NONE and (measured := measured_difference(body)) is not None:
-        known = [*known, Difference(Cause.NONDETERMINISM, measured)]
-        differences = [f"{Cause.NONDETERMINISM}: {measured}", *differences]
+    if level is Level.NONE:
+        again = partial(train_from_manifest, manifest, function, storage, log, base=base, root=root)
+        why = explanation(training, trained, again, known, committed=False)
+        known = [*known, *why]
+        differences = [*(f"{one.cause}: {one.detail}" for one in why), *differences]
     return ReplayFound(level, differences, known)
 
 

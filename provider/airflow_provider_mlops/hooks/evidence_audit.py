@@ -41,7 +41,7 @@ class Audit:
     :param signed: whether every record must be signed by a trusted key.
     :param checkpoints: newest record by chain as the registry keeps it; None where it was not asked.
     :param registry: the MLflow connection; None where it was not asked: then no model is checked.
-    :param bundle: root of the Dag bundle whose rules are compared; None for none.
+    :param bundle: root of the Dag bundle whose rules and data files are compared; None for none.
     :param below: check only folders of the storage whose path begins so; empty for all.
     """
 
@@ -66,6 +66,7 @@ class Audited:
     :param checks: by chain what `hooks.chain_check.check_chain` says, with the ``number`` of its intact records.
     :param looked_at: paths of the cited folders that were looked at.
     :param models: records of the models whose files were looked at.
+    :param elsewhere: which files that trainings have read were not looked for in the bundle, and why.
     """
 
     chains: Mapping[str, int]
@@ -74,6 +75,7 @@ class Audited:
     checks: Mapping[str, Mapping[str, Any]]
     looked_at: frozenset[str]
     models: Sequence[Record]
+    elsewhere: Sequence[str] = ()
 
 
 def run_audit(asked: Audit) -> Audited:
@@ -96,10 +98,14 @@ def run_audit(asked: Audit) -> Audited:
     models = [name for name in chosen if name.startswith(MODEL)] if asked.registry is not None else []
     for name in models:
         findings += _of_registry(asked.registry, name, records)
+    elsewhere: list[str] = []
     if asked.bundle is not None:
+        from airflow_provider_mlops.hooks.evidence_data_files import data_file_findings, data_files_elsewhere
         from airflow_provider_mlops.hooks.evidence_rules import rule_findings
 
-        findings += rule_findings(asked.bundle, {name: records[name] for name in chosen})
+        known = {name: records[name] for name in chosen}
+        findings += [*rule_findings(asked.bundle, known), *data_file_findings(asked.bundle, known)]
+        elsewhere = data_files_elsewhere(asked.bundle, known)
     if asked.model is None:
         findings += _strays(asked)
     return Audited(
@@ -109,6 +115,7 @@ def run_audit(asked: Audit) -> Audited:
         checks=checks,
         looked_at=looked_at,
         models=[record for name in models for record in records[name]],
+        elsewhere=elsewhere,
     )
 
 

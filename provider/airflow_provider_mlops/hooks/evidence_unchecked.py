@@ -28,6 +28,7 @@ def not_checked(asked: Audit, found: Audited, why: str) -> list[str]:
         *_signatures(asked, found.checks),
         *_ends(asked, found.checks),
         *_earlier_releases(found),
+        *found.elsewhere,
     ]
 
 
@@ -35,7 +36,7 @@ def _of_the_call(asked: Audit, why: str) -> Iterator[str]:
     if why:
         yield f"models, versions, aliases, and whether models' chains were cut off: {why}"
     if asked.bundle is None:
-        yield "policies, suites, contracts and checks in the Dag bundle: --bundle names none."
+        yield "policies, suites, contracts, checks and data files in the Dag bundle: --bundle names none."
     if asked.model is not None:
         yield f"what lies beside the folders of {asked.model} and its datasets: --all looks there."
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,14 @@ from airflow_provider_mlops.core.certificate import (
     level_reached,
     recorded_facts,
 )
-from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.replay import TOLERANCE, Level, compare_training
 from airflow_provider_mlops.core.replay_choice import cited_records
 from airflow_provider_mlops.core.search import manifest_to_replay
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult
-from airflow_provider_mlops.hooks.change import other_files_since
 from airflow_provider_mlops.hooks.data_files import files_are_known, found_file_differences
 from airflow_provider_mlops.hooks.recorded_code import TODAY, CodeMissing, ReplayedCode, replayed_code
-from airflow_provider_mlops.hooks.replay_causes import known_differences
+from airflow_provider_mlops.hooks.replay_causes import explanation, known_differences
 from airflow_provider_mlops.hooks.replay_chain import replayed_base
 from airflow_provider_mlops.hooks.replay_checks import check_artifact, check_chains, check_data
 from airflow_provider_mlops.hooks.replay_scores import compare_gate, compare_metrics, replayed_table
@@ -126,7 +125,8 @@ class Replay:
         if is_lawful(differences):
             must_hold = [_excused(result) for result in must_hold]
         if code is not None and trained is not None and level is Level.NONE:
-            self._explain(training, trained, manifest, code, start.base, differences)
+            again = partial(self._fit, manifest, code, start.base)
+            differences += explanation(training, trained, again, differences, committed=code.commit is not None)
         self.log.info("Replayed in %.1f s: %s.", time.monotonic() - started, reached)
         return build_certificate(
             self.model,
@@ -153,7 +153,7 @@ class Replay:
         differences: list[Difference],
     ) -> Training | None:
         try:
-            return train_from_manifest(manifest, code.function, self.storage, self.log, base=base, root=code.root)
+            return self._fit(manifest, code, base)
         except (BadInput, EvidenceBroken) as err:
             self.log.warning("It cannot be trained again: %s", err)
             known = {item.detail for item in differences}  # an interpreter that is gone says so twice
@@ -185,29 +185,8 @@ class Replay:
         if gate is not None:
             yield compare_gate(table, evaluation, gate, records)
 
-    def _explain(
-        self,
-        training: Record,
-        trained: Training,
-        manifest: Mapping[str, Any],
-        code: ReplayedCode,
-        base: Base | None,
-        differences: list[Difference],
-    ) -> None:
-        """Where nothing else explains another model, train once more: does the training repeat itself at all?"""
-        if (measured := measured_difference(training.body)) is not None:
-            differences.append(Difference(Cause.NONDETERMINISM, measured))
-        if not differences and code.commit is None and (detail := other_files_since(training)) is not None:
-            differences.append(Difference(Cause.CODE, detail))
-        if differences:
-            return
-        again = train_from_manifest(manifest, code.function, self.storage, self.log, base=base)
-        if again.prediction_digest != trained.prediction_digest:
-            detail = "two trainings in one process, on the same rows, gave different predictions"
-            differences.append(Difference(Cause.NONDETERMINISM, detail))
-        else:
-            detail = "data, code and environment are the recorded ones, and the training repeats itself"
-            differences.append(Difference(Cause.UNKNOWN, detail))
+    def _fit(self, manifest: Mapping[str, Any], code: ReplayedCode, base: Base | None) -> Training:
+        return train_from_manifest(manifest, code.function, self.storage, self.log, base=base, root=code.root)
 
 
 def _is_missing(check: RuleResult) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.base import chain_of
 from airflow_provider_mlops.core.certificate import Cause, Difference
+from airflow_provider_mlops.core.determinism import measured_difference
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.evidence import registration_by_manifest
 from airflow_provider_mlops.core.replay import code_differences, environment_differences
+from airflow_provider_mlops.hooks.change import other_files_since
 from airflow_provider_mlops.hooks.data_files import known_file_differences
 from airflow_provider_mlops.hooks.gone import erasures_since, prunings_since, test_erasures_since
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.core.record import Record
     from airflow_provider_mlops.hooks.recorded_code import ReplayedCode
     from airflow_provider_mlops.hooks.storage import Storage
+    from airflow_provider_mlops.hooks.training import Training
 
 
 def known_differences(
@@ -54,6 +57,36 @@ def known_differences(
         *base_erasures(storage, records, manifest, Cause.DATA_ERASED if bases_too else Cause.BASE_ERASED),
         *(_of_code(training, code) if code is not None else ()),
     ]
+
+
+def explanation(
+    training: Record,
+    trained: Training,
+    again: Callable[[], Training],
+    known: Sequence[Difference],
+    *,
+    committed: bool,
+) -> list[Difference]:
+    """Explain why a replay gave another model; where nothing else does, does the training repeat itself at all?
+
+    :param training: the record.
+    :param trained: what the replay gave.
+    :param again: trains once more.
+    :param known: what is not as recorded: each is an explanation.
+    :param committed: whether the code is that of the recorded commit, not that of the checkout.
+    :return: what to add to it; empty where it says enough.
+    """
+    if (measured := measured_difference(training.body)) is not None:
+        return [Difference(Cause.NONDETERMINISM, measured)]
+    if known:
+        return []
+    if not committed and (detail := other_files_since(training)) is not None:
+        return [Difference(Cause.CODE, detail)]
+    if again().prediction_digest != trained.prediction_digest:
+        detail = "two trainings in one process, on the same rows, gave different predictions"
+        return [Difference(Cause.NONDETERMINISM, detail)]
+    detail = "data, code and environment are the recorded ones, and the training repeats itself"
+    return [Difference(Cause.UNKNOWN, detail)]
 
 
 def _of_code(training: Record, code: ReplayedCode) -> list[Difference]:

@@ -52,6 +52,13 @@ def test_each_member_that_is_missing_is_said() -> None:
     assert [next(word for word in words if word in line) for line in found] == list(words)
 
 
+def test_files_that_were_too_many_are_said() -> None:
+    """None of them is on record, whatever the release."""
+    (line,) = not_on_record({"training": record("training", **{**WHOLE, "data_files": None})})
+
+    assert line.startswith("record 3 of model/m does not name the files of the bundle")
+
+
 def test_the_certificate_and_its_page_say_it() -> None:
     """And say nothing where all is on record: such a certificate is the one that it was."""
     asked: dict[str, Any] = {"level": Level.L0, "require": Level.L1, "checks": [], "differences": [], "figures": {}}
