@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
+from airflow_provider_mlops.backends.direct_file import NewFile, memory
 from airflow_provider_mlops.core.errors import BadInput
 
-COPY_BYTES = 1 << 20
 _STATE = ("size", "mtime", "ino", "ETag", "etag", "VersionId", "version_id", "LastModified", "md5", "generation")
 
 
@@ -72,7 +72,7 @@ class SteadyFile:
         """
         # Without a buffer of its own a local file is read straight into ours.
         opened = self.local.open("rb", buffering=0) if self.local is not None else self.file.open("rb")
-        with opened, target.open("xb", buffering=0) as file:
+        with opened, NewFile(target, self.size) as file:
             sha256, size = poured(opened, file)
         self.check()
         if size != self.size:
@@ -80,20 +80,18 @@ class SteadyFile:
         return sha256
 
 
-def poured(source: Any, target: Any) -> tuple[str, int]:
+def poured(source: Any, target: NewFile) -> tuple[str, int]:
     """Copy what is left of an open file to another one.
 
     :param source: open for reading bytes.
-    :param target: open for writing bytes.
+    :param target: the other one.
     :return: hexadecimal SHA-256 and number of the bytes.
     """
     digest, size = hashlib.sha256(), 0
-    buffer = memoryview(bytearray(COPY_BYTES))
+    buffer = memory()
     while count := source.readinto(buffer):
         digest.update(buffer[:count])
-        rest = buffer[:count]
-        while rest:
-            rest = rest[target.write(rest) :]
+        target.write(buffer[:count])
         size += count
     return digest.hexdigest(), size
 
