@@ -98,7 +98,9 @@ def test_what_the_call_leaves_out_is_said(lab: Lab, capsys: pytest.CaptureFixtur
     total = len(lab.ledger().records())
 
     assert "Everything that was checked is as recorded." in out
-    assert "not checked: policies, suites, contracts, checks and data files in the Dag bundle: --bundle names none." in out
+    assert (
+        "not checked: policies, suites, contracts, checks and data files in the Dag bundle: --bundle names none" in out
+    )
     assert f"not checked: who wrote {total} of {total} records of model/{lab.model}: they are not signed." in out
     assert f"not checked: what lies beside the folders of {lab.model} and its datasets: --all looks there." in out
     assert run_command(*words, "--bundle", str(lab.root), "--no-mlflow", "--json") == 0

@@ -196,6 +196,9 @@ def test_the_command_shows_it(lab: Lab, capsys: pytest.CaptureFixture[str], tmp_
     assert months(json.loads(capsys.readouterr().out)) == [("2020-03", "L0", "PASS")]
     for wrong in (("--audit", "none"), ("--backfill", "first"), ("--from", "2031-01")):
         assert run_command(*words, *wrong) == 2
+    capsys.readouterr()
+    assert run_command(*words, "--audit", "years") == 2
+    assert "Its audits by name: year. Did you mean year?" in capsys.readouterr().err
 
 
 @pytest.fixture

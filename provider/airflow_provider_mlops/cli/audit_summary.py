@@ -9,6 +9,7 @@ from airflow_provider_mlops.cli.models import chosen_model
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.audit_summary import Scope, build_summary
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.hooks.ledger import model_ledger
 
 
@@ -37,7 +38,11 @@ def summary(args: Namespace) -> None:
     )
     found = build_summary(args.model, records, scope, expected)
     if not found["partitions"]:
-        raise BadInput(f"Model {args.model!r} has no audit and no replay of what was asked for.")
+        names = sorted({str(r.run["audit"]) for r in records if r.run.get("audit")})
+        known = (
+            f" Its audits by name: {', '.join(names)}.{did_you_mean(args.audit, names)}" if args.audit and names else ""
+        )
+        raise BadInput(f"Model {args.model!r} has no audit and no replay of what was asked for.{known}")
     if args.json:
         write_json(found)
         return

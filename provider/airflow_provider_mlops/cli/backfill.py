@@ -25,6 +25,8 @@ def backfill(args: Namespace) -> None:
     from airflow.configuration import conf
 
     first, last = Partition.parse(args.since), Partition.parse(args.until)
+    if args.max_active_runs < 1:
+        raise BadInput(f"--max-active-runs {args.max_active_runs} must be 1 or more: no run would ever start.")
     name = audit_name({"audit": args.audit or _name_of(first, last)})
     refuse_sqlite(conf.get_mandatory_value("database", "sql_alchemy_conn"))
     ticks = ticks_between(_partitioned_dag(args.dag_id), first, last)

@@ -149,7 +149,7 @@ def _origin(model: str, records: Sequence[Record], move: Record) -> dict[str, An
     except Refused:
         return {"made_by": None}
     manifest = training.body.get("manifest") or {}
-    cited = cited_records(records, training)
+    cited = cited_records(records, training, move.body.get("gate_record_hash"))
     gate, approval = cited["gate"], cited["approval"]
     return {
         "made_by": training.kind,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.evidence import registration_by_manifest, registration_by_version
 from airflow_provider_mlops.core.record import Record
+from airflow_provider_mlops.core.verdict import Outcome
 
 
 def recorded_trainings(records: Sequence[Record]) -> list[Record]:
@@ -61,24 +62,33 @@ def chosen_trainings(
     ]
 
 
-def cited_records(records: Sequence[Record], training: Record) -> dict[str, Record | None]:
+def cited_records(
+    records: Sequence[Record], training: Record, gate_hash: str | None = None
+) -> dict[str, Record | None]:
     """Find the live records that followed from a training: what a replay compares with, and who let it through.
+
+    Of several verdicts the one counts that the newest promotion rests on; where nothing was promoted, the newest.
 
     :param records: records of the model's ledger, oldest first.
     :param training: the training's record.
+    :param gate_hash: hash of the record of another verdict that is asked for, where there is one.
     :return: ``training``, ``registration``, ``evaluation``, ``gate``, ``approval`` and ``promotion``; None where there
         is none.
     """
     manifest_hash = training.body["manifest_hash"]
-    evaluation = _newest(
-        r for r in records if r.kind == "evaluation" and r.body["candidate"]["manifest_hash"] == manifest_hash
-    )
-    gate = _newest(r for r in records if r.kind == "gate" and evaluation and r.body["evaluation_id"] == _id(evaluation))
-    following = [r for r in records if gate and r.body.get("gate_record_hash") == gate.hash]
+    live = [record for record in records if record.mode == "live"]
+    evaluations = [r for r in live if r.kind == "evaluation" and r.body["candidate"]["manifest_hash"] == manifest_hash]
+    ids = {_id(record) for record in evaluations}
+    gates = {r.hash: r for r in live if r.kind == "gate" and r.body["evaluation_id"] in ids}
+    rests_on = [r.body.get("gate_record_hash") for r in live if r.kind == "promotion" and r.outcome == Outcome.PASS]
+    gate = next((gates[one] for one in (gate_hash, *reversed(rests_on)) if one in gates), None)
+    if gate is None and evaluations:
+        gate = _newest(r for r in gates.values() if r.body["evaluation_id"] == _id(evaluations[-1]))
+    following = [r for r in live if gate and r.body.get("gate_record_hash") == gate.hash]
     return {
         "training": training,
         "registration": registration_by_manifest(records, manifest_hash),
-        "evaluation": evaluation,
+        "evaluation": _newest(r for r in evaluations if gate is None or _id(r) == gate.body["evaluation_id"]),
         "gate": gate,
         "approval": _newest(r for r in following if r.kind == "approval"),
         "promotion": _newest(r for r in following if r.kind == "promotion"),
@@ -86,8 +96,7 @@ def cited_records(records: Sequence[Record], training: Record) -> dict[str, Reco
 
 
 def _newest(records: Iterable[Record]) -> Record | None:
-    live = [record for record in records if record.mode == "live"]
-    return live[-1] if live else None
+    return max(records, key=lambda record: record.seq, default=None)
 
 
 def _id(evaluation: Record) -> str:

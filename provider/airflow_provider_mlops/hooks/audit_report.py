@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,8 +138,8 @@ def _draw_champions(path: Path, report: Mapping[str, Any]) -> None:
     spans = [c for c in report["champions"] if c["version"] is not None]
     newest = max(datetime.fromisoformat(c["to"] or c["from"]) for c in spans)
     oldest = min(datetime.fromisoformat(c["from"]) for c in spans)
-    # The one that serves now has no end: its bar runs a tenth further than everything else.
-    end = newest + (newest - oldest) / 10
+    # The one that serves now has no end: its bar runs a tenth further than everything else, an hour at least.
+    end = newest + max((newest - oldest) / 10, timedelta(hours=1))
     versions = list(dict.fromkeys(c["version"] for c in spans))
     figure = plot.Figure(figsize=(9, 0.9 + 0.4 * len(versions)), layout="constrained")
     axes = figure.subplots()

@@ -78,6 +78,14 @@ def test_a_name_of_an_audit_is_checked_first(capsys: pytest.CaptureFixture[str])
     assert "has audit 'two words'" in capsys.readouterr().err
 
 
+def test_a_backfill_whose_runs_would_never_start_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """None at once is none at all."""
+    range_of = ("--from", "2013-01", "--to", "2013-02", "--max-active-runs", "0")
+
+    assert run_command("audit", "backfill", "--dag-id", "lifecycle", *range_of) == 2
+    assert "--max-active-runs 0 must be 1 or more" in capsys.readouterr().err
+
+
 def test_a_partition_after_the_end_of_the_dag_is_none() -> None:
     """Airflow would make runs of it, which find nothing to audit."""
     dag = Dag(0)

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_mlops.core.errors import BadInput, Refused
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
-from airflow_provider_mlops.core.replay_choice import chosen_trainings, recorded_trainings
+from airflow_provider_mlops.core.replay_choice import chosen_trainings, cited_records, recorded_trainings
 
 RUN = {"dag_id": "lifecycle", "run_id": "r", "task_id": "t"}
 
@@ -63,3 +63,33 @@ def test_two_questions_at_once_are_refused(records: list[Record]) -> None:
     """A version and a partition may contradict each other."""
     with pytest.raises(BadInput, match="one of them"):
         chosen_trainings(records, "m", version="1", since="2013-01")
+
+
+def judged(ledger: Ledger, key: str, evaluation: str, outcome: str) -> Record:
+    """Record a verdict."""
+    return ledger.append(kind="gate", key=key, body={"evaluation_id": evaluation}, run=RUN, outcome=outcome)
+
+
+def test_the_verdict_that_a_promotion_rests_on_counts(tmp_path: Any) -> None:
+    """Whoever judges again afterwards, by another policy say, does not hide why the model is in production."""
+    ledger = Ledger(tmp_path, "model/m")
+    training = ledger.append(kind="training", key="a", body={"partition_key": "2013-02", "manifest_hash": "a"}, run=RUN)
+    for number in ("e1", "e2"):
+        body = {"evaluation_id": number, "candidate": {"manifest_hash": "a"}}
+        ledger.append(kind="evaluation", key=number, body=body, run=RUN)
+    first = judged(ledger, "1", "e1", "PASS")
+    assert cited_records(ledger.records(), training)["gate"] is None  # of the newest evaluation there is none
+
+    second = judged(ledger, "2", "e2", "PASS")
+    refused = ledger.append(kind="promotion", key="r", body={"gate_record_hash": second.hash}, run=RUN, outcome="FAIL")
+    found = cited_records(ledger.records(), training)
+    assert (found["gate"], found["promotion"]) == (second, refused)
+
+    move = ledger.append(kind="promotion", key="p", body={"gate_record_hash": first.hash}, run=RUN, outcome="PASS")
+    judged(ledger, "3", "e2", "INCONCLUSIVE")
+    found = cited_records(ledger.records(), training)
+    assert (found["gate"], found["promotion"]) == (first, move)
+    assert found["evaluation"] is not None
+    assert found["evaluation"].body["evaluation_id"] == "e1"
+    assert cited_records(ledger.records(), training, second.hash)["gate"] == second
+    assert cited_records(ledger.records(), training, "sha256:other")["gate"] == first
