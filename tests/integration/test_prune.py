@@ -255,6 +255,27 @@ def test_verify_names_what_was_changed(lab: Lab, capsys: pytest.CaptureFixture[s
     assert [item["intact"] for item in json.loads(capsys.readouterr().out)].count(False) == 1
 
 
+def test_verify_misses_what_is_accepted_and_not_there(
+    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is gone, or another storage, is not intact; what was pruned is not missed."""
+    assert run_command("snapshots", "verify", "--all", "--storage-root", str(tmp_path)) == 1
+    assert f"the ledger has it as the accepted snapshot of {OLD}, and it is not stored" in capsys.readouterr().out
+    prune("--yes")
+    assert run_command("snapshots", "verify", "--all") == 0
+
+
+def test_nothing_stored_says_where_it_was_looked_for(
+    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No snapshot in the storage, or no dataset in the ledger."""
+    assert run_command("snapshots", "list", "--storage-root", str(tmp_path)) == 0
+    assert f"No snapshot of {DATASET} is stored in {tmp_path}" in capsys.readouterr().err
+    for command in (["list"], ["verify", "--all"]):
+        assert run_command("snapshots", *command, "--ledger-root", str(tmp_path)) == 0
+        assert f"No dataset is in the ledger in {tmp_path}" in capsys.readouterr().err
+
+
 def test_a_window_of_another_dataset_keeps_its_members(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     """It has no rows of its own: without them it could not be read."""
     window = lab.run("snapshot", dataset="windowed", source=sources.snapshots(DATASET), partition_key="2020-01")

@@ -82,9 +82,9 @@ def chosen_snapshot(storage: "Storage", datasets: Sequence[str], digits: str) ->
     ]
     if len(found) == 1:
         return found[0]
-    where = ", ".join(datasets) or "no dataset"
     if not found:
-        raise BadInput(f"No snapshot {digits!r} of {where}; `airflow mlops snapshots list` shows what there is.")
+        of = f" of {', '.join(datasets)}" if datasets else ""
+        raise BadInput(f"No snapshot {digits!r}{of}; `airflow mlops snapshots list` shows what there is.")
     several = ", ".join(f"{short(one)} of {dataset}" for dataset, one in sorted(found)[:5])
     raise BadInput(f"{digits!r} stands for {len(found)} snapshots: {several}. Give more digits, or --dataset.")
 

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.cli.datasets import chosen_datasets, chosen_snapshot, open_storage, short
 from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
+from airflow_provider_mlops.cli.ledger import open_chosen
 from airflow_provider_mlops.cli.output import print_table, say, write_json
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.gone import ids_in
 from airflow_provider_mlops.core.retention import states, used_by
+from airflow_provider_mlops.hooks.ledger import LedgerHook
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.storage import Storage
 
 _COLUMNS = ("dataset", "partition", "id", "rows", "bytes", "validation", "accepted", "used by")
 _AUDIT_DAYS = 30.0
+_MISSING = "the ledger has it as the accepted snapshot of {}, and it is not stored"
 
 
 @exit_codes
@@ -32,7 +36,7 @@ def list_snapshots(args: Namespace) -> None:
     elif found:
         print_table(_COLUMNS, [_row(item) for item in found])
     else:
-        say("No snapshot is stored.", error=True)
+        _say_none(storage, names, args.ledger_root)
 
 
 @exit_codes
@@ -80,12 +84,21 @@ def verify(args: Namespace) -> None:
         checked = [_verified(storage, dataset, snapshot_id)]
     if args.json:
         write_json(checked)
+    elif not checked:
+        _say_none(storage, names, args.ledger_root)
     else:
         for item in checked:
             what = f"{item['dataset']} {short(item['snapshot_id']) or 'tombstone ' + item['tombstone']}"
             say(f"{what}: {'intact' if item['intact'] else item['problem']}")
     if not all(item["intact"] for item in checked):
         raise SystemExit(BROKEN)
+
+
+def _say_none(storage: "Storage", datasets: Sequence[str], ledger_root: str | None) -> None:
+    if datasets:
+        say(f"No snapshot of {', '.join(datasets)} is stored in {storage.root}.", error=True)
+    else:
+        say(f"No dataset is in the ledger in {open_chosen(ledger_root, LedgerHook()).root}.", error=True)
 
 
 def _listed(storage: "Storage", dataset: str) -> list[dict[str, Any]]:
@@ -148,9 +161,17 @@ def _say_shown(found: Mapping[str, Any]) -> None:
 
 def _verified_all(storage: "Storage", dataset: str) -> list[dict[str, Any]]:
     from airflow_provider_mlops.hooks.erasing_finish import broken_tombstones
+    from airflow_provider_mlops.hooks.ledger import dataset_ledger
     from airflow_provider_mlops.hooks.snapshots import stored_snapshots
 
-    found = [_verified(storage, dataset, item.snapshot_id, item.folder) for item in stored_snapshots(storage, dataset)]
+    stored = {item.snapshot_id: item.folder for item in stored_snapshots(storage, dataset)}
+    found = [_verified(storage, dataset, snapshot_id, folder) for snapshot_id, folder in stored.items()]
+    records = dataset_ledger(dataset, storage.ledger_root).records()
+    found += [
+        {"dataset": dataset, "snapshot_id": snapshot_id, "intact": False, "problem": _MISSING.format(partition)}
+        for partition, snapshot_id in accepted_snapshots(records).items()
+        if snapshot_id not in stored
+    ]
     return found + [
         {"dataset": dataset, "snapshot_id": None, "tombstone": name, "intact": problem is None, "problem": problem}
         for name, problem in broken_tombstones(storage, dataset).items()

@@ -48,8 +48,8 @@ def prune(args: Namespace) -> None:
     if args.json:
         write_json(shown)
         return
-    for facts in shown:
-        _say(facts, done=args.yes)
+    for facts, (_, found) in zip(shown, plans, strict=True):
+        _say(facts, found.plan.partitions, done=args.yes)
     if leftovers:
         say(f"Removed {count(leftovers, 'folder')} that killed tasks had left.")
 
@@ -84,12 +84,12 @@ def _facts(dataset: str, found: "Pruning", record: "Record | None") -> dict[str,
     }
 
 
-def _say(facts: Mapping[str, Any], *, done: bool) -> None:
+def _say(facts: Mapping[str, Any], partitions: Mapping[str, str | None], *, done: bool) -> None:
+    verdicts = [("removed" if done else "would go", item["snapshot_id"], "") for item in facts["remove"]]
+    verdicts += [("stays", snapshot_id, "; ".join(why)) for snapshot_id, why in facts["kept"].items()]
     rows: list[Sequence[str | int | None]] = [
-        ("removed" if done else "would go", short(item["snapshot_id"]), ", ".join(item["partition_keys"][-1:]), "")
-        for item in facts["remove"]
+        (what, short(snapshot_id), partitions.get(snapshot_id), why) for what, snapshot_id, why in verdicts
     ]
-    rows += [("stays", short(snapshot_id), None, "; ".join(why)) for snapshot_id, why in facts["kept"].items()]
     if rows:
         print_table(("what", "id", "partition", "why"), rows)
     size = sum(item["bytes"] or 0 for item in facts["remove"])

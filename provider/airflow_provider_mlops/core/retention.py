@@ -65,10 +65,12 @@ class Plan:
 
     :param remove: the snapshots that nothing needs.
     :param kept: for every other snapshot why it stays, at least one reason.
+    :param partitions: of each snapshot the newest partition that it stands for, None where nothing says one.
     """
 
     remove: tuple[Stored, ...]
     kept: dict[str, list[str]] = field(default_factory=dict)
+    partitions: dict[str, str | None] = field(default_factory=dict)
 
 
 def plan_pruning(
@@ -107,7 +109,8 @@ def plan_pruning(
     _spread(reasons, there, facts)
     # A reason may come from several models and through several records; each is said once.
     kept = {snapshot_id: list(dict.fromkeys(why)) for snapshot_id, why in reasons.items() if why}
-    return Plan(tuple(item for item in stored if item.snapshot_id not in kept), kept)
+    remove = tuple(item for item in stored if item.snapshot_id not in kept)
+    return Plan(remove, kept, {item.snapshot_id: newest_partition(item, facts.partitions) for item in stored})
 
 
 class _Facts:
