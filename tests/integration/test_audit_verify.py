@@ -1,6 +1,8 @@
 """One changed byte anywhere in the evidence of a finished lifecycle is found and named, by one command."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -133,6 +135,68 @@ def test_a_file_that_was_added_is_named(lab: Lab) -> None:
 
     assert len(folders) > 20
     assert missed == []
+
+
+def odd_pipe(path: Path) -> None:
+    """Put a pipe there, on which whoever opens it waits for ever."""
+    os.mkfifo(path)
+
+
+def odd_link(path: Path) -> None:
+    """Put a link there that leads nowhere."""
+    path.symlink_to(path)
+
+
+def odd_folder(path: Path) -> None:
+    """Put a link there to a folder of evidence."""
+    path.symlink_to(path.parent)
+
+
+@pytest.mark.parametrize("put", [odd_pipe, odd_link, odd_folder])
+def test_what_is_neither_file_nor_folder_is_named(lab: Lab, put: Callable[[Path], None]) -> None:
+    """Where folders lie, and in one of them; nothing waits for it."""
+    (certificate, *_) = (lab.storage / "certificates" / lab.model).iterdir()
+    for place in (certificate.parent / "odd", certificate / "odd"):
+        put(place)
+        found = [one.file for one in audited(lab, registry=False).findings]
+        place.unlink()
+        assert found == [place.relative_to(lab.storage).as_posix()]
+
+
+def test_a_link_that_leads_elsewhere_is_followed(lab: Lab, tmp_path: Path) -> None:
+    """What lies there is looked at; storage may be spread over disks."""
+    (tmp_path / "made_up").mkdir()
+    (tmp_path / "made_up" / "rows").write_text("1")
+    link = lab.storage / "certificates" / lab.model / "elsewhere"
+    link.symlink_to(tmp_path)
+    found = [one.file for one in audited(lab, registry=False).findings]
+    link.unlink()
+
+    assert found == [f"certificates/{lab.model}/elsewhere/made_up/rows"]
+
+
+def test_a_record_that_became_a_folder_is_named(lab: Lab) -> None:
+    """It keeps nobody from checking the others."""
+    record = sorted((lab.storage / "ledger/model" / lab.model).glob("*.json"))[2]
+    before = record.read_bytes()
+    record.unlink()
+    record.mkdir()
+    found = [one.file for one in audited(lab, "no folder", registry=False).findings]
+    record.rmdir()
+    record.write_bytes(before)
+
+    assert [file.rpartition("/")[2] for file in found] == [record.name]
+
+
+def test_a_folder_that_no_chain_can_have_is_named(lab: Lab) -> None:
+    """It keeps nobody from checking the others."""
+    folder = lab.storage / "ledger" / "model" / "two words"
+    folder.mkdir()
+    (folder / "00000001.json").write_text("{}")
+    found = [one.file for one in audited(lab, "no folder", registry=False).findings]
+    shutil.rmtree(folder)
+
+    assert found == ["model/two words/00000001.json"]
 
 
 def test_exchanged_files_are_both_named(lab: Lab) -> None:

@@ -39,15 +39,23 @@ class ChainReport:
         return self.hashes[max(self.hashes)] if self.hashes else None
 
 
+def is_chain(name: object) -> bool:
+    """Whether a name is one of a chain.
+
+    :param name: parts joined by ``/``, e.g. ``model/flight_delays``; a part holds letters, digits, ``.``, ``_`` and
+        ``-`` and does not start with a dot.
+    """
+    return isinstance(name, str) and all(_PART.fullmatch(part) for part in name.split("/"))
+
+
 def check_chain(chain: str) -> str:
     """Check the name of a chain.
 
-    :param chain: parts joined by ``/``, e.g. ``model/flight_delays``; a part holds letters, digits, ``.``, ``_`` and
-        ``-`` and does not start with a dot.
+    :param chain: the name, as `is_chain` knows it.
     :return: the same name.
     :raises BadInput: when it is anything else, so that no chain leaves the ledger's folder.
     """
-    if not isinstance(chain, str) or not all(_PART.fullmatch(part) for part in chain.split("/")):
+    if not is_chain(chain):
         raise BadInput(
             f"Chain {chain!r} is not a name such as model/flight_delays: "
             "parts of letters, digits, '.', '_' and '-', joined by '/', none starting with a dot."

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, record_name, record_numbers
+from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, is_chain, record_name, record_numbers
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record, read_record, write_record
@@ -217,9 +217,9 @@ def chains(root: Path | str | Store) -> list[str]:
     """List the chains under a root.
 
     :param root: folder of all chains, or the store that holds them.
-    :return: their names in order; empty when the folder does not exist.
+    :return: their names in order; empty when the folder does not exist. A folder that no chain can have is none.
     """
-    return sorted(folder for folder, names in open_store(root).walk() if record_numbers(names)[0])
+    return sorted(name for name, files in open_store(root).walk() if is_chain(name) and record_numbers(files)[0])
 
 
 def open_store(root: Path | str | Store) -> Store:

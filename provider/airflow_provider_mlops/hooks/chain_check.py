@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_mlops.core.chain import ChainReport, record_name
 from airflow_provider_mlops.core.checkpoint import Checkpoint
 from airflow_provider_mlops.core.citations import Citation, citation_problems, citations_in
-from airflow_provider_mlops.core.errors import EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger, chains
 from airflow_provider_mlops.core.store import Store
 from airflow_provider_mlops.core.trust import Keys
@@ -29,7 +29,7 @@ def citations_in_models(store: Store, keys: Keys) -> list[Citation]:
         if name.startswith(MODEL):
             try:
                 found += citations_in(Ledger(store, name, keys).records())
-            except EvidenceBroken:
+            except (BadInput, EvidenceBroken):
                 continue
     return found
 

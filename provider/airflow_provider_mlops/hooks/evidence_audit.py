@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.chain import record_name, record_numbers
+from airflow_provider_mlops.core.chain import is_chain, record_name, record_numbers
 from airflow_provider_mlops.core.cited import CitedStorage, Finding, cited_storage
 from airflow_provider_mlops.core.cited_kinds import name_of
 from airflow_provider_mlops.core.errors import BadInput
@@ -210,7 +210,7 @@ def _strays(asked: Audit) -> Iterator[Finding]:
             if entry.name not in FOLDERS and not entry.name.startswith(".") and os.path.realpath(entry) != ledger:
                 yield Finding(entry.name, "unknown file", problem)
     for folder, names in [("", store.names("")), *store.walk()]:
-        if not record_numbers(names)[0]:
+        if not (is_chain(folder) and record_numbers(names)[0]):
             for name in names:
                 if not name.endswith("/"):
                     yield Finding(f"{folder}/{name}".lstrip("/"), "file beside the chains", problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -63,7 +64,7 @@ def unknown_findings(storage: Storage, known: CitedStorage, tops: Iterable[str])
     :return: one finding a file; a profile is checked by itself.
     """
     for top in tops:
-        paths = files_below(storage, top)
+        paths = entries_below(storage, top)
         if top.startswith(PROFILES):
             for folder in sorted({_folder_of(path) for path in paths}):
                 for name, text in profile_problems(storage, folder):
@@ -73,8 +74,21 @@ def unknown_findings(storage: Storage, known: CitedStorage, tops: Iterable[str])
             folder = _folder_of(path)
             if by := known.removed.get(folder):
                 yield Finding(path, "removed rows", "a record removed it, and it lies there still.", by)
-            elif folder not in known.folders and not NOT_EVIDENCE.match(path):
+            elif (folder not in known.folders or _is_odd(storage, path)) and not NOT_EVIDENCE.match(path):
                 yield Finding(path, "unknown file", _UNKNOWN)
+
+
+def entries_below(storage: Storage, relative: str) -> list[str]:
+    """List every file below a folder, and on a disk whatever else lies there: pipes, links to nothing or to folders.
+
+    :param storage: where to look.
+    :param relative: path below the root.
+    :return: their paths below the root, sorted. A link that leads out of the storage is followed, any other is listed.
+    """
+    if not storage.is_local:
+        return files_below(storage, relative)
+    root = Path(storage.root)
+    return sorted(path.relative_to(root).as_posix() for path in _entries(root, root / relative))
 
 
 def differences(stated: Mapping[str, str], found: Mapping[str, str], *, whole: bool) -> Iterator[tuple[str, str]]:
@@ -93,6 +107,25 @@ def differences(stated: Mapping[str, str], found: Mapping[str, str], *, whole: b
                 yield name, "it does not belong here: no record names it."
         elif stated[name].removeprefix(PREFIX) != found[name].removeprefix(PREFIX):
             yield name, "it was changed: its SHA-256 is not the recorded one."
+
+
+def _entries(root: Path, top: Path) -> Iterator[Path]:
+    real, followed = root.resolve(), set[Path]()
+    for folder, below, names in os.walk(top, followlinks=True):
+        yield from (Path(folder, name) for name in names)
+        for path in [Path(folder, name) for name in below]:
+            if not path.is_symlink():
+                continue
+            target = path.resolve()
+            if target.is_relative_to(real) or target in followed:
+                below.remove(path.name)
+                yield path
+            followed.add(target)
+
+
+def _is_odd(storage: Storage, path: str) -> bool:
+    """Whether what lies at a path is no file: a pipe, or a link to nothing or to a folder."""
+    return storage.is_local and not Path(storage.root, path).is_file()
 
 
 def _folder_of(path: str) -> str:
