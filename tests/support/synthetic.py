@@ -39,6 +39,24 @@ def read_partition(partition: Partition) -> Iterator[pd.DataFrame]:
     yield rows.iloc[500:]
 
 
+def rows_of_day(key: str) -> pd.DataFrame:
+    """Make the rows of a day as those of a month are made, a minute apart."""
+    rows = rows_of(key[:7]).assign(time=pd.date_range(key, periods=ROWS, freq="1min", unit="us", tz="UTC"))
+    chosen = np.random.default_rng(int(key.replace("-", ""))).permutation(ROWS)
+    rows[["signal", "noise", "late"]] = rows.loc[chosen, ["signal", "noise", "late"]].to_numpy()
+    return rows.assign(row_id=[f"{key}/{number}" for number in range(ROWS)])
+
+
+def a_day(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield a day."""
+    yield rows_of_day(partition.key)
+
+
+def labels_of_day(partition: Partition) -> Iterator[pd.DataFrame]:
+    """Yield the labels of a day."""
+    yield rows_of_day(partition.key)[["row_id", "time", "late"]]
+
+
 def corrected(partition: Partition) -> Iterator[pd.DataFrame]:
     """Yield a month of which one value was put right since."""
     yield rows_of(partition.key).assign(noise=lambda frame: frame["noise"].where(frame.index != 7, 0.5))

@@ -226,6 +226,7 @@ def record_move(
     :return: the record of this move; or the one that forbids it: the move that came first, or the retirement of the
         version. Compare its ``kind`` and what it names.
     """
+    ledger.read_whole()  # no alias moves on what an index says
     alias, version, follows = body["alias"], body["version"], before.hash if before else None
     competes = {} if run.mode is Mode.LIVE else dict(dry or {})
 

@@ -1,7 +1,7 @@
 """The objects of one chain: their names, and the search for what is wrong with them."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
@@ -88,12 +88,13 @@ def record_numbers(names: Iterable[str]) -> tuple[list[int], list[str]]:
     return sorted(numbers), sorted(strangers)
 
 
-def examine(store: Store, chain: str, keys: Keys) -> ChainReport:
+def examine(store: Store, chain: str, keys: Keys, see: Callable[[Record], None] | None = None) -> ChainReport:
     """Read a whole chain and say what is wrong with it.
 
     :param store: where it lies.
     :param chain: the chain's name.
     :param keys: the keys to check signatures with.
+    :param see: is shown each record that was not edited or moved.
     :return: what was found.
     """
     numbers, strangers = record_numbers(store.names(chain))
@@ -103,12 +104,17 @@ def examine(store: Store, chain: str, keys: Keys) -> ChainReport:
     problems = [f"{chain}/{name}: extra: it is not a record of this chain." for name in strangers]
     trust = ChainTrust(keys)
     hashes: dict[int, str] = {}
-    problems += [f"{chain}/{text}" for text in _broken_links(store, chain, numbers, trust, hashes)]
+    problems += [f"{chain}/{text}" for text in _broken_links(store, chain, numbers, trust, hashes, see)]
     return ChainReport(problems, hashes, dict(trust.signed), trust.checked)
 
 
 def _broken_links(
-    store: Store, chain: str, numbers: list[int], trust: ChainTrust, hashes: dict[int, str]
+    store: Store,
+    chain: str,
+    numbers: list[int],
+    trust: ChainTrust,
+    hashes: dict[int, str],
+    see: Callable[[Record], None] | None,
 ) -> Iterator[str]:
     before: str | None = None  # hash of the record before this one, None at the start of the chain
     known = True  # whether `before` can be relied on: not after a gap or an unreadable file
@@ -140,8 +146,11 @@ def _broken_links(
         link = data["prev_hash"]
         if known and link != before:
             yield _wrong_link(name, seq, followed.get(link))
+        record = Record(**data)
+        if see is not None:
+            see(record)
         try:
-            trust.take(Record(**data))
+            trust.take(record)
             vouched = seq if data.get("signed_by") and trust.checked else vouched
         except UnknownKey as err:
             unknown.setdefault(err.key_id, []).append(seq)

@@ -13,6 +13,8 @@ from airflow_provider_mlops.core.verdict import Outcome
 BROKEN = 99.0
 """The size of what cannot be measured: a column that is gone, another type."""
 FEATURE = "feature"
+MOST_LOOKS = 31
+"""Earlier verdicts that are read at most: of a drift that is older the report says that it is so old or older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,20 +102,21 @@ def size_of(numbers: Mapping[str, Any], *, broken: bool = False) -> float:
 
 
 def looks_before(records: Iterable[Record], body: Mapping[str, Any]) -> list[Look]:
-    """Read the newest live verdict on each earlier partition, of the same kind and dataset.
+    """Read the newest live verdict on each of the newest earlier partitions, of the same kind and dataset.
 
     :param records: records of the model's ledger, oldest first.
     :param body: the verdict that asks.
-    :return: the looks, oldest partition first.
+    :return: the looks, oldest partition first, at most `MOST_LOOKS`.
     """
     now = Partition.parse(body["partition_key"]).end
-    found: dict[str, Look] = {}
+    found: dict[str, Record] = {}
     for record in records:
         if record.kind != "drift" or record.mode != Mode.LIVE or not _alike(record.body, body):
             continue
         if Partition.parse(record.body["partition_key"]).end < now:
-            found[record.body["partition_key"]] = look_of(record.body, record.hash)
-    return in_order(found.values())
+            found[record.body["partition_key"]] = record
+    newest = sorted(found.values(), key=lambda record: Partition.parse(record.body["partition_key"]).end)[-MOST_LOOKS:]
+    return [look_of(record.body, record.hash) for record in newest]
 
 
 def in_order(looks: Iterable[Look]) -> list[Look]:

@@ -1,6 +1,6 @@
 """Which snapshots are no longer there, by which record, and what stands in their place."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,21 +58,16 @@ def gone_snapshots(records: Iterable[Record]) -> dict[str, Gone]:
     :return: by snapshot id.
     """
     found: dict[str, Gone] = {}
-    named: dict[str, int] = {}
-    places: dict[str, int] = {}
+    before: list[Record] = []
     for record in records:
-        places[record.hash] = record.seq
-        if record.mode != "live":
-            continue
-        if record.kind == "erasure":
-            _erase(record, found)
-        elif record.kind == "pruning":
-            since = places.get(record.body["planned_on"], 0)
-            _prune(record, found, {one for one, seq in named.items() if seq > since})
-        else:
-            named |= dict.fromkeys(ids_in(record.body), record.seq)
-            if record.kind == "snapshot":
+        if record.mode == "live":
+            if record.kind == "erasure":
+                _erase(record, found)
+            elif record.kind == "pruning":
+                _prune(record, found, _named_since(record.body["planned_on"], before))
+            elif record.kind == "snapshot":
                 _stored_again(record.body["snapshot_id"], found)
+        before.append(record)
     return found
 
 
@@ -190,6 +185,17 @@ def _erase(record: Record, found: dict[str, Gone]) -> None:
         )
     for item in items:
         _stored_again(item["replaced_by"], found)
+
+
+def _named_since(planned_on: str | None, before: Sequence[Record]) -> set[str]:
+    """Collect what was named after a pruning was planned: of a long ledger the newest few records are looked into."""
+    named: set[str] = set()
+    for record in reversed(before):
+        if record.hash == planned_on:
+            break
+        if record.mode == "live" and record.kind not in ("erasure", "pruning"):
+            named.update(ids_in(record.body))
+    return named
 
 
 def _prune(record: Record, found: dict[str, Gone], named_since: set[str]) -> None:

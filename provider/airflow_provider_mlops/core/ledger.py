@@ -5,12 +5,16 @@ of the one before it, so that a later edit, removal or exchange shows (`Ledger.v
 itself is that its newest records were cut off: for that, compare its last hash with one that was kept elsewhere.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, is_chain, record_name, record_numbers
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.index_check import IndexCheck
+from airflow_provider_mlops.core.ledger_index import BLOCK, read_blocks, records_of, write_blocks
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record, read_record, write_record
 from airflow_provider_mlops.core.store import LocalStore, Store
@@ -20,6 +24,7 @@ from airflow_provider_mlops.core.verdict import Outcome
 __all__ = ["Ledger", "Record", "chains"]
 
 _MISSING = object()
+_log = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -31,13 +36,19 @@ class Ledger:
     :param root: folder of all chains, created with the first record; or the store that holds them.
     :param chain: name of the chain, e.g. ``model/flight_delays``.
     :param keys: the key that signs, and those that are trusted.
+    :param by_index: whether old records are taken from the chain's index where there is one, and read only when more
+        is asked of them than it holds. It makes the index grow, too. Answers are the same; an edit of an old record is
+        found when that record is read, and by `verify`.
     :raises BadInput: when the name is not one of a chain, or the root is an address and not a folder.
     """
 
-    def __init__(self, root: Path | str | Store, chain: str, keys: Keys | None = None) -> None:
+    def __init__(
+        self, root: Path | str | Store, chain: str, keys: Keys | None = None, *, by_index: bool = False
+    ) -> None:
         self.store = open_store(root)
         self.chain = check_chain(chain)
         self.keys = keys or Keys()
+        self.by_index = by_index
         self._trust = ChainTrust(self.keys)
         self._records: list[Record] = []
         self._decisions: dict[tuple[str, str, str], Record] = {}
@@ -149,6 +160,15 @@ class Ledger:
                 return record
         return None
 
+    def read_whole(self) -> None:
+        """Read every record from now on, where old ones were taken from the index: before an alias is moved by them.
+
+        Records that were handed out before stay as they are: ask again.
+        """
+        if self.by_index:
+            self.by_index, self._listed = False, None
+            self._trust, self._records, self._decisions = ChainTrust(self.keys), [], {}
+
     def verify(self) -> list[str]:
         """Read the whole chain again and say what is wrong: edited, missing, moved, forked, unreadable, forged, extra.
 
@@ -164,7 +184,9 @@ class Ledger:
 
         :return: what was found.
         """
-        return examine(self.store, self.chain, self.keys)
+        index = IndexCheck(self.store, self.chain)
+        report = examine(self.store, self.chain, self.keys, index.see)
+        return replace(report, problems=[*report.problems, *index.found()])
 
     def _read_new(self) -> None:
         if self._listed is None:
@@ -179,11 +201,44 @@ class Ledger:
         last = numbers[-1] if numbers else 0
         # A number far out, which someone made up, must not become a list of that length.
         gap = next((seq for seq, number in enumerate(numbers, 1) if seq != number), last + 1)
+        if self.by_index:
+            self._take_index(gap - 1)
+        known = len(self._records)
         for raw in self.store.read_all(self._name(seq) for seq in range(len(self._records) + 1, gap)):
             if raw is None:
                 break
             self._take(raw)
+        if self.by_index and len(self._records) == last >= known + BLOCK:
+            self._write_index()
         return last
+
+    def _take_index(self, count: int) -> None:
+        """Take the records that the index names, if the last of them is what the chain holds there."""
+        blocks = read_blocks(self.store, self.chain, self.keys.signer, count)
+        if not blocks:
+            return
+        records = list(records_of(self.store, self.chain, blocks))
+        trust = ChainTrust(self.keys)
+        try:
+            last = read_record(self.store.read(self._name(len(records))) or b"")
+            if last.hash != blocks[-1].last_hash:
+                raise EvidenceBroken("it is of another chain, or this one was written anew.")
+            if last.signed_by is not None and self.keys.signer is None:
+                raise EvidenceBroken("the chain is signed, and it is not.")
+            for record in records[:-1]:
+                trust.take(record, vouched=True)
+            trust.take(last)
+        except EvidenceBroken as err:
+            _log.warning("The index of %s is passed over, and the records are read: %s", self.chain, err)
+            return
+        self._trust, self._records = trust, [*records[:-1], last]
+        self._decisions = {(record.kind, record.key, record.mode): record for record in self._records}
+
+    def _write_index(self) -> None:
+        signer = self.keys.signer
+        if signer is None and self._trust.signed:
+            return
+        write_blocks(self.store, self.chain, signer, self._records)
 
     def _name(self, seq: int) -> str:
         return f"{self.chain}/{record_name(seq)}"

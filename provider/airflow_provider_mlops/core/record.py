@@ -43,12 +43,12 @@ class Record:
     mode: str
     time: str
     outcome: str | None
-    body: dict[str, Any]
-    run: dict[str, Any]
+    body: Mapping[str, Any]
+    run: Mapping[str, Any]
     hash: str
     schema: int = SCHEMA
     signed_by: str | None = None
-    signature: dict[str, Any] | None = None
+    signature: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-safe form that the file holds."""

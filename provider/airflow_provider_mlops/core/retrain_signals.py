@@ -15,10 +15,10 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retrain import answered_verdicts
 from airflow_provider_mlops.core.retrain_policy import DRIFT, PERFORMANCE, REALISED, SIGNALS, RetrainPolicy, Signal
 from airflow_provider_mlops.core.verdict import Outcome
+from airflow_provider_mlops.core.verdict_summary import summary_of, worst
 
 _DEFAULT_KIND = {DRIFT: "feature", PERFORMANCE: REALISED}
 """The kind of what was recorded without one."""
-_WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,28 +158,26 @@ def outcomes_of(record: Record, signal: Signal) -> dict[str, Outcome]:
     """
     said = _said(record)
     if record.kind == PERFORMANCE and signal.below:
-        both = {_bounded(record.body, signal.below), said.get(REALISED, Outcome.PASS)}
-        said[REALISED] = next(one for one in _WORST_FIRST if one in both)
+        said[REALISED] = worst(_bounded(record.body, signal.below), said.get(REALISED, Outcome.PASS))
     return {kind: outcome for kind, outcome in said.items() if signal.kinds is None or kind in signal.kinds}
 
 
 def _said(record: Record) -> dict[str, Outcome]:
-    whole = Outcome(record.outcome or Outcome.INCONCLUSIVE)
     default = _DEFAULT_KIND[record.kind]
-    rules = (record.body.get("verdict") or {}).get("rules") or ()
-    if record.kind == DRIFT or not rules:
-        return {str(record.body.get("kind") or default): whole}
-    found: dict[str, set[Outcome]] = {}
-    for rule in rules:
-        found.setdefault(str((rule.get("numbers") or {}).get("kind") or default), set()).add(Outcome(rule["outcome"]))
-    return {kind: next(one for one in _WORST_FIRST if one in outcomes) for kind, outcomes in found.items()}
+    said = {} if record.kind == DRIFT else summary_of(record.body)["said"]
+    if not said:
+        return {str(record.body.get("kind") or default): Outcome(record.outcome or Outcome.INCONCLUSIVE)}
+    found: dict[str, Outcome] = {}
+    for name, outcome in said.items():
+        kind = name or default
+        found[kind] = worst(found.get(kind, outcome), outcome)
+    return found
 
 
 def _bounded(body: Mapping[str, Any], bounds: Mapping[str, float]) -> Outcome:
     """FAIL where the whole interval of a realised metric lies below the policy's bound; open where one is unknown."""
-    measured = body.get("realised") or {}
-    highs = {name: ((measured.get(name) or {}).get("now") or {}).get("high") for name in bounds}
-    known = {name: high for name, high in highs.items() if isinstance(high, int | float)}
+    highs = summary_of(body)["highs"]
+    known = {name: highs[name] for name in bounds if isinstance(highs.get(name), int | float)}
     if any(high < bounds[name] for name, high in known.items()):
         return Outcome.FAIL
     return Outcome.PASS if len(known) == len(bounds) else Outcome.INCONCLUSIVE

@@ -17,6 +17,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:airflow-provider-mlops:ledger-record:v1"
 EXPORT_TYPE = "urn:airflow-provider-mlops:ledger-export:v1"
+INDEX_TYPE = "urn:airflow-provider-mlops:ledger-index:v1"
 _ABOUT = ("chain", "seq", "prev_hash", "kind", "key", "mode", "time", "outcome")
 CHECKED = (*_ABOUT, "hash", "signed_by", "signature")
 # Members of a body that name a snapshot, a model or an evaluation by the hash of its content.
@@ -96,16 +97,52 @@ def sign_export(name: str, digest: str, about: Mapping[str, Any], signer: Signer
     return _envelope(EXPORT_TYPE, [_subject(name, digest)], about, signer)
 
 
-def _envelope(
-    predicate_type: str, subjects: Sequence[Mapping[str, Any]], predicate: Mapping[str, Any], signer: Signer
-) -> dict[str, Any]:
+def sign_index(about: Mapping[str, Any], digest: str, signer: Signer) -> dict[str, Any]:
+    """Sign a block of a chain's index.
+
+    :param about: what it is of: ``chain``, ``first``, ``last`` and more.
+    :param digest: its hash.
+    :param signer: the key.
+    :return: DSSE envelope, JSON-safe.
+    """
+    return _envelope(INDEX_TYPE, [_index_subject(about, digest)], about, signer)
+
+
+def index_signed(envelope: Any, about: Mapping[str, Any], digest: str, key: PublicKey) -> bool:
+    """Tell whether a key signed a block of a chain's index.
+
+    :param envelope: what stands in the place of the signature.
+    :param about: as `sign_index` takes it.
+    :param digest: hash of the block as it is now.
+    :param key: the key.
+    """
+    payload = _payload(INDEX_TYPE, [_index_subject(about, digest)], about)
+    try:
+        (signature,) = envelope["signatures"]
+        same = _bytes(envelope["payload"]) == payload and envelope["payloadType"] == PAYLOAD_TYPE
+        return same and key.holds(_encoded(payload), _bytes(signature["sig"]))
+    except (ValueError, TypeError, KeyError, LookupError):
+        return False
+
+
+def _index_subject(about: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    return _subject(f"{about['chain']}/{about['first']:08d}-{about['last']:08d}", digest)
+
+
+def _payload(predicate_type: str, subjects: Sequence[Mapping[str, Any]], predicate: Mapping[str, Any]) -> bytes:
     statement = {
         "_type": STATEMENT_TYPE,
         "predicateType": predicate_type,
         "subject": subjects,
         "predicate": predicate,
     }
-    payload = canonical_json(statement).encode()
+    return canonical_json(statement).encode()
+
+
+def _envelope(
+    predicate_type: str, subjects: Sequence[Mapping[str, Any]], predicate: Mapping[str, Any], signer: Signer
+) -> dict[str, Any]:
+    payload = _payload(predicate_type, subjects, predicate)
     signature = {"keyid": signer.public.id, "sig": _base64(signer.sign(_encoded(payload)))}
     return {"payload": _base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": [signature]}
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,21 @@ _S3 = "s3://"
 _AWS_DEFAULT = "aws_default"
 _MOST_OPENED = 4
 """Ledgers that are kept: the model's, its dataset's, that of a reference; what walks through all keeps few of them."""
-_OPENED: ContextVar[dict[tuple[str | None, str, str], Ledger] | None] = ContextVar("_OPENED", default=None)
+
+
+@dataclass(slots=True)
+class _Opened:
+    """The ledgers that a task has opened.
+
+    :param by_index: whether those that it opens are read by their index.
+    :param ledgers: by connection, root and chain, the newest last.
+    """
+
+    by_index: bool = False
+    ledgers: dict[tuple[str | None, str, str], Ledger] = field(default_factory=dict)
+
+
+_OPENED: ContextVar[_Opened | None] = ContextVar("_OPENED", default=None)
 _CONNECTIONS: ContextVar[dict[str | None, Connection | None] | None] = ContextVar("_CONNECTIONS", default=None)
 
 
@@ -137,10 +152,11 @@ class LedgerHook(BaseHook):
         opened, name = _OPENED.get(), (self.ledger_conn_id, self.root(root), chain)
         if opened is None:
             return Ledger(self.store(root), chain, self.keys)
-        found = opened.pop(name, None) or Ledger(self.store(root), chain, self.keys)
-        opened[name] = found  # the newest last
-        if len(opened) > _MOST_OPENED:
-            del opened[next(iter(opened))]
+        kept = opened.ledgers
+        found = kept.pop(name, None) or Ledger(self.store(root), chain, self.keys, by_index=opened.by_index)
+        kept[name] = found  # the newest last
+        if len(kept) > _MOST_OPENED:
+            del kept[next(iter(kept))]
         return found
 
     def test_connection(self) -> tuple[bool, str]:
@@ -185,20 +201,28 @@ class LedgerHook(BaseHook):
 
 
 @contextmanager
-def ledgers_read_once() -> Iterator[None]:
+def ledgers_read_once(*, by_index: bool = False) -> Iterator[None]:
     """Keep the ledgers that are opened, so that a task that opens one again reads only what was written since.
 
     Their connection is asked for once, too. A long history is thousands of records; the steps of a task, its report
     and its gauges each ask for them.
 
+    :param by_index: whether their old records are taken from an index: for what watches, see `core.ledger_index`. What
+        decides on a version, moves an alias, removes rows or audits reads every record.
     :return: context manager; what other threads open is not kept.
     """
-    opened, connections = _OPENED.set({}), _CONNECTIONS.set({})
+    opened, connections = _OPENED.set(_Opened(by_index)), _CONNECTIONS.set({})
     try:
         yield
     finally:
         _OPENED.reset(opened)
         _CONNECTIONS.reset(connections)
+
+
+def read_by_index() -> None:
+    """Let the ledgers that this task opens from now on be read by their index, as `ledgers_read_once` says."""
+    if (opened := _OPENED.get()) is not None:
+        opened.by_index = True
 
 
 def dataset_ledger(dataset: str, root: str | None = None) -> Ledger:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.backends.optional import load
@@ -66,7 +66,7 @@ def judge_performance(
 
 
 def earlier_estimates(
-    records: Iterable[Record], manifest_hash: str, partition_key: str, policy_hash: str
+    records: Iterable[Record], manifest_hash: str, partition_key: str, policy_hash: str, mature: Collection[str]
 ) -> dict[str, Any]:
     """Find what was estimated before the labels came, and the track record so far.
 
@@ -74,19 +74,23 @@ def earlier_estimates(
     :param manifest_hash: content of the version.
     :param partition_key: only verdicts of earlier partitions count.
     :param policy_hash: hash of the policy: another one may have asked at another threshold.
+    :param mature: the partitions whose labels are mature now; a verdict before the oldest of them estimated none.
     :return: ``{"estimates": {partition: {metric: interval}}, "pairs": [...]}``.
     """
-    found: dict[str, Any] = {"estimates": {}, "pairs": []}
-    for record in records:
-        body = record.body
-        if record.kind != "performance" or record.mode != "live" or body["partition_key"] >= partition_key:
-            continue
-        if (body["manifest_hash"], body["policy_hash"]) != (manifest_hash, policy_hash) or not body["estimated"]:
-            continue
-        for key, estimates in body["estimated"]["partitions"].items():
-            found["estimates"].setdefault(key, estimates)
-        found["pairs"] = body["estimated"]["track_record"]["pairs"]
-    return found
+    told = [record for record in records if _estimates(record, manifest_hash, partition_key, policy_hash)]
+    estimates: dict[str, Any] = {}
+    for record in told:
+        if mature and record.body["partition_key"] >= min(mature):
+            for key, found in record.body["estimated"]["partitions"].items():
+                estimates.setdefault(key, found)
+    return {"estimates": estimates, "pairs": told[-1].body["estimated"]["track_record"]["pairs"] if told else []}
+
+
+def _estimates(record: Record, manifest_hash: str, partition_key: str, policy_hash: str) -> bool:
+    if record.kind != "performance" or record.mode != "live" or record.body["partition_key"] >= partition_key:
+        return False
+    same = (record.body["manifest_hash"], record.body["policy_hash"]) == (manifest_hash, policy_hash)
+    return same and bool(record.body["estimated"])
 
 
 def _service(live: LiveCase) -> list[RuleResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,10 @@ def open_columns(
     found = list(SnapshotSet(storage, dataset, snapshots, Cut(time_column, since, until, tuple(weekdays))).leaves())
     if snapshots and not found:
         raise EvidenceBroken(f"All rows of these snapshots of dataset {dataset!r} were lawfully erased.")
-    stated = {name: _stated(storage, name) for name in {leaf.dataset for leaf in found}}
+    wanted: dict[str, set[str]] = {}
+    for leaf in found:
+        wanted.setdefault(leaf.dataset, set()).add(leaf.snapshot_id)
+    stated = {name: _stated(storage, name, ids) for name, ids in wanted.items()}
     with ExitStack() as stack:
         parts: list[Part] = []
         for leaf in found:
@@ -57,12 +60,12 @@ def open_columns(
         yield ParquetColumns(parts)
 
 
-def _stated(storage: Storage, dataset: str) -> dict[str, str]:
-    """Look up the hash of each manifest: with it the bytes alone prove the rows, whose values nobody hashes here."""
+def _stated(storage: Storage, dataset: str, wanted: Collection[str]) -> dict[str, str]:
+    """Look up the hashes of manifests: with them the bytes alone prove the rows, whose values nobody hashes here."""
     found = {}
     for record in dataset_ledger(dataset, storage.ledger_root).records():
         for name, digest in (("snapshot_id", "manifest_sha256"), ("accepted_snapshot_id", "accepted_manifest_sha256")):
-            if record.body.get(name) and record.body.get(digest):
+            if record.body.get(name) in wanted and record.body.get(digest):
                 found[str(record.body[name])] = str(record.body[digest])
     return found
 

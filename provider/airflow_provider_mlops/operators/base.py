@@ -17,7 +17,7 @@ from airflow_provider_mlops.core.errors import BadInput, FinalError, TransientEr
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.hooks.gauges_out import tell_after
-from airflow_provider_mlops.hooks.ledger import ledgers_read_once
+from airflow_provider_mlops.hooks.ledger import ledgers_read_once, read_by_index
 from airflow_provider_mlops.links.mlflow import begin_links
 from airflow_provider_mlops.operators.context import run_facts
 from airflow_provider_mlops.operators.in_order import goes_in_order, must_wait, pause_after
@@ -43,6 +43,8 @@ class MLOpsOperator(BaseOperator):
     """Whether the registry keeps the newest record afterwards; those that must do so in the step do it there."""
     ends_audits: ClassVar[bool] = False
     """Whether an audit whose step cannot go on ends with its certificate; those of the way to the gate."""
+    by_index: ClassVar[bool] = False
+    """Whether old records are taken from the ledger's index; those that run every day and move no alias."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step in the mode of this run; in a live backfill, when it is this partition's turn.
@@ -70,6 +72,8 @@ class MLOpsOperator(BaseOperator):
         run: RunFacts | None = None
         try:
             run = run_facts(context)
+            if self.by_index and run.mode is not Mode.AUDIT:
+                read_by_index()
             self._wait_for_turn(context, run)
             if run.mode is not Mode.LIVE:
                 self.log.info("This run is in %s mode: nothing moves.", run.mode.value)

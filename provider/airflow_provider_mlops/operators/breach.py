@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_mlops.core.alias_moves import CHAMPION
 from airflow_provider_mlops.core.breach import answer_breach
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
@@ -46,6 +47,7 @@ class RollbackOnBreachOperator(MLOpsOperator):
     Returns ``{"partition_key", "model_name", "alias", "version", "previous_version", "moved", "reason", "record"}``.
     """
 
+    by_index = True
     template_fields: Sequence[str] = (
         "model_name",
         "policy",
@@ -86,9 +88,10 @@ class RollbackOnBreachOperator(MLOpsOperator):
             raise AirflowSkipException(f"In {run.mode.value} mode nothing is rolled back.")
         policy = load_retrain_policy(bundle_file(context, self.policy))
         ledger = known_model_ledger(self.model_name, self.ledger_root)
-        records = ledger.records()
-        earlier = rollback_of_request(records, run.request, run.mode)
-        stated, version = (earlier.body, None) if earlier else self._answer(records, policy, partition.key)
+        self._stated(ledger, policy, partition.key, run)  # most days end here, and the index is enough for that
+        ledger.read_whole()
+        stated, version = self._stated(ledger, policy, partition.key, run)
+        self.log.warning("%s", stated["reason"])
         hook = MlflowHook(self.mlflow_conn_id)
         rollback = Rollback(
             model_name=self.model_name,
@@ -103,6 +106,14 @@ class RollbackOnBreachOperator(MLOpsOperator):
         push_links(context, version=hook.version_url(self.model_name, record.body["version"]))
         return {"partition_key": partition.key, **result_of(record, self.model_name, run.mode)}
 
+    def _stated(
+        self, ledger: Ledger, policy: RetrainPolicy, partition_key: str, run: RunFacts
+    ) -> tuple[Mapping[str, Any], str | None]:
+        """Return what an earlier try stated, or what the verdict asks for."""
+        records = ledger.records()
+        earlier = rollback_of_request(records, run.request, run.mode)
+        return (earlier.body, None) if earlier else self._answer(records, policy, partition_key)
+
     def _answer(
         self, records: Sequence[Record], policy: RetrainPolicy, partition_key: str
     ) -> tuple[dict[str, Any], str | None]:
@@ -112,7 +123,6 @@ class RollbackOnBreachOperator(MLOpsOperator):
         answer = answer_breach(records, policy.rollback, partition_key)
         if not answer.rolls_back or answer.verdict is None:
             raise AirflowSkipException(answer.reason)
-        self.log.warning("%s", answer.reason)
         stated = {
             "reason": answer.reason[:MAX_REASON_LENGTH],
             "asked_by": None,

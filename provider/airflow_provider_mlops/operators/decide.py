@@ -56,6 +56,7 @@ class DecideRetrainOperator(MLOpsOperator):
     names all.
     """
 
+    by_index = True
     checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",

@@ -61,6 +61,7 @@ class DetectDriftOperator(MLOpsOperator):
     Returns ``{"model_name", "partition_key", "kind", "champion_version", "verdict", "record"}``.
     """
 
+    by_index = True
     template_fields: Sequence[str] = (
         "model_name",
         "dataset",

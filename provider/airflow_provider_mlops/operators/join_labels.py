@@ -61,6 +61,7 @@ class JoinLabelsOperator(MLOpsOperator):
     "record"}``.
     """
 
+    by_index = True
     template_fields: Sequence[str] = (
         "model_name",
         "labels",

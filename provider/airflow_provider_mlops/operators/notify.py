@@ -41,6 +41,7 @@ class NotifyOperator(MLOpsOperator):
     Returns ``{"model_name", "sent", "already_sent"}``.
     """
 
+    by_index = True
     template_fields: Sequence[str] = ("model_name", "ledger_root")
     ui_color = "#d6eaf8"
 

@@ -56,6 +56,7 @@ class MonitorPerformanceOperator(MLOpsOperator):
     "record"}``.
     """
 
+    by_index = True
     checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",
@@ -199,7 +200,8 @@ class MonitorPerformanceOperator(MLOpsOperator):
             policy=policy,
             seed=seed,
         )
-        earlier = earlier_estimates(records, window.manifest_hash, self.partition_key, policy.hash)
+        mature = [key_of(one) for one in window.mature]
+        earlier = earlier_estimates(records, window.manifest_hash, self.partition_key, policy.hash, mature)
         return judge_performance(served, MlflowHook(self.mlflow_conn_id), fairness, earlier)
 
     def _compare(self, records: Sequence[Record], body: dict[str, Any], run: RunFacts) -> None:

@@ -49,6 +49,7 @@ class ProfileDatasetOperator(MLOpsOperator):
     ``profiles`` has ``{"partition_key", "profile", "rows", "record"}`` of each, oldest first.
     """
 
+    by_index = True
     template_fields: Sequence[str] = (
         "model_name",
         "dataset",

@@ -73,6 +73,7 @@ class ScoreBatchOperator(MLOpsOperator):
     "failed", "uri", "record"}``; ``uri`` is null where no log is stored.
     """
 
+    by_index = True
     checkpoint_after = True
     template_fields: Sequence[str] = (
         "model_name",

@@ -54,6 +54,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
     Returns ``{"dataset", "partition_key", "snapshot_id", "rows", "uri", "record"}``.
     """
 
+    by_index = True
     template_fields: Sequence[str] = ("dataset", "source", "partition_key", "storage_root", "ledger_root")
     template_fields_renderers: ClassVar[dict[str, str]] = {"source": "json"}
     operator_extra_links = (SnapshotLink(),)

@@ -63,6 +63,7 @@ class ValidateDatasetOperator(MLOpsOperator):
     none, ``findings`` are the first reasons of warnings and quarantine.
     """
 
+    by_index = True
     ends_audits = True
     template_fields: Sequence[str] = (
         "dataset",
