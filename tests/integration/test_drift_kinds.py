@@ -64,8 +64,22 @@ def test_feature_drift_says_its_kind_and_reference(make_lab: Any) -> None:
     assert (record.body["kind"], record.body["partition_keys"]) == ("feature", ["2020-04"])
     assert record.body["reference"]["of"] == "training"
     assert record.body["champion_version"] == "1"
-    (event,) = lab.events
-    assert (event[1]["kind"], event[1]["window"]) == ("feature", ["2020-04"])
+
+
+def test_the_event_of_a_drift_says_verdict_window_and_cause(make_lab: Any) -> None:
+    """Who is started by it needs no other source: the record by its hash, the partitions, what moved and since when."""
+    lab = make_lab("drifted")
+    record = judged(lab, window=2)
+    ((asset, extra),) = lab.events
+
+    assert asset == f"{lab.model}-drift"
+    assert extra["record_hash"] == record.hash == lab.records("drift")[-1].hash
+    assert extra["window"] == record.body["partition_keys"] == ["2020-03", "2020-04"]
+    assert (extra["model_name"], extra["partition_key"], extra["kind"]) == (lab.model, "2020-04", "feature")
+    assert (extra["mode"], extra["champion_version"]) == ("live", "1")
+    assert extra["reasons"] == record.body["verdict"]["reasons"][:5]
+    assert [line for line in extra["cause"] if line.startswith("signal: the median moved") and "since 2020-04" in line]
+    assert [line for line in extra["cause"] if line.startswith("upstream: ")]
 
 
 def test_recent_change_compares_with_the_partitions_before(make_lab: Any) -> None:

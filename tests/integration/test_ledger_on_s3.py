@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
 from airflow_provider_mlops.core.ledger import Ledger, chains
-from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, model_ledger
+from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, ledgers_read_once, model_ledger
 from tests.conftest import MakeLab
 from tests.support.keys import private_pem
 from tests.support.lab import Lab
@@ -177,6 +177,37 @@ def test_a_store_that_ignores_the_condition_is_refused(bucket: object, monkeypat
         ledger.append(kind="gate", key="k", body={})
 
     assert model_ledger(MODEL, ROOT).records() == []
+
+
+# --- the index
+
+
+def test_the_index_saves_a_request_for_each_old_record(
+    bucket: Any, s3: tuple[str, OneAtATime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written once, by a conditional put; what comes after it is asked for, and `verify` asks for all."""
+    monkeypatch.setattr("airflow_provider_mlops.core.ledger_index.SIZES", (16, 4))
+    monkeypatch.setattr("airflow_provider_mlops.core.ledger.BLOCK", 4)
+    ledger, app = model_ledger(MODEL, ROOT), s3[1]
+    for number in range(1, 23):
+        ledger.append(kind="gate", key=f"k{number}", body={"number": number, "partition_key": f"p{number}"})
+    with ledgers_read_once(by_index=True):
+        assert model_ledger(MODEL, ROOT).records() == ledger.records()
+    made = sorted(item.key for item in bucket.objects.all() if ".index" in item.key)
+    app.seen.clear()
+    with ledgers_read_once(by_index=True):
+        fast = model_ledger(MODEL, ROOT)
+        found = fast.latest(kind="gate", partition_key="p3")
+    asked = sorted(path for method, path in app.seen if method == "GET" and path.endswith(".json"))
+
+    assert [name.rpartition("/")[2] for name in made] == ["00000001-00000016.jsonl", "00000017-00000020.jsonl"]
+    assert asked == [f"{FOLDER}/000000{number}.json" for number in (20, 21, 22, 23)]
+    assert found == ledger.records()[2]
+    assert (fast.verify(), chains(fast.store)) == ([], [f"model/{MODEL}"])
+    bucket.put_object(Key=made[0], Body=b"nothing")
+    with ledgers_read_once(by_index=True):
+        assert model_ledger(MODEL, ROOT).records() == ledger.records()
+    assert "cannot be read" in ledger.verify()[0]
 
 
 # --- the connection

@@ -107,6 +107,22 @@ def test_every_kind_was_found() -> None:
 # --- templates ---------------------------------------------------------------------------------------------------
 
 
+def test_only_what_watches_reads_by_the_index() -> None:
+    """What judges a version, moves an alias, removes rows or audits reads every record, a rollback before it moves."""
+    assert {step.__name__ for step in STEPS if step.by_index} == {
+        "DecideRetrainOperator",
+        "DetectDriftOperator",
+        "JoinLabelsOperator",
+        "MonitorPerformanceOperator",
+        "NotifyOperator",
+        "ProfileDatasetOperator",
+        "RollbackOnBreachOperator",
+        "ScoreBatchOperator",
+        "SnapshotDatasetOperator",
+        "ValidateDatasetOperator",
+    }
+
+
 @pytest.mark.parametrize("cls", TASKS)
 def test_template_fields_are_constructor_arguments_and_attributes(cls: Any) -> None:
     """Airflow renders attributes by these names, and users look for them in the constructor."""

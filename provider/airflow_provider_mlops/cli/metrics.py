@@ -9,7 +9,7 @@ from airflow_provider_mlops.cli.output import say
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.gauges import samples_of
 from airflow_provider_mlops.hooks.gauges_out import models, to_prometheus
-from airflow_provider_mlops.hooks.ledger import LedgerHook, model_ledger
+from airflow_provider_mlops.hooks.ledger import LedgerHook, ledgers_read_once, model_ledger
 
 
 @exit_codes
@@ -24,7 +24,8 @@ def write(args: Namespace) -> None:
     if not asked:
         raise BadInput(f"No model has a ledger in {store.root}.")
     for model in asked:
-        samples = samples_of(model, model_ledger(model, args.ledger_root).records())
+        with ledgers_read_once(by_index=True):
+            samples = samples_of(model, model_ledger(model, args.ledger_root).records())
         told = to_prometheus(model, samples, args.dir or "")
         if not told:
             raise BadInput("Nothing says where to: pass --dir, or set [mlops] prometheus_textfile_dir.")

@@ -203,7 +203,8 @@ def partition_of(record: Record | None) -> str | None:
     """
     if record is None or record.body["version"] is None:
         return None
-    return record.body.get("version_partition_key", record.body.get("partition_key"))
+    found: str | None = record.body.get("version_partition_key", record.body.get("partition_key"))
+    return found
 
 
 def record_move(

@@ -49,7 +49,7 @@ class Late(Mapping[str, Any]):
             raise KeyError(name)
         return self._whole()[name]
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]  # as dict has it
+    def get(self, name: str, default: Any = None) -> Any:
         """Return a member, or the default; no exception is raised for the many that have none."""
         if name in self.facts:
             return self.facts[name]

@@ -136,12 +136,18 @@ class Storage:
         :param relative: path below the root.
         :return: context manager that gives a local folder.
         :raises EvidenceBroken: when nothing was published there.
-        :raises TransientError: when the disk is full, or a remote file came in part only.
+        :raises TransientError: when the disk is full, a remote file came in part only, or the folder was removed while
+            it was read: by an erasure, say, and the ledger leads the retry to the rows that are left.
         """
         if not self.exists(relative):
             raise self._missing(relative)
         if self.is_local:
-            yield self._local(relative)
+            try:
+                yield self._local(relative)
+            except (EvidenceBroken, FileNotFoundError) as err:
+                if self.exists(relative):
+                    raise
+                raise TransientError(f"{self.uri(relative)} was removed while it was read: {err}") from err
             return
         with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
             with self._storage_errors():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.card_page import card_summary
@@ -112,7 +112,7 @@ class ModelCardOperator(MLOpsOperator):
             self.log.info("- %s", limit)
         return self._result(record.body, card["limits"], record.hash)
 
-    def _result(self, body: dict[str, Any] | None, limits: list[str], record: str | None) -> dict[str, Any]:
+    def _result(self, body: Mapping[str, Any] | None, limits: list[str], record: str | None) -> dict[str, Any]:
         shown = {name: body[name] if body else None for name in ("card_hash", "uri", "mlflow_uri")}
         return {
             "model_name": self.model_name,

@@ -179,9 +179,9 @@ class ProfileDatasetOperator(MLOpsOperator):
             self.log.info("There is no recorded profile to audit.")
         bad = [record for record in records if record.outcome == Outcome.FAIL]
         if bad:
-            body = bad[0].body
+            first = bad[0].body
             raise EvidenceBroken(
-                f"The profile of {body['partition_key']} counts otherwise than recorded: {body['differs'][0]}; "
+                f"The profile of {first['partition_key']} counts otherwise than recorded: {first['differs'][0]}; "
                 f"recorded in {bad[0].hash}."
             )
         return records

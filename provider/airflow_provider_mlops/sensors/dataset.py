@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_mlops.core.errors import FinalError
 from airflow_provider_mlops.core.evidence import accepted_snapshots
 from airflow_provider_mlops.core.partition import Partition
-from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.ledger import dataset_ledger, ledgers_read_once
 from airflow_provider_mlops.operators.context import PARTITION_KEY
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class AcceptedSnapshotSensor(BaseSensorOperator):
         """Look into the dataset's ledger."""
         try:
             partition = Partition.parse(self.partition_key)
-            accepted = accepted_snapshots(dataset_ledger(self.dataset, self.ledger_root).records())
+            with ledgers_read_once(by_index=True):
+                accepted = accepted_snapshots(dataset_ledger(self.dataset, self.ledger_root).records())
         except FinalError as err:
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
         if (snapshot_id := accepted.get(partition.key)) is None:

@@ -13,7 +13,7 @@ from airflow_provider_mlops.core.drift_options import DriftKind
 from airflow_provider_mlops.core.drift_verdicts import ANY_OUTCOME, read_outcomes, verdict_reached, verdicts_that_hold
 from airflow_provider_mlops.core.errors import BadInput, FinalError, TransientError
 from airflow_provider_mlops.core.partition import Partition
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import ledgers_read_once, model_ledger
 from airflow_provider_mlops.operators.context import PARTITION_KEY
 from airflow_provider_mlops.triggers.drift import DriftVerdictTrigger
 
@@ -98,7 +98,8 @@ class DriftSensor(BaseSensorOperator):
         """
         try:
             wanted = self._wanted()
-            verdicts = verdicts_that_hold(model_ledger(self.model_name, self.ledger_root).records("drift"))
+            with ledgers_read_once(by_index=True):
+                verdicts = verdicts_that_hold(model_ledger(self.model_name, self.ledger_root).records("drift"))
         except TransientError as err:
             self.log.warning("%s The wait goes on.", err)
             return PokeReturnValue(is_done=False)

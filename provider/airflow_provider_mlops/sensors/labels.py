@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_mlops.core.errors import FinalError, TransientError
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.prediction_log import matured_at
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import ledgers_read_once, model_ledger
 from airflow_provider_mlops.hooks.prediction_log import matured_labels
 from airflow_provider_mlops.operators.context import PARTITION_KEY
 from airflow_provider_mlops.triggers.labels import LabelsMatureTrigger
@@ -108,9 +108,9 @@ class LabelsMatureSensor(BaseSensorOperator):
         record = None
         if self.model_name:
             try:
-                record = matured_labels(model_ledger(self.model_name, self.ledger_root).records()).get(
-                    self.partition_key
-                )
+                with ledgers_read_once(by_index=True):
+                    joined = matured_labels(model_ledger(self.model_name, self.ledger_root).records())
+                record = joined.get(self.partition_key)
             except TransientError as err:
                 self.log.warning("%s The wait goes on.", err)
             except FinalError as err:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlops.core.drift_verdicts import verdict_reached, verdicts_that_hold
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import ledgers_read_once, model_ledger
 from airflow_provider_mlops.triggers.shared_poll import answers
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def _verdicts(model: str, root: str | None, interval: float) -> AsyncGenerator[l
     def read() -> list[dict[str, str]]:
         # Opened once, by the look that comes first: what was read is kept, and only new records are read after that.
         if not opened:
-            opened.append(model_ledger(model, root))
+            with ledgers_read_once(by_index=True):
+                opened.append(model_ledger(model, root))
         return verdicts_that_hold(opened[0].records("drift"))
 
     async def look() -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlops.core.errors import TransientError
 from airflow_provider_mlops.core.ledger import Ledger
-from airflow_provider_mlops.hooks.ledger import model_ledger
+from airflow_provider_mlops.hooks.ledger import ledgers_read_once, model_ledger
 from airflow_provider_mlops.hooks.prediction_log import matured_labels
 from airflow_provider_mlops.triggers.shared_poll import answers
 
@@ -80,7 +80,9 @@ def _look(model: str, ledger_root: str | None) -> Callable[[], Awaitable[dict[st
     def read() -> dict[str, str]:
         nonlocal ledger
         # Kept between looks: what was read is not read again.
-        ledger = ledger or model_ledger(model, ledger_root)
+        if ledger is None:
+            with ledgers_read_once(by_index=True):
+                ledger = model_ledger(model, ledger_root)
         return matured_labels(ledger.records())
 
     async def look() -> dict[str, str]:

@@ -10,7 +10,13 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.ledger import Ledger
-from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, ledgers_read_once, model_ledger
+from airflow_provider_mlops.hooks.ledger import (
+    LedgerHook,
+    dataset_ledger,
+    ledgers_read_once,
+    model_ledger,
+    read_by_index,
+)
 from tests.support.keys import private_pem, signing_key
 
 
@@ -195,6 +201,21 @@ def test_a_task_asks_for_the_connection_once(monkeypatch: pytest.MonkeyPatch, tm
                 assert LedgerHook().connection is None
 
     assert asked == ["elsewhere", "mlops_ledger_default"] * 2
+
+
+def test_an_index_is_for_those_who_ask_for_it(tmp_path: Path) -> None:
+    """Ledgers that a task opened before it asked, and those outside, read every record."""
+    root = str(tmp_path)
+    read_by_index()
+    assert not model_ledger("m", root).by_index
+    with ledgers_read_once():
+        before = model_ledger("m", root)
+        read_by_index()
+        after = dataset_ledger("d", root)
+    with ledgers_read_once(by_index=True):
+        asked = model_ledger("m", root)
+
+    assert [one.by_index for one in (before, after, asked, model_ledger("m", root))] == [False, True, True, False]
 
 
 def test_threads_do_not_share_a_ledger(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Columns of snapshots, one at a time: every type has its kind, cuts and windows hold, changed bytes are refused."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,7 @@ import pytest
 from airflow_provider_mlops.backends.parquet import write_snapshot, write_window
 from airflow_provider_mlops.backends.parquet_column import ParquetColumns
 from airflow_provider_mlops.backends.parquet_pairs import ParquetPairs
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
+from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
 from airflow_provider_mlops.hooks.samples import open_columns
 from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
@@ -201,3 +202,23 @@ def test_no_rows_are_an_empty_summary(storage: Storage) -> None:
     kept = keep(storage, {"x": [1.0], "t": ["a"], "time": pa.array(times)}, "time")
     with opened(storage, kept, time_column="time", until="2019-01-01T00:00:00+00:00") as columns:
         assert (len(numbers(columns, "x").ordered), categories(columns, "t").counts) == (0, {})
+
+
+def test_an_erasure_while_columns_are_read_is_no_broken_evidence(storage: Storage) -> None:
+    """The rows are gone between two columns: a retry follows the ledger. Without a file of theirs they are broken."""
+    kept = keep(storage, {"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    folder = Path(storage.root) / snapshot_path("d", kept["snapshot_id"])
+    (part,) = folder.glob("*.parquet")
+    content = part.read_bytes()
+
+    def read(remove: Callable[[], None]) -> None:
+        with opened(storage, kept) as columns:
+            numbers(columns, "a")
+            remove()
+            numbers(columns, "b")
+
+    with pytest.raises(EvidenceBroken, match="cannot be decoded"):
+        read(part.unlink)
+    part.write_bytes(content)
+    with pytest.raises(TransientError, match="was removed while it was read"):
+        read(lambda: shutil.rmtree(folder))

@@ -54,6 +54,23 @@ def test_what_was_not_published_is_not_read(storage: Storage, there: bool) -> No
         pass
 
 
+@pytest.mark.parametrize("error", [EvidenceBroken("rows is missing"), FileNotFoundError("rows")])
+def test_what_is_removed_while_it_is_read_is_asked_for_again(storage: Storage, error: Exception) -> None:
+    """An erasure came in between: a retry finds what the ledger says of it. What is still there is broken for good."""
+    publish(storage)
+
+    def read(*removed: str) -> None:
+        with storage.open("a/b") as folder:
+            for name in removed:
+                (folder / name).unlink()
+            raise error
+
+    with pytest.raises(type(error), match="rows"):
+        read("rows")
+    with pytest.raises(TransientError, match=f"{storage.root}/a/b was removed while it was read: .*rows"):
+        read(MARKER)
+
+
 def test_staging_is_removed(storage: Storage) -> None:
     """What was staged and not published is gone, also after an error."""
     with storage.staging() as folder:
