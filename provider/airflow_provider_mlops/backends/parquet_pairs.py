@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlops.core.side_by_side import ahead, both
+from airflow_provider_mlops.backends.heap import reuse_memory
+from airflow_provider_mlops.core.side_by_side import LARGE, ahead, both
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.backends.drift_columns import Columns
@@ -29,6 +30,8 @@ class ParquetPairs:
     features: Sequence[str]
 
     def __iter__(self) -> Iterator[ColumnPair]:
+        if self._rows >= LARGE:
+            reuse_memory()
         return ahead(self._read(), rows=self._rows)
 
     @property

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_mlops.backends.arrow_values import floats_of, kind_of
+from airflow_provider_mlops.backends.heap import reuse_memory
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.text_counts import TextCounts
+from airflow_provider_mlops.core.side_by_side import LARGE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,11 +49,17 @@ def profile_files(columns: Pieces, spec: ProfileSpec) -> Profile:
     :return: the profile.
     :raises EvidenceBroken: when a file cannot be decoded.
     """
+    from airflow_provider_mlops.statistics.compiled import loops_for
     from airflow_provider_mlops.statistics.profiling import assembled, slice_values
 
+    if columns.rows >= LARGE:
+        reuse_memory()
+    # Texts first: they are counted while one thread fetches what numbers are counted by.
+    names = sorted(spec.columns, key=lambda name: spec.columns[name].kind)
     with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="profile") as pool:
-        wholes = pool.map(lambda name: _column(columns, name, spec.columns[name]), spec.columns)
-        counted = dict(zip(spec.columns, wholes, strict=True))
+        pool.submit(loops_for, columns.rows)
+        wholes = pool.map(lambda name: _column(columns, name, spec.columns[name]), names)
+        counted = dict(zip(names, wholes, strict=True))
     slices = {}
     for by in spec.slices:
         values = slice_values(spec, by)
@@ -131,13 +139,14 @@ class _Counter:
         from airflow_provider_mlops.statistics.profiling import NumberTally
 
         self.tally = tally
-        self._numeric = isinstance(tally, NumberTally)
+        self._numbers = tally if isinstance(tally, NumberTally) else None
         self._texts = TextCounts()
         self._nulls = 0
 
     def add(self, array: pa.Array) -> None:
-        if self._numeric:
-            self.tally.add(floats_of(array))
+        if self._numbers is not None:
+            present = array.drop_null() if array.null_count else array
+            self._numbers.add(floats_of(present), array.null_count)
             return
         self._nulls += self._texts.add(array)
         if self._texts.texts > _FLUSHED_TEXTS:
@@ -148,7 +157,7 @@ class _Counter:
         return self.tally.result()
 
     def _flush(self) -> None:
-        if self._numeric:
+        if self._numbers is not None:
             return
         counts: dict[str | None, int] = dict(self._texts.counts().items())
         counts[None] = self._nulls

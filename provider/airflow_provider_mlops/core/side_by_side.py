@@ -7,8 +7,8 @@ from typing import TypeVar
 S = TypeVar("S")
 T = TypeVar("T")
 
-_LARGE = 1 << 21
-"""From so many rows a side; below, a second thread costs memory and time of processors, and saves next to nothing."""
+LARGE = 1 << 21
+"""From so many rows a side on a second thread, compiled loops and memory that is kept are worth what they cost."""
 
 
 def both(work: Callable[[S], T], first: S, second: S, *, rows: int) -> tuple[T, T]:
@@ -20,7 +20,7 @@ def both(work: Callable[[S], T], first: S, second: S, *, rows: int) -> tuple[T, 
     :param rows: how many rows the smaller one has.
     :return: both results.
     """
-    if rows < _LARGE:
+    if rows < LARGE:
         return work(first), work(second)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="second") as pool:
         other = pool.submit(work, second)
@@ -34,7 +34,7 @@ def ahead(items: Iterator[T], *, rows: int | None = None) -> Iterator[T]:
     :param rows: how many rows each has at least; None where that is worth it whatever their number.
     :return: the things, in order.
     """
-    if rows is not None and rows < _LARGE:
+    if rows is not None and rows < LARGE:
         yield from items
         return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:

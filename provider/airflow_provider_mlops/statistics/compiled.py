@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from airflow_provider_mlops.core.side_by_side import LARGE
 from airflow_provider_mlops.statistics.arrays import BoolArray, FloatArray, IntArray
-
-_MANY = 1 << 21
-"""Values from which on a column is large: what it saves on fewer is less than importing Numba takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,10 @@ class Loops:
 def loops_for(values: int) -> Loops | None:
     """Return the loops for a column.
 
-    :param values: how many values it has.
+    :param values: how many values it has; importing Numba takes longer than what it saves on few.
     :return: the loops; None where NumPy is to do it: for few values, without Numba or a place for compiled code.
     """
-    return _compiled() if values >= _MANY else None
+    return _compiled() if values >= LARGE else None
 
 
 @functools.cache

@@ -121,7 +121,7 @@ class _Tally:
         return np.concatenate(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Counted(Blocks):
     """Blocks that are cells or parts of them, the outer ones of which go on to the ends of the samples.
 

@@ -54,13 +54,14 @@ class NumberTally:
         self._nulls = self._below = self._above = self._absent = 0
         self._ends = (math.inf, -math.inf)
 
-    def add(self, values: FloatArray) -> None:
+    def add(self, values: FloatArray, nulls: int = 0) -> None:
         """Count values.
 
         :param values: NaN for null.
+        :param nulls: nulls that are not among them.
         """
         present, ends = _present(values)
-        self._nulls += len(values) - len(present)
+        self._nulls += nulls + len(values) - len(present)
         if not len(present):
             return
         if not np.all(np.isfinite(ends)):

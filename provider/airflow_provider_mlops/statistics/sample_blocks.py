@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from airflow_provider_mlops.statistics.moments import spread_of
 PIECE = 1 << 18
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Blocks(ABC):
     """Values at which both samples are cut, and how many of each lie where.
 
@@ -121,11 +122,11 @@ class Blocks(ABC):
         return int(np.max(np.abs(self._gap(*self.upto))))
 
     def _may_exceed(self, gap: int) -> BoolArray:
-        lowest, highest = self._bounds()
+        lowest, highest = self._bounds
         return np.asarray(np.maximum(highest, -lowest) > gap)
 
     def _may_cross(self) -> BoolArray:
-        lowest, highest = self._bounds()
+        lowest, highest = self._bounds
         found = np.asarray((lowest < 0) & (highest > 0))
         if self.open_ended:
             found[[0, -1]] = True
@@ -134,6 +135,7 @@ class Blocks(ABC):
     def _gap(self, of_first: IntArray, of_second: IntArray) -> IntArray:
         return np.asarray(of_first * self.sizes[1] - of_second * self.sizes[0])
 
+    @cached_property
     def _bounds(self) -> tuple[IntArray, IntArray]:
         """Return the lowest and the highest gap that each block can have, its upper end apart."""
         lowest = self._gap(self.upto[0][:-1], self.before[1][1:])

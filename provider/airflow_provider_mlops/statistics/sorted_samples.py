@@ -12,7 +12,7 @@ _KNOTS_PER_ROOT = 24
 _LEAST_STEP = 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Knots(Blocks):
     """Blocks between values of both samples.
 
