@@ -89,7 +89,7 @@ def test_unknown_partition(make_lab: MakeLab) -> None:
         ("evaluate", {"manifest_hash": "sha256:00"}, "holds no training with the manifest sha256:00"),
         ("gate", {"evaluation_id": "sha256:00"}, "holds no evaluation 'sha256:00'"),
         ("promote", {"gate_record": "sha256:00"}, "holds no gate record 'sha256:00'"),
-        ("validate", {"partition_key": "2020-01", "snapshot_id": "sha256:00"}, "EvidenceBroken: Nothing is stored at"),
+        ("validate", {"partition_key": "2020-01", "snapshot_id": "sha256:00"}, "knows no snapshot 'sha256:00'"),
     ],
 )
 def test_unknown_evidence(make_lab: MakeLab, step: str, arguments: dict[str, Any], words: str) -> None:

@@ -233,6 +233,20 @@ def test_a_misspelt_connection_is_no_mlflow_that_is_down(make_lab: MakeLab) -> N
     assert len(lab.records("validation", CHAIN)) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"dataset": "event"}, r"Dataset 'event' has no record in .*; it has: events\. Did you mean events\?"),
+        ({"snapshot_id": "None"}, "The ledger of dataset 'events' knows no snapshot 'None'"),
+        ({"snapshot_id": "../../x"}, "The ledger of dataset 'events' knows no snapshot '../../x'"),
+    ],
+)
+def test_what_the_ledger_does_not_know_is_not_judged(make_lab: MakeLab, arguments: dict[str, str], says: str) -> None:
+    """A misspelt dataset, or what a template made of an earlier task that gave nothing."""
+    with pytest.raises(AirflowFailException, match=says):
+        validate(make_lab("accepted"), **arguments)
+
+
 def test_suite_from_code(make_lab: MakeLab) -> None:
     """An import path instead of a file."""
     lab = make_lab("accepted")

@@ -97,7 +97,7 @@ def check_columns(names: Iterable[str], schema: Mapping[str, object], what: str)
     """
     names = list(names)
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise BadInput(f"{what} gives the column {', '.join(map(repr, twice[:5]))} more than once; rename one with AS.")
+        raise BadInput(f"{what} gives the column {', '.join(map(repr, twice[:5]))} more than once; rename one.")
     if missing := [name for name in schema if name not in names]:
         raise BadInput(
             f"{what} has no column {', '.join(map(repr, missing[:5]))}, which schema names; it has: {_some(names)}."

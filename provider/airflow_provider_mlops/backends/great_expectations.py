@@ -141,7 +141,8 @@ def _expectation(gx: Any, item: Mapping[str, Any], index: int) -> Any:
     try:
         return kind(**item["kwargs"], meta={**item.get("meta", {}), "position": index})
     except (TypeError, ValueError) as err:
-        raise BadInput(f"Expectation {item['type']!r} refuses its kwargs: {str(err)[:300]}") from err
+        said = " ".join(str(err).split())[:300]  # of several lines
+        raise BadInput(f"Expectation {item['type']!r} refuses its kwargs: {said}") from err
 
 
 def _nested_exception(item: Mapping[str, Any]) -> str | None:

@@ -89,7 +89,7 @@ class JsonLines:
                 good = middle
             else:
                 bad, where, message = middle, f", line {line + middle - 1}", found
-        message = re.sub(r" in row \d+$", "", message.rstrip("."))
+        message = re.sub(r" in row \d+$", "", message.rstrip(".")).rstrip(".")
         hint = (
             "" if "Invalid value" in message else " Columns and types are those of the first block; name all in schema."
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.core.canonical import sha256_of
 from airflow_provider_mlops.core.code_identity import import_callable, is_import_path
 from airflow_provider_mlops.core.contract_diff import diff_lines
-from airflow_provider_mlops.core.errors import FinalError, Refused
+from airflow_provider_mlops.core.errors import BadInput, FinalError, Refused
 from airflow_provider_mlops.core.evidence import latest_of_run
+from airflow_provider_mlops.core.gone import ids_in
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record
@@ -18,7 +19,7 @@ from airflow_provider_mlops.core.suite import judged_by, suite_hash
 from airflow_provider_mlops.core.suite_verdict import findings
 from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, MAX_REASONS, Outcome, Verdict
 from airflow_provider_mlops.hooks.contract import LAST, ContractInForce, contract_in_force
-from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.ledger import known_dataset_ledger
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.rows import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
@@ -109,7 +110,9 @@ class ValidateDatasetOperator(MLOpsOperator):
         if self.mlflow_conn_id:
             MlflowHook(self.mlflow_conn_id).tracking_uri  # noqa: B018 - a misspelt one fails before anything is judged
         suite, storage = self._load_suite(context), Storage(self.storage_root, self.ledger_root)
-        ledger = dataset_ledger(self.dataset, self.ledger_root)
+        ledger = known_dataset_ledger(self.dataset, self.ledger_root)
+        if not any(self.snapshot_id in ids_in(record.body) for record in ledger.records()):
+            raise BadInput(f"The ledger of dataset {self.dataset!r} knows no snapshot {self.snapshot_id!r}.")
         contract = self._load_contract(context, storage, ledger.records()) if self.contract else None
         key = {"snapshot": self.snapshot_id, "suite": suite_hash(suite)}
         if contract is not None:

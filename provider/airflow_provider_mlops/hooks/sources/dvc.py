@@ -20,6 +20,7 @@ from typing import Any
 
 from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.core.near import file_meant
 from airflow_provider_mlops.core.source import DvcSource
 from airflow_provider_mlops.hooks.sources.reading import Reading, Where
 from airflow_provider_mlops.hooks.sources.tabular import RowFile, format_of, tables_of_files
@@ -76,7 +77,7 @@ def read_pointer(path: Path) -> Pointer:
     :raises BadInput: when it is missing, tracks a folder or several files, or says no MD5.
     """
     if not path.is_file():
-        raise BadInput(f"There is no {path}; is the .dvc file part of the Dag bundle?")
+        raise BadInput(f"There is no {path}; is the .dvc file part of the Dag bundle?{file_meant(path)}")
     document = read_yaml(path)
     outs = document.get("outs") if isinstance(document, Mapping) else None
     if not isinstance(outs, list) or len(outs) != 1 or not isinstance(outs[0], Mapping):

@@ -21,6 +21,8 @@ _GLOB = re.compile(r"[*?\[]")
 # What file systems call the version of a file; the first that is there counts.
 _VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime")
 _NAMES_KEPT = 100
+_DEFAULT = "aws_default"
+"""By this name alone it is meant that the Amazon provider takes boto's own credentials where no connection is."""
 
 
 @contextmanager
@@ -36,7 +38,8 @@ def read_files(source: FilesSource, where: Where) -> Iterator[Reading]:
     glob = _Glob(source, where)
     found = glob.listing()
     if not found:
-        raise BadInput(f"No file matches {source.url}; nothing to take for {where.partition.key}.")
+        at = "" if "://" in source.url or source.url.startswith("/") else f" in {where.bundle}"
+        raise BadInput(f"No file matches {source.url}{at}; nothing to take for {where.partition.key}.")
     size = sum(int(item[0] or 0) for item in found.values())
     where.log.info("%s: %s files, %.1f MB.", source.url, f"{len(found):,}", size / 1e6)
     stated = [[name, *item] for name, item in found.items()]
@@ -118,14 +121,16 @@ class _Glob:
 
 
 def _opened(home: str, conn_id: str | None) -> ObjectStoragePath:
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import BaseHook, ObjectStoragePath
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         path = ObjectStoragePath(home, conn_id=conn_id)
+        if path.conn_id not in (None, _DEFAULT):
+            BaseHook.get_connection(path.conn_id)
         path.fs  # noqa: B018 - opens the connection
     except AirflowNotFoundException:
-        raise BadInput(f"There is no connection {conn_id or home!r}; add it, or name another conn_id.") from None
+        raise BadInput(f"There is no connection {path.conn_id!r}; add it, or name another conn_id.") from None
     except (ImportError, ValueError) as err:
         raise BadInput(f"{home} cannot be opened: {str(err)[:200]}") from None
     return path

@@ -12,7 +12,7 @@ from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.evidence import accepted_snapshots, training_window
 from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.source import SnapshotsSource
-from airflow_provider_mlops.hooks.ledger import dataset_ledger
+from airflow_provider_mlops.hooks.ledger import known_dataset_ledger
 from airflow_provider_mlops.hooks.snapshot_set import Cut, SnapshotSet
 from airflow_provider_mlops.hooks.sources.reading import Reading, Where
 
@@ -24,11 +24,12 @@ def read_window(source: SnapshotsSource, where: Where) -> Iterator[Reading]:
     :param source: the source.
     :param where: the partition that the window ends before, or with.
     :return: context manager that gives the reading: members and a cut, no rows.
-    :raises BadInput: when ``since`` cuts a partition and the operator has no time column, or one that is not there.
+    :raises BadInput: when the dataset has no record, or ``since`` cuts a partition and the operator has no time column,
+        or one that is not there.
     :raises EvidenceBroken: when a snapshot whose rows must be counted is missing or was changed.
     :raises AirflowSkipException: when there is no accepted partition in the window yet.
     """
-    records = dataset_ledger(source.dataset, where.ledger_root).records()
+    records = known_dataset_ledger(source.dataset, where.ledger_root).records()
     accepted = accepted_snapshots(records)
     window = {"partitions": source.window, "since": source.since}
     chosen = training_window(accepted, where.partition.key, window=window, include_current=source.include_current)

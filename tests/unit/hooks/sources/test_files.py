@@ -50,11 +50,18 @@ def test_an_absolute_path_and_a_url(tmp_path: Path) -> None:
         assert read(sources.files(url, "csv"), tmp_path).num_rows == 2
 
 
+@pytest.mark.parametrize("url", ["s3://acount@bucket/*.csv", "s3://bucket/*.csv"])
+def test_a_misspelt_connection_is_an_error(url: str, tmp_path: Path) -> None:
+    """The Amazon provider would take whatever credentials the machine has."""
+    with pytest.raises(BadInput, match="There is no connection 'acount'"):
+        read(sources.files(url, "csv", conn_id=None if "@" in url else "acount"), tmp_path)
+
+
 @pytest.mark.parametrize("url", ["data/*.csv", "nowhere/*.csv"])
 def test_nothing_matched_is_an_error(url: str, tmp_path: Path) -> None:
-    """An empty folder is not an empty partition."""
+    """An empty folder is not an empty partition; the error says where it was looked for."""
     write(tmp_path / "data", x__txt="")
-    with pytest.raises(BadInput, match=r"No file matches .*; nothing to take for 2020-01"):
+    with pytest.raises(BadInput, match=rf"No file matches .* in {tmp_path}; nothing to take for 2020-01"):
         read(sources.files(url, "csv"), tmp_path)
 
 
