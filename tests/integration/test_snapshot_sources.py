@@ -234,7 +234,7 @@ def test_a_window_without_partitions_is_skipped(lab: Lab) -> None:
         (sources.files("../*.csv", "csv"), "must not be empty or hold '..'"),
         (sources.function(f"{SYNTHETIC}:no_function"), "has no function 'no_function'"),
         (sources.snapshots("../other"), "Dataset name '../other' must be of"),
-        (sources.snapshots("evnts"), r"Dataset 'evnts' has no record in .*; it has: none"),
+        (sources.snapshots("flghts"), r"Dataset 'flghts' has no record in .*; it has: none"),
         (sources.dvc("data/nope.csv.dvc"), "is the .dvc file part of the Dag bundle"),
     ],
 )

@@ -50,11 +50,11 @@ def test_an_absolute_path_and_a_url(tmp_path: Path) -> None:
         assert read(sources.files(url, "csv"), tmp_path).num_rows == 2
 
 
-@pytest.mark.parametrize("url", ["s3://acount@bucket/*.csv", "s3://bucket/*.csv"])
+@pytest.mark.parametrize("url", ["s3://no_such@bucket/*.csv", "s3://bucket/*.csv"])
 def test_a_misspelt_connection_is_an_error(url: str, tmp_path: Path) -> None:
     """The Amazon provider would take whatever credentials the machine has."""
-    with pytest.raises(BadInput, match="There is no connection 'acount'"):
-        read(sources.files(url, "csv", conn_id=None if "@" in url else "acount"), tmp_path)
+    with pytest.raises(BadInput, match="There is no connection 'no_such'"):
+        read(sources.files(url, "csv", conn_id=None if "@" in url else "no_such"), tmp_path)
 
 
 @pytest.mark.parametrize("url", ["data/*.csv", "nowhere/*.csv"])
