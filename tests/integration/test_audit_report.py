@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_mlops import sources
+from airflow_provider_mlops.core.evidence import accepted_snapshots
 from tests.conftest import MakeLab
 from tests.support.command import run_command
 from tests.support.lab import DATASET, Lab
@@ -161,6 +163,31 @@ def test_a_snapshot_leads_to_what_used_it(lab: Lab, said: Any) -> None:
 
     assert uses(said, snapshots["2020-01"]) == [("trained on", "1", "2020-02"), ("trained on", "2", "2020-03")]
     assert uses(said, snapshots["2020-02"]) == [("tested on", "1", "2020-02"), ("trained on", "2", "2020-03")]
+
+
+def test_a_snapshot_leads_to_what_used_its_rows_under_another_name(lab: Lab, said: Any) -> None:
+    """What was accepted of it, what an erasure has left of it, a window of it; by models of other datasets, too."""
+    january = lab.facts["snapshots"]["2020-01"]
+    window = lab.run("snapshot", dataset="windows", partition_key="2020-03", source=sources.snapshots(DATASET))
+    (lab.root / "keys.txt").write_text("2020-01/7\n")
+    lab.run("erase", key_column="row_id", keys_file=str(lab.root / "keys.txt"), reason="DSR")
+    lab.ledger("model/other").append(
+        kind="predictions",
+        key="p",
+        body={"snapshot_id": window["snapshot_id"], "model_version": "1", "partition_key": "2020-03", "rows": 3},
+    )
+    left = accepted_snapshots(lab.ledger(f"dataset/{DATASET}").records())["2020-01"]
+
+    assert left != january
+    for asked in (january, left):
+        assert uses(said, asked) == [
+            ("trained on", "1", "2020-02"),
+            ("trained on", "2", "2020-03"),
+            ("scored", "1", "2020-03"),
+        ]
+    _, out, _ = said("lineage", "snapshot", left)
+    assert f"with what holds rows of it, by a validation or an erasure: {january}" in out
+    assert f"with what names it, a window: {window['snapshot_id']}" in out
 
 
 def test_a_prediction_leads_to_its_training_data(lab: Lab, said: Any) -> None:

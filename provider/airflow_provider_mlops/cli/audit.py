@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_mlops.cli.datasets import open_storage
+from airflow_provider_mlops.cli.describe import count
 from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.models import chosen_model, model_records
 from airflow_provider_mlops.cli.output import print_table, say, write_json
@@ -57,17 +58,24 @@ def of_snapshot(args: Namespace) -> None:
     :param args: ``snapshot_id``, ``dataset`` (or None), ``json``, ``storage_root`` and ``ledger_root``.
     """
     from airflow_provider_mlops.cli.datasets import chosen_datasets, chosen_snapshot
-    from airflow_provider_mlops.core.lineage import uses_of
-    from airflow_provider_mlops.hooks.snapshots import models_of
+    from airflow_provider_mlops.core.lineage import kin, uses_of
+    from airflow_provider_mlops.hooks.ledger import dataset_ledger
+    from airflow_provider_mlops.hooks.snapshots import datasets, models_of, windows_of
 
     storage = open_storage(args)
     names = chosen_datasets(args.dataset, args.ledger_root)
     dataset, snapshot_id = chosen_snapshot(storage, names, args.snapshot_id)
-    found = uses_of([snapshot_id], models_of(dataset, args.ledger_root))
+    same = kin(snapshot_id, dataset_ledger(dataset, args.ledger_root).records())
+    windows = windows_of(storage, datasets(args.ledger_root), same)
+    found = uses_of([*same, *windows], models_of(None, args.ledger_root))
     if args.json:
         write_json(found)
         return
-    say(f"Snapshot {snapshot_id} of {dataset}: {len(found)} uses")
+    say(f"Snapshot {snapshot_id} of {dataset}: {count(len(found), 'use')}")
+    for other in sorted(same - {snapshot_id}):
+        say(f"  with what holds rows of it, by a validation or an erasure: {other}")
+    for other in sorted(windows):
+        say(f"  with what names it, a window: {other}")
     columns = ("model", "use", "version", "partition_key", "rows", "record")
     print_table(columns, [[item[name] for name in columns] for item in found])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import EvidenceBroken
@@ -46,6 +46,23 @@ def stored_snapshots(storage: Storage, dataset: str) -> list[Stored]:
     ]
 
 
+def windows_of(storage: Storage, datasets: Iterable[str], snapshot_ids: Collection[str]) -> set[str]:
+    """Find the stored snapshots that name one of some snapshots: windows of them, windows of these.
+
+    :param storage: where they lie.
+    :param datasets: where to look: a window may be of another dataset than its members.
+    :param snapshot_ids: the snapshots.
+    :return: ids of the windows.
+    """
+    stored = [one for name in datasets for one in stored_snapshots(storage, name) if one.folder == ROW_FOLDERS[0]]
+    found, before = set[str](), -1
+    while len(found) > before:
+        before = len(found)
+        wanted = {*snapshot_ids, *found}
+        found |= {one.snapshot_id for one in stored if not wanted.isdisjoint(one.names)} - set(snapshot_ids)
+    return found
+
+
 def path_of(folder: str, dataset: str, snapshot_id: str) -> str:
     """Return where rows lie below the storage root.
 
@@ -56,10 +73,10 @@ def path_of(folder: str, dataset: str, snapshot_id: str) -> str:
     return f"{folder}/{dataset}/{snapshot_id.removeprefix(PREFIX)}"
 
 
-def models_of(dataset: str, ledger_root: str | None = None) -> dict[str, list[Record]]:
+def models_of(dataset: str | None, ledger_root: str | None = None) -> dict[str, list[Record]]:
     """Read the ledgers of the models that were trained on a dataset.
 
-    :param dataset: name of the dataset.
+    :param dataset: name of the dataset; None for all models, those too that have only scored rows of one.
     :param ledger_root: folder of all ledgers; default: the option ``ledger_root`` of the section ``mlops``.
     :return: records by model, oldest first.
     :raises EvidenceBroken: when the chain of any model is broken: what it needs cannot be known then.
@@ -70,7 +87,7 @@ def models_of(dataset: str, ledger_root: str | None = None) -> dict[str, list[Re
     for name in chains(store):
         if name.startswith("model/"):
             records = Ledger(store, name, hook.keys).records()
-            if any(_dataset(record) == dataset for record in records):
+            if dataset is None or any(_dataset(record) == dataset for record in records):
                 found[name.removeprefix("model/")] = records
     return found
 
