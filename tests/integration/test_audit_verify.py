@@ -156,7 +156,8 @@ def odd_folder(path: Path) -> None:
 def test_what_is_neither_file_nor_folder_is_named(lab: Lab, put: Callable[[Path], None]) -> None:
     """Where folders lie, and in one of them; nothing waits for it."""
     (certificate, *_) = (lab.storage / "certificates" / lab.model).iterdir()
-    for place in (certificate.parent / "odd", certificate / "odd"):
+    (profile, *_) = (path.parent for path in (lab.storage / "profiles").rglob("manifest.json"))
+    for place in (certificate.parent / "odd", certificate / "odd", lab.storage / "profiles" / "odd", profile / "odd"):
         put(place)
         found = [one.file for one in audited(lab, registry=False).findings]
         place.unlink()

@@ -65,8 +65,10 @@ def unknown_findings(storage: Storage, known: CitedStorage, tops: Iterable[str])
     """
     for top in tops:
         paths = entries_below(storage, top)
+        odd = {path for path in paths if _is_odd(storage, path)}
         if top.startswith(PROFILES):
-            for folder in sorted({_folder_of(path) for path in paths}):
+            yield from (Finding(path, "unknown file", _UNKNOWN) for path in sorted(odd))
+            for folder in sorted({_folder_of(path) for path in paths} - {_folder_of(path) for path in odd}):
                 for name, text in profile_problems(storage, folder):
                     yield Finding(f"{folder}/{name}", "profile", text)
             continue
@@ -74,7 +76,7 @@ def unknown_findings(storage: Storage, known: CitedStorage, tops: Iterable[str])
             folder = _folder_of(path)
             if by := known.removed.get(folder):
                 yield Finding(path, "removed rows", "a record removed it, and it lies there still.", by)
-            elif (folder not in known.folders or _is_odd(storage, path)) and not NOT_EVIDENCE.match(path):
+            elif (folder not in known.folders or path in odd) and not NOT_EVIDENCE.match(path):
                 yield Finding(path, "unknown file", _UNKNOWN)
 
 
@@ -125,7 +127,8 @@ def _entries(root: Path, top: Path) -> Iterator[Path]:
 
 def _is_odd(storage: Storage, path: str) -> bool:
     """Whether what lies at a path is no file: a pipe, or a link to nothing or to a folder."""
-    return storage.is_local and not Path(storage.root, path).is_file()
+    place = Path(storage.root, path)
+    return storage.is_local and os.path.lexists(place) and not place.is_file()
 
 
 def _folder_of(path: str) -> str:
