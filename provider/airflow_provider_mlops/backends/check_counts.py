@@ -11,6 +11,7 @@ from airflow_provider_mlops.backends.duckdb_session import NAN_IS_SEEN
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.data_check_rules import LabelCounts, Span
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.near import did_you_mean
 
 MOST_GROUPS = 1_000
 _SETTINGS = {"memory_limit": "1GB", "threads": 2, "preserve_insertion_order": False, **NAN_IS_SEEN}
@@ -121,7 +122,8 @@ class RowSet:
         :raises BadInput: when the rows lack it.
         """
         if column not in self.columns:
-            raise BadInput(f"Column {column!r} is not among the columns: {', '.join(self.columns)}.")
+            near = did_you_mean(column, self.columns)
+            raise BadInput(f"Column {column!r} is not among the columns: {', '.join(self.columns)}.{near}")
         doubled = self._names[column].replace('"', '""')
         return f'"{doubled}"'
 

@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_mlops.backends import duckdb_session
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.near import did_you_mean
 
 INT, FLOAT, BOOL, TEXT, TIME, DATE, DECIMAL, OTHER = (
     "integer", "float", "boolean", "text", "time", "date", "decimal", "other"
@@ -90,7 +91,8 @@ def column(columns: Mapping[str, Column], name: Any, *kinds: str) -> Column:
     if not isinstance(name, str) or not name:
         raise NotCompiled
     if name not in columns:
-        raise NoColumn(f"There is no column {name!r}; the rows have: {', '.join(list(columns)[:20])}.")
+        listed = ", ".join(list(columns)[:20])
+        raise NoColumn(f"There is no column {name!r}; the rows have: {listed}.{did_you_mean(name, columns.keys())}")
     if kinds and columns[name].kind not in kinds:
         raise NotCompiled
     return columns[name]

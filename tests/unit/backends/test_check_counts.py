@@ -59,9 +59,9 @@ def test_counts(sides: tuple[RowSet, RowSet]) -> None:
 
 
 def test_missing_columns_are_named(sides: tuple[RowSet, RowSet]) -> None:
-    """With the columns that are there."""
-    with pytest.raises(BadInput, match="Column 'z' is not among the columns: a"):
-        sides[0].distinct(["z"])
+    """With the columns that are there, and the one that was meant."""
+    with pytest.raises(BadInput, match=r"Column 'time_' is not among the columns: a.*Did you mean time"):
+        sides[0].distinct(["time_"])
 
 
 def test_a_text_is_no_time(sides: tuple[RowSet, RowSet]) -> None:

@@ -303,3 +303,13 @@ def test_path_with_a_backslash(tmp_path: Path) -> None:
     (tmp_path / "a\\b").mkdir()
     with pytest.raises(BadInput, match=r"has a backslash in its path, .*move the storage root"):
         judge(written(tmp_path / "a\\b", TABLE), suite(UNIQUE), seed="s")
+
+
+def test_a_misspelt_column_is_named_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    """It is an error of the expectation, whatever its severity."""
+    table = pa.table({"signal": [1.0], "late": [0]})
+    (found,) = judge(
+        written(tmp_path, table), suite(("expect_column_values_to_not_be_null", {"column": "signa"})), seed="s"
+    )
+
+    assert found.error == "There is no column 'signa'; the rows have: signal, late. Did you mean signal?"
