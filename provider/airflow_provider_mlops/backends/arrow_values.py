@@ -48,6 +48,16 @@ def floats_of(array: pa.Array) -> Any:
     return as_numpy(array)
 
 
+def nothing(kind: pa.DataType) -> pa.Scalar:
+    """Return zero, or the empty text; for Python's own Arrow imports pandas.
+
+    :param kind: a type of whole numbers, of text or of bytes.
+    """
+    pa = load("pyarrow", "parquet")
+    # A number is made of zeros, and a text of bounds that are zeros.
+    return pa.Array.from_buffers(kind, 1, [None, *[pa.py_buffer(bytes(16))] * (kind.num_buffers - 1)])[0]
+
+
 def as_numpy(array: pa.Array) -> Any:
     """Look at numbers as NumPy does, without a copy; Arrow's own way imports pandas.
 

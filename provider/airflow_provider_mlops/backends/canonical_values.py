@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.arrow_values import nothing
 from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, plain_array, stored_type
 from airflow_provider_mlops.backends.optional import load
 
@@ -89,7 +90,7 @@ class _TextValues(Values):
         pa, numpy = load("pyarrow", "parquet"), load("numpy", "parquet")
         if chunk.null_count:
             # What lies under a null counts as empty.
-            chunk = chunk.fill_null("" if self._text else b"")
+            chunk = chunk.fill_null(nothing(chunk.type))
         width = 8 if chunk.type in (pa.large_string(), pa.large_binary()) else 4
         _, offsets, data = chunk.buffers()
         bounds = numpy.frombuffer(offsets, dtype=f"<i{width}", count=len(chunk) + 1, offset=width * chunk.offset)
@@ -169,7 +170,7 @@ def _fixed_width_bytes(chunk: pa.Array) -> Iterable[Any]:
     if types.is_boolean(kind):
         chunk = chunk.cast("uint8")
     if not types.is_floating(kind):
-        return [_int_bytes(chunk.fill_null(0) if types.is_boolean(kind) else _as_int(chunk))]
+        return [_int_bytes(_as_int(chunk))]
     values = numpy.frombuffer(_int_bytes(_as_int(chunk)), dtype=f"<f{kind.bit_width // 8}")
     return [_one_nan(values)]
 
@@ -178,7 +179,7 @@ def _as_int(chunk: pa.Array) -> pa.Array:
     """Return values of a fixed width as whole numbers of that width, with nulls as zero."""
     pa = load("pyarrow", "parquet")
     whole = chunk.view(f"int{chunk.type.bit_width}") if not pa.types.is_unsigned_integer(chunk.type) else chunk
-    return whole.fill_null(0) if whole.null_count else whole
+    return whole.fill_null(nothing(whole.type)) if whole.null_count else whole
 
 
 def _int_bytes(whole: pa.Array) -> memoryview:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.backends.arrow_values import as_numpy
 from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, logical_type, plain_array
 from airflow_provider_mlops.backends.content_digest import ColumnDigest, check_names, shown
 from airflow_provider_mlops.backends.optional import load
@@ -173,7 +174,7 @@ def _extremes(chunk: pa.Array, plain: pa.Array) -> tuple[Any, Any]:
         plain = plain.cast("float32")
     if plain.null_count == 0 and (types.is_integer(plain.type) or types.is_floating(plain.type)):
         # NumPy is ten times as fast; of values with a NaN both extremes are NaN.
-        values = plain.to_numpy()
+        values = as_numpy(plain)
         low, high = values.min().item(), values.max().item()
         if low == low:  # noqa: PLR0124 - false for NaN only
             return low + 0, high + 0  # -0.0 becomes 0.0
@@ -190,8 +191,10 @@ def _used(chunk: pa.Array) -> pa.Array:
     pa, numpy = load("pyarrow", "parquet"), load("numpy", "parquet")
     used = numpy.zeros(len(chunk.dictionary), dtype=bool)
     indices = chunk.indices.drop_null() if chunk.indices.null_count else chunk.indices
-    used[indices.to_numpy()] = True
-    return pa.array(used)
+    used[as_numpy(indices)] = True
+    # Not made of the array as it is: for that Arrow imports pandas.
+    bits = pa.py_buffer(numpy.packbits(used, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(used), [None, bits])
 
 
 def _python(scalar: pa.Scalar) -> Any:

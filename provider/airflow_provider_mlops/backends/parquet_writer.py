@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_mlops.backends.row_blocks import Frame
 
-HASH_THREADS = 2
+HASH_THREADS = 3
+"""One more than the processors of a small machine: one of them waits for Python now and then."""
 LIMITS = Limits()
 
 

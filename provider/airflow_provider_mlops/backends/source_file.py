@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_provider_mlops.backends.direct_file import NewFile, memory
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.side_by_side import ahead
 
 _STATE = ("size", "mtime", "ino", "ETag", "etag", "VersionId", "version_id", "LastModified", "md5", "generation")
 
@@ -88,12 +91,20 @@ def poured(source: Any, target: NewFile) -> tuple[str, int]:
     :return: hexadecimal SHA-256 and number of the bytes.
     """
     digest, size = hashlib.sha256(), 0
-    buffer = memory()
-    while count := source.readinto(buffer):
-        digest.update(buffer[:count])
-        target.write(buffer[:count])
-        size += count
+    # A piece is read and hashed while the one before it is written.
+    for piece in ahead(_pieces(source, digest)):
+        target.write(piece)
+        size += len(piece)
     return digest.hexdigest(), size
+
+
+def _pieces(source: Any, digest: Any) -> Iterator[memoryview]:
+    """Read an open file into two memories in turn: one may be looked at until the next but one piece is asked for."""
+    for buffer in itertools.cycle((memory(), memory())):
+        if not (count := source.readinto(buffer)):
+            return
+        digest.update(buffer[:count])
+        yield buffer[:count]
 
 
 def _look(file: SourceFile) -> tuple[int, dict[str, Any]]:
