@@ -4,7 +4,7 @@
 anything else the record is read, and must be the one that the index names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.errors import EvidenceBroken
@@ -18,24 +18,31 @@ _PLAIN = ("chain", "seq", "prev_hash", "kind", "key", "mode", "time", "outcome",
 class Late(Mapping[str, Any]):
     """A mapping of a record that is read when more is asked than the index holds.
 
-    :param whole: reads it all.
+    :param reader: reads the record.
+    :param seq: its number.
+    :param part: which mapping of it: ``body``, ``run`` or ``signature``.
     :param known: names of which the index says whether they are there.
     :param facts: those of them that are there, with their values.
     :param left: those that are there with values too long for an index.
     :param summary: what the index holds besides, derived from the mapping; None for nothing.
     """
 
-    __slots__ = ("_whole", "facts", "known", "left", "summary")
+    # One object and no more: a long chain has tens of thousands, and Python's collector looks at each again and again.
+    __slots__ = ("_part", "_reader", "_seq", "facts", "known", "left", "summary")
 
     def __init__(
         self,
-        whole: Callable[[], Mapping[str, Any]],
+        reader: "LateReader",
+        seq: int,
+        part: str,
         known: frozenset[str] = frozenset(),
         facts: Mapping[str, Any] | None = None,
-        left: tuple[str, ...] = (),
+        left: Sequence[str] = (),
         summary: Mapping[str, Any] | None = None,
     ) -> None:
-        self._whole = whole
+        self._reader = reader
+        self._seq = seq
+        self._part = part
         self.known = known
         self.facts = facts or {}
         self.left = left
@@ -79,68 +86,58 @@ class Late(Mapping[str, Any]):
         """A copy, also one that is pickled, is a plain dictionary."""
         return dict, (dict(self._whole()),)
 
+    def _whole(self) -> Mapping[str, Any]:
+        whole: Mapping[str, Any] = getattr(self._reader.whole(self._seq), self._part)
+        return whole
 
-class Opened:
-    """One record that is read when it is needed, once.
 
-    :param read: reads its bytes.
-    :param where: the index, for people.
+class LateReader:
+    """Reads the records of a chain that its index knows, when they are needed, each once.
+
+    :param read: reads the bytes of a record by its number.
     """
 
-    __slots__ = ("_read", "_where", "_whole", "record")
-
-    record: Record
-
-    def __init__(self, read: Read, where: str) -> None:
+    def __init__(self, read: Read) -> None:
         self._read = read
-        self._where = where
-        self._whole: Record | None = None
+        self._read_before: dict[int, Record] = {}
+        self.known: list[Record] = []
+        """What the index says of each record, from the first one on."""
 
-    def body(self) -> Mapping[str, Any]:
-        """Return the body."""
-        return self.whole().body
+    def whole(self, seq: int) -> Record:
+        """Read a record, and prove it against the index.
 
-    def run(self) -> Mapping[str, Any]:
-        """Return the run."""
-        return self.whole().run
-
-    def signature(self) -> Mapping[str, Any]:
-        """Return the signature."""
-        return self.whole().signature or {}
-
-    def whole(self) -> Record:
-        """Read the record, and prove it against the index.
-
+        :param seq: its number.
         :return: the record.
         :raises EvidenceBroken: when it is missing, was edited, or is not what the index says.
         """
-        if self._whole is None:
-            self._whole = self._proved()
-        return self._whole
+        if (found := self._read_before.get(seq)) is None:
+            found = self._read_before[seq] = self._proved(self.known[seq - 1])
+        return found
 
-    def _proved(self) -> Record:
-        known = self.record
+    def _proved(self, known: Record) -> Record:
         raw = self._read(known.seq)
         if raw is None:
-            raise self._broken("missing: the index of the ledger names it.")
+            raise _broken(known, "missing: the index of the ledger names it.")
         try:
             found = read_record(raw)
         except EvidenceBroken as err:
-            raise self._broken(str(err)) from None
+            raise _broken(known, str(err)) from None
         if found.hash != known.hash:
-            raise self._broken("edited: its hash is another one than the index of the ledger names.")
-        body = known.body
-        told = isinstance(body, Late) and any(
-            (name in found.body) != (name in body) or (name in body.facts and found.body[name] != body.facts[name])
-            for name in body.known
-        )
-        if told or any(getattr(found, name) != getattr(known, name) for name in _PLAIN):
-            raise self._broken(f"not what the index {self._where} says of it; delete that index, it is made anew.")
+            raise _broken(known, "edited: its hash is another one than the index of the ledger names.")
+        if any(getattr(found, name) != getattr(known, name) for name in _PLAIN) or _differs(known.body, found.body):
+            raise _broken(known, "not what the index of the ledger says of it; delete that index, it is made anew.")
         return found
 
-    def _broken(self, problem: str) -> EvidenceBroken:
-        chain, seq = self.record.chain, self.record.seq
-        return EvidenceBroken(
-            f"{chain}/{seq:08d}.json: {problem} Run `airflow mlops ledger verify {chain}`, "
-            "and restore the record from a copy where it says so."
-        )
+
+def _differs(late: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    return isinstance(late, Late) and any(
+        (name in body) != (name in late) or (name in late.facts and body[name] != late.facts[name])
+        for name in late.known
+    )
+
+
+def _broken(record: Record, problem: str) -> EvidenceBroken:
+    return EvidenceBroken(
+        f"{record.chain}/{record.seq:08d}.json: {problem} Run `airflow mlops ledger verify {record.chain}`, which "
+        "names what is wrong, and restore the record from a copy where it was edited."
+    )

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, is_chain, record_name, record_numbers
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.index_check import IndexCheck
-from airflow_provider_mlops.core.ledger_index import BLOCK, read_blocks, records_of, write_blocks
+from airflow_provider_mlops.core.ledger_index import BLOCK, collecting_later, read_blocks, records_of, write_blocks
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record, read_record, write_record
 from airflow_provider_mlops.core.store import LocalStore, Store
@@ -202,7 +202,8 @@ class Ledger:
         # A number far out, which someone made up, must not become a list of that length.
         gap = next((seq for seq, number in enumerate(numbers, 1) if seq != number), last + 1)
         if self.by_index:
-            self._take_index(gap - 1)
+            with collecting_later():
+                self._take_index(gap - 1)
         known = len(self._records)
         for raw in self.store.read_all(self._name(seq) for seq in range(len(self._records) + 1, gap)):
             if raw is None:
@@ -217,7 +218,7 @@ class Ledger:
         blocks = read_blocks(self.store, self.chain, self.keys.signer, count)
         if not blocks:
             return
-        records = list(records_of(self.store, self.chain, blocks))
+        records = records_of(self.store, self.chain, blocks)
         trust = ChainTrust(self.keys)
         try:
             last = read_record(self.store.read(self._name(len(records))) or b"")

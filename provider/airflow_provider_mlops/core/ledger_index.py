@@ -6,17 +6,19 @@ anew. It lies beside the chains, in ``.index/<chain>/``, as blocks that are crea
 key that signs the ledger. A reader takes those of its own key only.
 """
 
+import gc
 import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, sha256_bytes, sha256_of
 from airflow_provider_mlops.core.chain import record_name
 from airflow_provider_mlops.core.errors import EvidenceBroken, MLOpsError
-from airflow_provider_mlops.core.late import Late, Opened, Read
+from airflow_provider_mlops.core.late import Late, LateReader
 from airflow_provider_mlops.core.record import SCHEMA as PLAIN
 from airflow_provider_mlops.core.record import SIGNED, Record
 from airflow_provider_mlops.core.signing import Signer, index_signed, sign_index
@@ -66,6 +68,21 @@ class Block:
     def last_hash(self) -> str:
         """Hash of its last record."""
         return str(self.rows[-1][5])
+
+
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """Let Python's collector rest while an index is read: it would look at each of many thousand new objects again.
+
+    :return: context manager; a collector that was off stays so.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def row_of(record: Record) -> list[Any]:
@@ -131,7 +148,7 @@ def read_blocks(store: Store, chain: str, signer: Signer | None, count: int) -> 
     return found
 
 
-def records_of(store: Store, chain: str, blocks: Iterable[Block]) -> Iterator[Record]:
+def records_of(store: Store, chain: str, blocks: Iterable[Block]) -> list[Record]:
     """Return the records that an index names; their bodies are read when they are needed.
 
     :param store: where the chain lies.
@@ -139,16 +156,14 @@ def records_of(store: Store, chain: str, blocks: Iterable[Block]) -> Iterator[Re
     :param blocks: as `read_blocks` returns them.
     :return: the records in order.
     """
-
-    def read(seq: int) -> bytes | None:
-        return store.read(f"{chain}/{record_name(seq)}")
-
+    reader = LateReader(lambda seq: store.read(f"{chain}/{record_name(seq)}"))
     for block in blocks:
         before = block.prev_hash
         for seq, row in enumerate(block.rows, block.first):
-            record = _late_record(chain, seq, before, row, read, block.name)
-            yield record
+            record = _late_record(reader, chain, seq, before, row)
+            reader.known.append(record)
             before = record.hash
+    return reader.known
 
 
 def write_blocks(store: Store, chain: str, signer: Signer | None, records: Sequence[Record]) -> None:
@@ -215,10 +230,9 @@ def _head(chain: str, first: int, last: int, prev_hash: str | None) -> dict[str,
     return {"schema": SCHEMA, "form": FORM, "chain": chain, "first": first, "last": last, "prev_hash": prev_hash}
 
 
-def _late_record(chain: str, seq: int, before: str | None, row: Sequence[Any], read: Read, where: str) -> Record:
+def _late_record(reader: LateReader, chain: str, seq: int, before: str | None, row: Sequence[Any]) -> Record:
     kind, key, mode, outcome, time, digest, signed_by, facts, left, run, summary = row
-    opened = Opened(read, where)
-    record = Record(
+    return Record(
         chain,
         seq,
         before,
@@ -227,15 +241,13 @@ def _late_record(chain: str, seq: int, before: str | None, row: Sequence[Any], r
         mode,
         time,
         outcome,
-        Late(opened.body, MEMBERS, facts, left, summary),
-        Late(opened.run, RUN_MEMBERS, run),
+        Late(reader, seq, "body", MEMBERS, facts, left or (), summary),
+        Late(reader, seq, "run", RUN_MEMBERS, run),
         digest,
         SIGNED if signed_by else PLAIN,
         signed_by,
-        Late(opened.signature) if signed_by else None,
+        Late(reader, seq, "signature") if signed_by else None,
     )
-    opened.record = record
-    return record
 
 
 def _kept(part: Mapping[str, Any], names: frozenset[str]) -> tuple[dict[str, Any], list[str]]:

@@ -38,10 +38,10 @@ class Partition:
             )
         try:
             if _MONTH.fullmatch(key):
-                start = datetime.strptime(key, "%Y-%m").replace(tzinfo=UTC)
+                start = datetime.fromisoformat(f"{key}-01").replace(tzinfo=UTC)
                 return cls(key, start, (start + timedelta(days=31)).replace(day=1))
             if _DAY.fullmatch(key):
-                start = datetime.strptime(key, "%Y-%m-%d").replace(tzinfo=UTC)
+                start = datetime.fromisoformat(key).replace(tzinfo=UTC)
                 return cls(key, start, start + timedelta(days=1))
         except (ValueError, OverflowError):
             pass
