@@ -23,14 +23,14 @@ class Loops:
 
     :param tally: see `tally`.
     :param taken: see `taken`.
+    :param looked_over: see `looked_over`.
     :param beside_edges: see `beside_edges`.
-    :param powers: see `powers`.
     """
 
     tally: Callable[..., None]
     taken: Callable[..., int]
-    beside_edges: Callable[..., tuple[int, int]]
-    powers: Callable[..., tuple[float, float, float]]
+    looked_over: Callable[..., tuple[int, int, float, float, float, float, float, float]]
+    beside_edges: Callable[..., int]
 
 
 def loops_for(values: int) -> Loops | None:
@@ -57,19 +57,20 @@ def _compiled() -> Loops | None:
         for kind, readonly in ((types.f8, True), (types.f8, False), (types.i8, False), (types.b1, True))
     )
     cells = (types.f8, types.f8, types.f8)
+    seen = types.Tuple((types.i8, types.i8, *[types.f8] * 6))
     try:
         return Loops(
             _of(numba, tally)(types.void(values, *cells, types.i8, whole, floats)),
             _of(numba, taken)(types.i8(values, *cells, flags, floats)),
-            _of(numba, beside_edges)(types.UniTuple(types.i8, 2)(values, *cells, whole, values, *[whole] * 3, floats)),
-            _of(numba, powers, fastmath={"reassoc", "contract"})(types.UniTuple(types.f8, 3)(values, types.f8)),
+            _of(numba, looked_over)(seen(values, types.f8, *cells, flags, whole, floats)),
+            _of(numba, beside_edges)(types.i8(values, *cells, whole, values, whole, whole, floats)),
         )
     except RuntimeError:  # there is no folder that compiled code could be kept in
         return None
 
 
-def _of(numba: Any, loop: Callable[..., Any], **options: Any) -> Callable[[Any], Any]:
-    return lambda signature: numba.njit(signature, nogil=True, cache=True, **options)(loop)
+def _of(numba: Any, loop: Callable[..., Any]) -> Callable[[Any], Any]:
+    return lambda signature: numba.njit(signature, nogil=True, cache=True)(loop)
 
 
 # What follows is compiled, so each is one loop without a call. A position that is no number, or lies beyond the cells,
@@ -127,34 +128,44 @@ def taken(values: FloatArray, lowest: float, per_unit: float, last: float, wante
     return filled
 
 
-def beside_edges(
+def looked_over(
     values: FloatArray,
+    about: float,
     lowest: float,
     per_unit: float,
     last: float,
-    edge_of: IntArray,
-    edges: FloatArray,
+    wanted: BoolArray,
     counts: IntArray,
-    at_most: IntArray,
-    below: IntArray,
-    rest: FloatArray,
-) -> tuple[int, int]:
-    """Count values by cell, and on which side of the edge of its cell each one lies.
+    found: FloatArray,
+) -> tuple[int, int, float, float, float, float, float, float]:
+    """Count values by cell, gather those of some cells, and add up powers of all.
 
-    :param values: the values.
+    :param values: the values; those that are not finite are passed over.
+    :param about: what powers are measured from, near the mean.
     :param lowest: lower end of the first cell.
     :param per_unit: cells per unit.
     :param last: number of the last cell.
-    :param edge_of: number of the one edge in each cell, -1 for none, -2 for several.
-    :param edges: the edges.
+    :param wanted: one truth value per cell, of those to gather.
     :param counts: values by cell, added to.
-    :param at_most: values that are at most as large as the edge of their cell, by edge, added to.
-    :param below: values that are smaller, by edge, added to.
-    :param rest: memory for the values of cells with several edges, as much as there are values.
-    :return: how many values lie in a cell with an edge, and how many are in ``rest``.
+    :param found: memory for what is gathered and for one more.
+    :return: how many were gathered, how many are finite, the sums of the first to the fourth power of their distances,
+        the smallest and the largest.
     """
-    compared, left = 0, 0
+    filled, finite = 0, 0
+    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    smallest, largest = np.inf, -np.inf
     for value in values:
+        if value - value != 0.0:
+            continue
+        finite += 1
+        smallest = min(value, smallest)
+        largest = max(value, largest)
+        apart = value - about
+        squared = apart * apart
+        first += apart
+        second += squared
+        third += squared * apart
+        fourth += squared * squared
         position = (value - lowest) * per_unit
         if not position > 0.0:
             position = 0.0
@@ -162,31 +173,47 @@ def beside_edges(
             position = last
         number = int(position)
         counts[number] += 1
-        edge = edge_of[number]
-        if edge == -1:
-            continue
-        compared += 1
-        if edge == -2:
+        found[filled] = value
+        filled += int(wanted[number])
+    return filled, finite, first, second, third, fourth, smallest, largest
+
+
+def beside_edges(
+    values: FloatArray,
+    lowest: float,
+    per_unit: float,
+    last: float,
+    edge_of: IntArray,
+    edges: FloatArray,
+    at_most: IntArray,
+    below: IntArray,
+    rest: FloatArray,
+) -> int:
+    """Count on which side of the edge of its cell each value lies.
+
+    :param values: values of cells with an edge.
+    :param lowest: lower end of the first cell.
+    :param per_unit: cells per unit.
+    :param last: number of the last cell.
+    :param edge_of: number of the one edge in each cell, -2 for several.
+    :param edges: the edges.
+    :param at_most: values that are at most as large as the edge of their cell, by edge, added to.
+    :param below: values that are smaller, by edge, added to.
+    :param rest: memory for the values of cells with several edges, as much as there are values.
+    :return: how many are in ``rest``.
+    """
+    left = 0
+    for value in values:
+        position = (value - lowest) * per_unit
+        if not position > 0.0:
+            position = 0.0
+        elif position > last:
+            position = last
+        edge = edge_of[int(position)]
+        if edge < 0:
             rest[left] = value
             left += 1
-            continue
-        at_most[edge] += int(value <= edges[edge])
-        below[edge] += int(value < edges[edge])
-    return compared, left
-
-
-def powers(values: FloatArray, mean: float) -> tuple[float, float, float]:
-    """Add up the second, third and fourth powers of distances.
-
-    :param values: the values.
-    :param mean: what they are measured from.
-    :return: the sums.
-    """
-    second, third, fourth = 0.0, 0.0, 0.0
-    for value in values:
-        apart = value - mean
-        squared = apart * apart
-        second += squared
-        third += squared * apart
-        fourth += squared * squared
-    return second, third, fourth
+        else:
+            at_most[edge] += int(value <= edges[edge])
+            below[edge] += int(value < edges[edge])
+    return left

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_mlops.statistics.arrays import FloatArray
-from airflow_provider_mlops.statistics.compiled import Loops
 
 _PIECE = 1 << 16
 
@@ -29,11 +28,10 @@ class Moments:
     m4: float = 0.0
 
     @classmethod
-    def of(cls, values: FloatArray, loops: Loops | None = None) -> "Moments":
+    def of(cls, values: FloatArray) -> "Moments":
         """Compute the moments of finite values; memory for a piece of them only.
 
         :param values: the values.
-        :param loops: compiled loops, None for NumPy.
         :return: their moments; not finite where the values are so large that their powers are not.
         """
         found, size = cls(), min(len(values), _PIECE)
@@ -42,11 +40,7 @@ class Moments:
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(values), _PIECE):
                 piece = values[start : start + _PIECE]
-                if loops is not None:
-                    mean = float(np.mean(piece))
-                    found = found.merge(cls(len(piece), mean, *loops.powers(piece, mean)))
-                else:
-                    found = found.merge(cls._of_piece(piece, apart[: len(piece)], squared[: len(piece)]))
+                found = found.merge(cls._of_piece(piece, apart[: len(piece)], squared[: len(piece)]))
         return found
 
     @classmethod
@@ -57,6 +51,26 @@ class Moments:
         # No np.dot: it starts threads of its own, which wait for each other where columns are counted side by side.
         m3, m4 = (float(np.einsum("i,i->", side, squared)) for side in (apart, squared))
         return cls(len(values), mean, float(np.sum(squared)), m3, m4)
+
+    @classmethod
+    def about(cls, n: int, point: float, first: float, second: float, third: float, fourth: float) -> "Moments":
+        """Compute the moments from sums of powers of the distances from a point that lies near the mean.
+
+        :param n: number of values.
+        :param point: the point.
+        :param first: sum of the distances.
+        :param second: sum of their squares.
+        :param third: sum of their third powers.
+        :param fourth: sum of their fourth powers.
+        :return: the moments.
+        """
+        if not n:
+            return cls()
+        apart = first / n
+        m2 = second - apart * first
+        m3 = third - 3 * apart * second + 2 * apart * apart * first
+        m4 = fourth - 4 * apart * third + 6 * apart * apart * second - 3 * apart * apart * apart * first
+        return cls(n, point + apart, max(m2, 0.0), m3, max(m4, 0.0))
 
     def merge(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of values together.

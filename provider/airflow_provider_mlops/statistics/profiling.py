@@ -49,8 +49,7 @@ class NumberTally:
 
     def __init__(self, spec: NumberSpec, rows: int = 0) -> None:
         middle = (float(spec.edges[spec.coarse[0]]), float(spec.edges[spec.coarse[-1]])) if spec.coarse else None
-        self._loops = loops_for(rows)
-        self._edges, self._moments = EdgeCounter(spec.edges, middle, self._loops), Moments()
+        self._edges, self._moments = EdgeCounter(spec.edges, middle, loops_for(rows)), Moments()
         self._nulls = self._below = self._above = self._absent = 0
         self._ends = (math.inf, -math.inf)
 
@@ -60,8 +59,14 @@ class NumberTally:
         :param values: NaN for null.
         :param nulls: nulls that are not among them.
         """
+        self._nulls += nulls
+        if (seen := self._edges.look_over(values)) is not None:
+            if seen.finite < len(values):
+                self._count_others(values)
+            self._note(seen.moments, seen.ends)
+            return
         present, ends = _present(values)
-        self._nulls += nulls + len(values) - len(present)
+        self._nulls += len(values) - len(present)
         if not len(present):
             return
         if not np.all(np.isfinite(ends)):
@@ -69,7 +74,16 @@ class NumberTally:
             self._above += int(np.count_nonzero(present == np.inf))
             present, ends = _present(present[np.isfinite(present)])
         self._edges.add(present, ends)
-        self._moments = self._moments.merge(Moments.of(present, self._loops))
+        self._note(Moments.of(present), ends)
+
+    def _count_others(self, values: FloatArray) -> None:
+        """Count what is not finite."""
+        self._nulls += int(np.count_nonzero(np.isnan(values)))
+        self._below += int(np.count_nonzero(values == -np.inf))
+        self._above += int(np.count_nonzero(values == np.inf))
+
+    def _note(self, moments: Moments, ends: Ends) -> None:
+        self._moments = self._moments.merge(moments)
         self._ends = min(self._ends[0], ends[0]), max(self._ends[1], ends[1])
 
     def missing(self, rows: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_provider_mlops.statistics import compiled, counted_samples
+from airflow_provider_mlops.statistics import compiled, counted_samples, profiling
 from airflow_provider_mlops.statistics.arrays import FloatArray
 from airflow_provider_mlops.statistics.cells import CELLS, Cells
 from airflow_provider_mlops.statistics.columns import ColumnSample, Numbers
@@ -17,6 +17,8 @@ from airflow_provider_mlops.statistics.compiled import Loops, loops_for
 from airflow_provider_mlops.statistics.edge_counts import EdgeCounter
 from airflow_provider_mlops.statistics.moments import Moments
 from airflow_provider_mlops.statistics.number_comparison import compare_numbers
+from airflow_provider_mlops.statistics.profile_spec import NumberSpec, freeze
+from airflow_provider_mlops.statistics.profiling import NumberTally
 
 pytest.importorskip("numba")
 
@@ -83,43 +85,62 @@ def test_a_sample_in_cells(loops: Loops, monkeypatch: pytest.MonkeyPatch, shape:
 
 
 @pytest.mark.parametrize("writable", [True, False])
-@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "infinite"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_values_beside_edges(loops: Loops, shape: str, writable: bool) -> None:
     """Values by edge are the same, of values that may not be written to as well, and of edges that share a cell."""
     values = sample(shape)
-    edges = np.unique(np.concatenate([np.quantile(values, np.linspace(0.01, 0.99, 99)), values[:5], values[:5] + 1e-9]))
+    finite = values[np.isfinite(values)]
+    edges = np.unique(np.concatenate([np.quantile(finite, np.linspace(0.01, 0.99, 99)), finite[:5], finite[:5] + 1e-9]))
     middle = (float(edges[len(edges) // 10]), float(edges[-1 - len(edges) // 10]))
     values.flags.writeable = writable
 
+    plain, fast = EdgeCounter(edges, middle), EdgeCounter(edges, middle, loops)
+    for start in range(0, ROWS, 100_000):
+        batch = values[start : start + 100_000]
+        present = batch[np.isfinite(batch)]
+        plain.add(present, ends_of(present))
+        if (seen := fast.look_over(batch)) is None:
+            fast.add(present, ends_of(present))
+        else:
+            assert (seen.finite, seen.ends) == (len(present), ends_of(present))
+    for ours, theirs in zip(plain.counts(), fast.counts(), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert np.array_equal(fast.counts()[0], [np.count_nonzero(finite <= edge) for edge in edges])
+
+
+@pytest.mark.parametrize("place", [0.0, 1e3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_profile_of_numbers(monkeypatch: pytest.MonkeyPatch, loops: Loops, shape: str, place: float) -> None:
+    """Whatever is no finite number is counted apart; moments differ by rounding: a 1e-12th of the absolute powers."""
+    values = sample(shape) + place
+    values[5::5_000] = np.nan
+    finite = values[np.isfinite(values)]
+    spec = freeze([("x", Numbers.of(ColumnSample("numeric", finite)))]).columns["x"]
+    assert isinstance(spec, NumberSpec)
+
     found = []
     for chosen in (None, loops):
-        counter = EdgeCounter(edges, middle, chosen)
+        monkeypatch.setattr(profiling, "loops_for", lambda _, chosen=chosen: chosen)
+        tally = NumberTally(spec, ROWS)
         for start in range(0, ROWS, 100_000):
-            counter.add(values[start : start + 100_000], ends_of(values))
-        found.append(counter.counts())
-    for plain, fast in zip(*found, strict=True):
-        assert np.array_equal(plain, fast)
-    assert np.array_equal(found[1][0], [np.count_nonzero(values <= edge) for edge in edges])
-
-
-@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "infinite"])
-def test_moments(loops: Loops, shape: str) -> None:
-    """They differ by rounding: less than a 1e-12th of the sum of absolute powers."""
-    values = sample(shape)
-    plain, fast = Moments.of(values), Moments.of(values, loops)
-
-    assert (fast.n, fast.mean) == (plain.n, plain.mean)
+            tally.add(values[start : start + 100_000], 7)
+        found.append(tally.result())
+    plain, fast = found
+    assert np.array_equal(plain.bins, fast.bins)
+    assert np.array_equal(plain.at_edges, fast.at_edges)
+    for name in ("nulls", "below", "above", "smallest", "largest"):
+        assert getattr(plain, name) == getattr(fast, name)
+    assert fast.nulls == np.count_nonzero(np.isnan(values)) + 21
+    assert fast.moments.mean == pytest.approx(plain.moments.mean, rel=1e-13, abs=1e-13 * np.abs(finite).mean())
     for name, power in (("m2", 2), ("m3", 3), ("m4", 4)):
-        scale = float(np.sum(np.abs(values - plain.mean) ** power))
-        assert abs(getattr(fast, name) - getattr(plain, name)) <= 1e-12 * scale
+        scale = float(np.sum(np.abs(finite - finite.mean()) ** power))
+        assert abs(getattr(fast.moments, name) - getattr(plain.moments, name)) <= 1e-11 * scale
 
 
-def test_powers_that_are_too_large(loops: Loops) -> None:
-    """They are not finite, as those of NumPy are not."""
-    values = np.array([1e200, -1e200, 0.0])
-    plain, fast = Moments.of(values), Moments.of(values, loops)
-    assert not math.isfinite(plain.m4)
-    assert not math.isfinite(fast.m4)
+def test_powers_that_are_too_large() -> None:
+    """They are not finite, as those of NumPy are not; no value has no moments."""
+    assert not math.isfinite(Moments.about(3, 0.0, 1e200, 1e400, 0.0, 1e400).m4)
+    assert Moments.about(0, 1.0, 0.0, 0.0, 0.0, 0.0) == Moments()
 
 
 def test_a_comparison_is_the_same(monkeypatch: pytest.MonkeyPatch, loops: Loops) -> None:
