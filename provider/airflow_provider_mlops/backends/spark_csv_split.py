@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.spark_session import EXTRA
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,8 @@ def in_partitions(lines: Any, open_file: Callable[[], BinaryIO], options: Mappin
     :param options: as of `csv_files.CsvFiles`.
     :return: the lines; those without a sign are no rows, and left out where partitions are left.
     """
+    if _is_one_partition(lines):
+        return lines
     quote, delimiter = options.get("quote", '"'), options.get("delimiter", ",")
     if str(options.get("encoding", "utf8")).lower() not in _ENCODINGS or not f"{quote}{delimiter}".isascii():
         return lines.coalesce(1)
@@ -38,6 +41,14 @@ def in_partitions(lines: Any, open_file: Callable[[], BinaryIO], options: Mappin
     if quote and lines.mapInArrow(_others(quote, delimiter), "other binary").limit(1).count():
         return lines.coalesce(1)
     return lines.where("line NOT IN (X'', X'0D')")
+
+
+def _is_one_partition(lines: Any) -> bool:
+    """A small file need not be read once more to find that out."""
+    try:
+        return int(lines.rdd.getNumPartitions()) == 1
+    except (AttributeError, load("pyspark.errors", EXTRA).PySparkException):
+        return False  # Spark Connect does not tell
 
 
 def whole_values(quote: str, delimiter: str) -> str:

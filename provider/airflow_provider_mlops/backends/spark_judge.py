@@ -117,7 +117,7 @@ class _SparkScan:
 
 
 def _counted(frame: Any, columns: Mapping[str, Column], suite: Mapping[str, Any]) -> dict[int, Judged]:
-    """Judge what is about columns themselves, records (GX on Spark passes a row that misses a value) and ranks."""
+    """Judge what is counted in Spark SQL; what it cannot compute is left out, for Great Expectations to judge."""
     found: dict[int, Judged] = {}
     plans: dict[int, Plan] = {}
     for position, item in enumerate(suite["expectations"]):
