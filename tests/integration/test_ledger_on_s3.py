@@ -1,5 +1,6 @@
 """The ledger on S3: conditional puts over HTTP, races of processes, lost answers, and the whole lifecycle."""
 
+import contextlib
 import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.ledger import Ledger, Record, chains
 from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, ledgers_read_once, model_ledger
 from tests.conftest import MakeLab
 from tests.support.keys import private_pem
@@ -98,15 +99,23 @@ def test_tampering_is_found_and_named(ledger: Ledger, bucket: Any, tamper: str) 
 # --- racing
 
 
+def appended(ledger: Ledger, kind: str, key: str, writer: int) -> Record:
+    """Append a record; as a task is, the writer is tried again when the busy server has not answered it."""
+    for _ in range(9):
+        with contextlib.suppress(TransientError):
+            return ledger.append(kind=kind, key=key, body={"writer": writer})
+    return ledger.append(kind=kind, key=key, body={"writer": writer})
+
+
 def append_many(root: str, writer: int, count: int) -> list[str]:
     """Append records of one writer."""
     ledger = model_ledger(MODEL, root)
-    return [ledger.append(kind="drift", key=f"w{writer}-{i}", body={"writer": writer}).key for i in range(count)]
+    return [appended(ledger, "drift", f"w{writer}-{i}", writer).key for i in range(count)]
 
 
 def append_same(root: str, writer: int) -> str:
     """Append the record that all writers want."""
-    return model_ledger(MODEL, root).append(kind="gate", key="same", body={"writer": writer}).hash
+    return appended(model_ledger(MODEL, root), "gate", "same", writer).hash
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
