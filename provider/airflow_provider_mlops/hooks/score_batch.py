@@ -112,11 +112,20 @@ class BatchScoring:
             if self.store and self.storage.exists(target):
                 self.log.info("This version has scored these rows before: found log %s.", self._id)
             else:
-                self._score(reader, target)
+                self._score_or_find(reader, target)
         if not self.store:
             return self._facts()
         self._remove_parts(reader.rows if reader else 0)
         return self.storage.read_marker(target)
+
+    def _score_or_find(self, reader: SnapshotReader | None, target: str) -> None:
+        """Score, unless another task that does the same ends first and removes the parts that this one reads."""
+        try:
+            self._score(reader, target)
+        except (EvidenceBroken, TransientError):
+            if not (self.store and self.storage.exists(target)):
+                raise
+            self.log.info("Another task has scored these rows meanwhile: found log %s.", self._id)
 
     def _score(self, reader: SnapshotReader | None, target: str) -> None:
         chunks, schema = self._chunks(reader)

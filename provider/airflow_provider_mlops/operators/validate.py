@@ -111,7 +111,8 @@ class ValidateDatasetOperator(MLOpsOperator):
             MlflowHook(self.mlflow_conn_id).tracking_uri  # noqa: B018 - a misspelt one fails before anything is judged
         suite, storage = self._load_suite(context), Storage(self.storage_root, self.ledger_root)
         ledger = known_dataset_ledger(self.dataset, self.ledger_root)
-        if not any(self.snapshot_id in ids_in(record.body) for record in ledger.records()):
+        # The newest first: it is one of them, and the bodies of old ones need not be read.
+        if not any(self.snapshot_id in ids_in(record.body) for record in reversed(ledger.records())):
             raise BadInput(f"The ledger of dataset {self.dataset!r} knows no snapshot {self.snapshot_id!r}.")
         contract = self._load_contract(context, storage, ledger.records()) if self.contract else None
         key = {"snapshot": self.snapshot_id, "suite": suite_hash(suite)}
