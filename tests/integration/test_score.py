@@ -14,6 +14,7 @@ from airflow_provider_mlops.core.prediction_log import prediction_ids
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.mlflow import MlflowHook
 from airflow_provider_mlops.hooks.prediction_log import find_prediction, find_predictions, read_predictions
+from airflow_provider_mlops.hooks.score_batch import BatchScoring
 from airflow_provider_mlops.hooks.scoring import load_model
 from airflow_provider_mlops.hooks.storage import Storage
 from tests.conftest import MakeLab
@@ -174,6 +175,24 @@ def test_twice_at_once(lab: Lab, task_processes: TaskProcesses) -> None:
     assert len(lab.census()["logs"]) == 1
     assert len(lab.records("predictions")) == 1
     assert len(logged(lab)) == 800
+
+
+def test_overtaken_by_another_task(lab: Lab, task_processes: TaskProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other ends, and removes the parts that this one is about to take over: its log is found."""
+    arguments = {"partition_key": KEY, **PARTS}
+    task_processes.run(lab, "score", arguments, Kill(1, after=True))
+    take_over = BatchScoring._take_over
+
+    def overtaken(self: BatchScoring, *words: Any) -> Any:
+        monkeypatch.setattr(BatchScoring, "_take_over", take_over)
+        lab.run("score", run_id="other", **arguments)
+        return take_over(self, *words)
+
+    monkeypatch.setattr(BatchScoring, "_take_over", overtaken)
+    result = lab.run("score", **arguments)
+
+    assert (result["rows"], result["failed"]) == (800, 0)
+    assert len(lab.census()["logs"]) == len(lab.records("predictions")) == 1
 
 
 def test_features_by_value(lab: Lab) -> None:
