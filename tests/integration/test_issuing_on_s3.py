@@ -16,23 +16,11 @@ from airflow_provider_mlops.hooks.ledger import model_ledger
 from airflow_provider_mlops.hooks.removal import REMOVING, remove, settled
 from airflow_provider_mlops.hooks.storage import Storage
 from tests.conftest import MakeLab
+from tests.support.certificates import CERTIFICATE
 from tests.support.lab import Lab
 from tests.support.s3 import BUCKET
 
 DECISION = f"sha256:{'1' * 64}"
-CERTIFICATE: dict[str, Any] = {
-    "schema": 1,
-    "model": "m",
-    "version": "1",
-    "partition_key": "2020-01",
-    "manifest_hash": f"sha256:{'f' * 64}",
-    "level": "L0",
-    "required": "L1",
-    "verdict": {"outcome": "PASS", "rules": []},
-    "differences": [],
-    "records": {},
-    "figures": {},
-}
 DIGEST = certificate_hash(CERTIFICATE)
 PATH = certificate_path("m", DIGEST)
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,20 +15,8 @@ from airflow_provider_mlops.hooks import certificate as hook
 from airflow_provider_mlops.hooks.certificate import issue_certificate
 from airflow_provider_mlops.hooks.evidence_folders import folder_findings
 from airflow_provider_mlops.hooks.storage import Storage
+from tests.support.certificates import CERTIFICATE
 
-CERTIFICATE: dict[str, Any] = {
-    "schema": 1,
-    "model": "m",
-    "version": "1",
-    "partition_key": "2020-01",
-    "manifest_hash": f"sha256:{'f' * 64}",
-    "level": "L0",
-    "required": "L1",
-    "verdict": {"outcome": "PASS", "rules": []},
-    "differences": [],
-    "records": {},
-    "figures": {},
-}
 RUN = RunFacts(
     dag_id="d",
     run_id="r1",
