@@ -194,7 +194,12 @@ def member(one: Column, values: Any) -> str:
     if not isinstance(values, list) or not values:
         raise NotCompiled
     written = literals(one, values)
-    return f"{one.number} IN ({', '.join(written)})" if written else f"({one.value} IS NULL AND NULL)"
+    if not written:
+        return f"({one.value} IS NULL AND NULL)"
+    if one.kind == TEXT:
+        # A function is asked once for each text of a dictionary, and looks it up; IN compares, row by row.
+        return f"map_contains(MAP([{', '.join(written)}], [{', '.join(['true'] * len(written))}]), {one.value})"
+    return f"{one.number} IN ({', '.join(written)})"
 
 
 def considered_records(columns: Sequence[Column], ignore: str) -> str:

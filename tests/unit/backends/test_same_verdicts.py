@@ -169,12 +169,14 @@ LIMITS = st.tuples(st.integers(-3, 0), st.integers(1, 3), st.booleans())
     limits=LIMITS,
     mostly=st.sampled_from([0.25, 1 / 3, 0.5, 2 / 3, 0.9, 1.0]),
     pattern=st.sampled_from(PATTERNS),
+    names=st.lists(st.text("ab1 ÄZ\n日'", max_size=4), min_size=1, max_size=4),
 )
 def test_same_on_drawn_rows(
     drawn: list[Any],
     limits: tuple[int, int, bool],
     mostly: float,
     pattern: str,
+    names: list[str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Whatever the rows are."""
@@ -194,6 +196,11 @@ def test_same_on_drawn_rows(
         ]
     cases += [("expect_column_values_to_match_regex", {"column": "t", "regex": pattern, "mostly": mostly})]
     cases += [("expect_column_value_lengths_to_be_between", {"column": "t", "max_value": high, "mostly": mostly})]
+    named = [*names, *(text for text in t[:3] if text is not None)]
+    cases += [
+        (f"expect_column_values_to_{kind}", {"column": "t", "value_set": named, "mostly": mostly})
+        for kind in ("be_in_set", "not_be_in_set")
+    ]
     cases += [
         ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "x", "column_B": "k", "mostly": mostly})
     ]
