@@ -260,6 +260,8 @@ def test_findings_as_json_and_without_the_registry(lab: Lab, capsys: pytest.Capt
         (("--all", "--model", "x"), "Say what to verify"),
         (("--model", "x"), "it has: late_events"),
         (("--all", "--bundle", "nowhere"), "There is no folder 'nowhere'"),
+        (("--all", "--mlflow-conn-id", "mlflow_defualt"), "mlflow_defualt"),
+        (("--all", "--mlflow-conn-id", "mlflow_default", "--no-mlflow"), "--no-mlflow exclude each other"),
     ],
 )
 def test_wrong_calls(lab: Lab, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str) -> None:

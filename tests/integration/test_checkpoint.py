@@ -25,7 +25,7 @@ from tests.support.lab import Lab
 def arguments(**given: object) -> Namespace:
     """Return what the parser gives the command, by default without any option."""
     plain = {"chain": None, "public_key": None, "signed": False, "mlflow": False, "no_mlflow": False, "json": False}
-    return Namespace(**{**plain, "mlflow_conn_id": "mlflow_default", "ledger_root": None, **given})
+    return Namespace(**{**plain, "mlflow_conn_id": None, "ledger_root": None, **given})
 
 
 def found(lab: Lab, capsys: pytest.CaptureFixture[str], chain: str | None = None) -> dict[str, dict[str, object]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
-from airflow_provider_mlops.core.ledger import Ledger, Record, chains
+from airflow_provider_mlops.core.ledger import Ledger, Record
 from airflow_provider_mlops.hooks.ledger import LedgerHook, dataset_ledger, ledgers_read_once, model_ledger
 from tests.conftest import MakeLab
 from tests.support.keys import private_pem

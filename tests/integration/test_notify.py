@@ -74,6 +74,20 @@ def test_mail_tells_each_decision_once(judged: Lab, mail: Receiver) -> None:
     assert [r.outcome for r in judged.records("notification")] == [None, None]
 
 
+def test_a_misspelt_model_is_named(
+    judged: Lab, mail: Receiver, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first run may have failed before the first record, so that it is a warning and no error."""
+    task = operator(judged, SmtpNotifier(**MAIL))
+    task.model_name = "late_event"
+    found = task.execute(fake_context(task, judged.root, run_id=RUN_ID))
+
+    said = caplog.text + capsys.readouterr().out
+    assert (found["sent"], mail.received) == (0, [])
+    assert "Model 'late_event' has no record in" in said
+    assert "Did you mean late_events? Nothing is told." in said
+
+
 def test_slack_gets_no_commands_from_data(judged: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over HTTP to the webhook; what Slack would obey is escaped."""
     with http_receiver() as kept:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG
 
 from airflow_provider_mlops import assets
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.chains import chains
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.operators.breach import RollbackOnBreachOperator
 from airflow_provider_mlops.operators.card import ModelCardOperator

@@ -8,11 +8,10 @@ from airflow_provider_mlops.cli.datasets import open_storage
 from airflow_provider_mlops.cli.describe import count
 from airflow_provider_mlops.cli.exit_codes import BROKEN, exit_codes
 from airflow_provider_mlops.cli.ledger import open_chosen
-from airflow_provider_mlops.cli.ledger_verify import find_checkpoints, trusted_keys
+from airflow_provider_mlops.cli.ledger_verify import find_checkpoints, registry_of, trusted_keys
 from airflow_provider_mlops.cli.output import say, write_json
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.hooks.ledger import LedgerHook
-from airflow_provider_mlops.hooks.mlflow import MlflowHook
 
 if TYPE_CHECKING:
     from airflow_provider_mlops.hooks.evidence_audit import Audited
@@ -43,7 +42,7 @@ def verify(args: Namespace) -> None:
         model=args.model,
         signed=args.signed,
         checkpoints=checkpoints,
-        registry=None if checkpoints is None else MlflowHook(args.mlflow_conn_id),
+        registry=None if checkpoints is None else registry_of(args),
         bundle=Path(args.bundle) if args.bundle else None,
     )
     found = run_audit(asked)

@@ -46,12 +46,17 @@ _MLFLOW_CONN_ID = _arg(
     default="mlflow_default",
     help="Connection of the registry; default: mlflow_default",
 )
+_CHECKPOINTS_FROM = _arg(
+    ("--mlflow-conn-id",),
+    metavar="CONN_ID",
+    help="Insist on the checkpoints in the registry of this connection; default: mlflow_default, without insisting",
+)
 _MODEL = _arg(("--model",), metavar="NAME", required=True, help="Name of the registered model")
 _OUTPUT = _arg(("--output",), metavar="FILE", required=True, help="The ZIP file to write; it must not exist")
 _NEW_KEY = _arg(("--public-key",), metavar="FILE", required=True, help="Public half of the new key, PEM")
 _REASON = _arg(("--reason",), metavar="TEXT", required=True, help="Why; it is recorded")
 
-END_OPTIONS = (_PUBLIC_KEYS, _SIGNED, _MLFLOW, _NO_MLFLOW, _MLFLOW_CONN_ID)
+END_OPTIONS = (_PUBLIC_KEYS, _SIGNED, _MLFLOW, _NO_MLFLOW, _CHECKPOINTS_FROM)
 """Whose signatures count, and whether the registry is asked for what it keeps."""
 
 LEDGER_COMMANDS = (
@@ -75,7 +80,7 @@ LEDGER_COMMANDS = (
         "each broken record when a chain is not intact, with 2 when there is no such chain, or --mlflow is given and "
         "the registry cannot be asked. Where it cannot be asked without --mlflow, that is said, and exits with 0.",
         func=lazy_load_command("airflow_provider_mlops.cli.ledger_verify.verify"),
-        args=(_CHAIN_OR_ALL, _PUBLIC_KEYS, _SIGNED, _MLFLOW, _NO_MLFLOW, _MLFLOW_CONN_ID, _JSON, ROOT),
+        args=(_CHAIN_OR_ALL, *END_OPTIONS, _JSON, ROOT),
     ),
     ActionCommand(
         name="export",

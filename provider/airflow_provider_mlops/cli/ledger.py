@@ -8,8 +8,9 @@ from typing import Any
 from airflow_provider_mlops.cli.describe import describe
 from airflow_provider_mlops.cli.exit_codes import WRONG_CALL, exit_codes
 from airflow_provider_mlops.cli.output import print_table, say, write_json
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.ledger import Ledger, Record, chains
+from airflow_provider_mlops.core.ledger import Ledger, Record
 from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.core.store import Store
 from airflow_provider_mlops.hooks.ledger import LedgerHook

@@ -7,8 +7,9 @@ from airflow_provider_mlops.cli.exit_codes import exit_codes
 from airflow_provider_mlops.cli.ledger import open_chosen
 from airflow_provider_mlops.cli.output import say
 from airflow_provider_mlops.core.canonical import sha256_of
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.trust import Keys
 from airflow_provider_mlops.hooks.ledger import LedgerHook
 

@@ -64,25 +64,36 @@ def trusted_keys(files: Sequence[str]) -> Keys:
 def find_checkpoints(args: Namespace, hook: LedgerHook) -> tuple[Checkpoints, str]:
     """Read the checkpoints unless nobody wants them.
 
-    :param args: ``mlflow``, ``no_mlflow``, ``mlflow_conn_id``, ``ledger_root``, and ``chain`` where one was named.
+    :param args: ``mlflow``, ``no_mlflow``, ``mlflow_conn_id`` (or None), ``ledger_root``, and ``chain`` where one was
+        named. Who names a connection insists on it, as ``mlflow`` does: a misspelt one must not pass as unreachable.
     :param hook: the ledger's connection.
     :return: checkpoint by chain, or None and why.
     :raises BadInput: when they must be read and cannot be.
     """
     from airflow_provider_mlops.hooks.checkpoint import kept_checkpoints
 
-    if args.mlflow and args.no_mlflow:
-        raise BadInput("--mlflow and --no-mlflow exclude each other.")
+    insists = args.mlflow or args.mlflow_conn_id is not None
+    if insists and args.no_mlflow:
+        raise BadInput(f"{'--mlflow' if args.mlflow else '--mlflow-conn-id'} and --no-mlflow exclude each other.")
     if args.no_mlflow:
         return None, "--no-mlflow."
-    if not args.mlflow and (getattr(args, "chain", None) or "").startswith(DATASET):
+    if not insists and (getattr(args, "chain", None) or "").startswith(DATASET):
         return None, ""
-    if not args.mlflow and args.ledger_root and hook.root(args.ledger_root) != hook.root():
+    if not insists and args.ledger_root and hook.root(args.ledger_root) != hook.root():
         return None, "--ledger-root is not the configured ledger. Use --mlflow to compare all the same."
-    found, why = kept_checkpoints(MlflowHook(args.mlflow_conn_id))
-    if found is None and args.mlflow:
-        raise BadInput(f"The registry cannot be asked for its checkpoints (leave --mlflow out to go without): {why}")
+    found, why = kept_checkpoints(registry_of(args))
+    if found is None and insists:
+        raise BadInput(f"The registry cannot be asked for its checkpoints (--no-mlflow goes without): {why}")
     return found, why
+
+
+def registry_of(args: Namespace) -> MlflowHook:
+    """Return the hook of the registry that was named, or of the default connection.
+
+    :param args: ``mlflow_conn_id``, or None.
+    :return: the hook.
+    """
+    return MlflowHook(args.mlflow_conn_id or MlflowHook.default_conn_name)
 
 
 def _say_verified(found: dict[str, Any]) -> None:

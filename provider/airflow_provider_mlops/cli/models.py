@@ -1,8 +1,8 @@
 """Finding the model that is meant on the command line."""
 
 from airflow_provider_mlops.cli.ledger import MODEL, open_chosen
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.ledger import chains
 from airflow_provider_mlops.core.near import did_you_mean
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.hooks.ledger import LedgerHook, model_ledger

@@ -5,26 +5,25 @@ of the one before it, so that a later edit, removal or exchange shows (`Ledger.v
 itself is that its newest records were cut off: for that, compare its last hash with one that was kept elsewhere.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, is_chain, record_name, record_numbers
+from airflow_provider_mlops.core.chain import ChainReport, check_chain, examine, record_name, record_numbers
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.index_check import IndexCheck
-from airflow_provider_mlops.core.ledger_index import BLOCK, collecting_later, read_blocks, records_of, write_blocks
+from airflow_provider_mlops.core.index_records import indexed_records
+from airflow_provider_mlops.core.ledger_index import BLOCK, collecting_later, write_blocks
 from airflow_provider_mlops.core.modes import Mode
 from airflow_provider_mlops.core.record import Record, read_record, write_record
-from airflow_provider_mlops.core.store import LocalStore, Store
+from airflow_provider_mlops.core.store import Store, open_store
 from airflow_provider_mlops.core.trust import ChainTrust, Keys
 from airflow_provider_mlops.core.verdict import Outcome
 
-__all__ = ["Ledger", "Record", "chains"]
+__all__ = ["Ledger", "Record"]
 
 _MISSING = object()
-_log = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -203,7 +202,9 @@ class Ledger:
         gap = next((seq for seq, number in enumerate(numbers, 1) if seq != number), last + 1)
         if self.by_index:
             with collecting_later():
-                self._take_index(gap - 1)
+                if (indexed := indexed_records(self.store, self.chain, self.keys, gap - 1)) is not None:
+                    self._trust, self._records = indexed
+                    self._decisions = {(record.kind, record.key, record.mode): record for record in self._records}
         known = len(self._records)
         for raw in self.store.read_all(self._name(seq) for seq in range(len(self._records) + 1, gap)):
             if raw is None:
@@ -212,28 +213,6 @@ class Ledger:
         if self.by_index and len(self._records) == last >= known + BLOCK:
             self._write_index()
         return last
-
-    def _take_index(self, count: int) -> None:
-        """Take the records that the index names, if the last of them is what the chain holds there."""
-        blocks = read_blocks(self.store, self.chain, self.keys.signer, count)
-        if not blocks:
-            return
-        records = records_of(self.store, self.chain, blocks)
-        trust = ChainTrust(self.keys)
-        try:
-            last = read_record(self.store.read(self._name(len(records))) or b"")
-            if last.hash != blocks[-1].last_hash:
-                raise EvidenceBroken("it is of another chain, or this one was written anew.")
-            if last.signed_by is not None and self.keys.signer is None:
-                raise EvidenceBroken("the chain is signed, and it is not.")
-            for record in records[:-1]:
-                trust.take(record, vouched=True)
-            trust.take(last)
-        except EvidenceBroken as err:
-            _log.warning("The index of %s is passed over, and the records are read: %s", self.chain, err)
-            return
-        self._trust, self._records = trust, [*records[:-1], last]
-        self._decisions = {(record.kind, record.key, record.mode): record for record in self._records}
 
     def _write_index(self) -> None:
         signer = self.keys.signer
@@ -267,29 +246,6 @@ class Ledger:
             f"{self.store.root}/{self._name(seq)}: {problem} Run `airflow mlops ledger verify {self.chain}`, "
             "and restore the record from a copy."
         )
-
-
-def chains(root: Path | str | Store) -> list[str]:
-    """List the chains under a root.
-
-    :param root: folder of all chains, or the store that holds them.
-    :return: their names in order; empty when the folder does not exist. A folder that no chain can have is none.
-    """
-    return sorted(name for name, files in open_store(root).walk() if is_chain(name) and record_numbers(files)[0])
-
-
-def open_store(root: Path | str | Store) -> Store:
-    """Open the store of a local folder.
-
-    :param root: the folder; a store is returned as it is.
-    :return: the store.
-    :raises BadInput: when the root is an address: what S3 needs, `hooks.ledger` knows.
-    """
-    if not isinstance(root, str | Path):
-        return root
-    if "://" in str(root):
-        raise BadInput(f"The address {str(root)!r} is no local folder; open it by airflow_provider_mlops.hooks.ledger.")
-    return LocalStore(Path(root))
 
 
 def _decision(kind: str, key: str, mode: str) -> tuple[str, str, str]:

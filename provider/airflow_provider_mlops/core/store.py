@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.exclusive import clear_errors, create_exclusive, make_folder, remove_leftovers
 
 _BLOCK = 65_536
@@ -137,6 +138,20 @@ class LocalStore:
             if Path(place) != self.path:
                 folder = Path(place).relative_to(self.path).as_posix()
                 yield folder, self.names(folder)
+
+
+def open_store(root: Path | str | Store) -> Store:
+    """Open the store of a local folder.
+
+    :param root: the folder; a store is returned as it is.
+    :return: the store.
+    :raises BadInput: when the root is an address: what S3 needs, `hooks.ledger` knows.
+    """
+    if not isinstance(root, str | Path):
+        return root
+    if "://" in str(root):
+        raise BadInput(f"The address {str(root)!r} is no local folder; open it by airflow_provider_mlops.hooks.ledger.")
+    return LocalStore(Path(root))
 
 
 def _read_file(path: str) -> bytes:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlops.core.chain import ChainReport, record_name
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.checkpoint import Checkpoint
 from airflow_provider_mlops.core.citations import Citation, citation_problems, citations_in
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.store import Store
 from airflow_provider_mlops.core.trust import Keys
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.chain import is_chain, record_name, record_numbers
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.cited import CitedStorage, Finding, cited_storage
 from airflow_provider_mlops.core.cited_kinds import name_of
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.export import cited_datasets
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.profiled import cited_profiles
 from airflow_provider_mlops.core.record import Record, read_record
 from airflow_provider_mlops.hooks.chain_check import DATASET, MODEL, Checkpoints, check_chain, citations_in_models

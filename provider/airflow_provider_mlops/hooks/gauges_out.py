@@ -77,7 +77,7 @@ def models(ledger_root: str | None = None) -> list[str]:
 
     :param ledger_root: folder of all ledgers; None: as the options say.
     """
-    from airflow_provider_mlops.core.ledger import chains
+    from airflow_provider_mlops.core.chains import chains
 
     names = chains(LedgerHook().store(ledger_root))
     return sorted(name.removeprefix("model/") for name in names if name.startswith("model/"))

@@ -16,10 +16,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_mlops import config
 from airflow_provider_mlops.backends.optional import load
-from airflow_provider_mlops.core.cited_kinds import DATASET, MODEL
+from airflow_provider_mlops.core.chains import chains, no_records
+from airflow_provider_mlops.core.cited_kinds import MODEL
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.ledger import Ledger, chains
-from airflow_provider_mlops.core.near import did_you_mean
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.store import LocalStore, Store
 from airflow_provider_mlops.core.trust import Keys
 
@@ -244,7 +244,7 @@ def known_dataset_ledger(dataset: str, root: str | None = None) -> Ledger:
     :return: the ledger.
     :raises BadInput: as `dataset_ledger` does, or naming the datasets that there are, when it has no record.
     """
-    return _known(dataset_ledger(dataset, root), "Dataset", DATASET)
+    return _known(dataset_ledger(dataset, root))
 
 
 def model_ledger(model: str, root: str | None = None) -> Ledger:
@@ -266,18 +266,12 @@ def known_model_ledger(model: str, root: str | None = None) -> Ledger:
     :return: the ledger.
     :raises BadInput: as `model_ledger` does, or naming the models that there are, when it has no record.
     """
-    return _known(model_ledger(model, root), "Model", MODEL)
+    return _known(model_ledger(model, root))
 
 
-def _known(ledger: Ledger, what: str, prefix: str) -> Ledger:
-    """Return a ledger that has records; of one that has none say what there is."""
-    if not ledger.records():
-        name = ledger.chain.removeprefix(prefix)
-        known = [chain.removeprefix(prefix) for chain in chains(ledger.store) if chain.startswith(prefix)]
-        raise BadInput(
-            f"{what} {name!r} has no record in {ledger.store.root}; it has: {', '.join(known) or 'none'}."
-            f"{did_you_mean(name, known)}"
-        )
+def _known(ledger: Ledger) -> Ledger:
+    if (unknown := no_records(ledger)) is not None:
+        raise BadInput(unknown)
     return ledger
 
 

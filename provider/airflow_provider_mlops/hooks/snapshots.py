@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from airflow_provider_mlops.core.canonical import PREFIX
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import EvidenceBroken
 from airflow_provider_mlops.core.gone import ids_in
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.retention import Stored
 from airflow_provider_mlops.core.retention_needs import Needs, needs_of_model

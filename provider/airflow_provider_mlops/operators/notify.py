@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlops.core.chains import no_records
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.messages import INFO, SEVERITIES, TOLD, message_key, message_of
@@ -66,10 +67,14 @@ class NotifyOperator(MLOpsOperator):
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Tell about each record of this run."""
+        ledger = model_ledger(self.model_name, self.ledger_root)
+        if (unknown := no_records(ledger)) is not None:
+            # The first run of a model may have failed before its first record: there is nothing to tell, and no error.
+            self.log.warning("%s Nothing is told.", unknown)
         counts = tell(
             context,
             run,
-            model_ledger(self.model_name, self.ledger_root),
+            ledger,
             list(self.notifiers),
             kinds=self.kinds,
             min_severity=self.min_severity,

@@ -17,6 +17,7 @@ from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.suite import judged_by, suite_hash
 from airflow_provider_mlops.core.suite_verdict import findings
+from airflow_provider_mlops.core.validation_record import AUTO, page_facts, question, question_of
 from airflow_provider_mlops.core.verdict import MAX_REASON_LENGTH, MAX_REASONS, Outcome, Verdict
 from airflow_provider_mlops.hooks.contract import LAST, ContractInForce, contract_in_force
 from airflow_provider_mlops.hooks.ledger import known_dataset_ledger
@@ -32,8 +33,6 @@ from airflow_provider_mlops.operators.context import PARTITION_KEY, bundle_file
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_ENGINE = "auto"
 
 
 class ValidateDatasetOperator(MLOpsOperator):
@@ -87,7 +86,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         snapshot_id: str,
         suite: str,
         contract: str | None = None,
-        engine: str = _ENGINE,
+        engine: str = AUTO,
         partition_key: str = PARTITION_KEY,
         mlflow_conn_id: str | None = None,
         storage_root: str | None = None,
@@ -115,11 +114,8 @@ class ValidateDatasetOperator(MLOpsOperator):
         if not any(self.snapshot_id in ids_in(record.body) for record in reversed(ledger.records())):
             raise BadInput(f"The ledger of dataset {self.dataset!r} knows no snapshot {self.snapshot_id!r}.")
         contract = self._load_contract(context, storage, ledger.records()) if self.contract else None
-        key = {"snapshot": self.snapshot_id, "suite": suite_hash(suite)}
-        if contract is not None:
-            key["contract"] = contract.hash or LAST
-        if self.engine != _ENGINE:
-            key["engine"] = self.engine
+        by_contract = (contract.hash or LAST) if contract is not None else None
+        key = question(self.snapshot_id, suite_hash(suite), by_contract, self.engine)
         last = ledger.latest(kind="validation", mode=None, snapshot_id=self.snapshot_id)
         if last is not None and self._stands(last, key, run, storage):
             self.log.info("Found the verdict of this snapshot by this suite.")
@@ -139,7 +135,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         if run.mode is Mode.AUDIT:
             body["recorded"] = self._compared(ledger.records(), body, run)
         else:
-            body |= store_report(storage, self.dataset, found, suite, self._facts(found, body), key)
+            body |= store_report(storage, self.dataset, found, suite, page_facts(self.dataset, body), key)
             body |= self._show(context, storage, found, key, run)
         body["contract_record"] = self._record_contract(ledger, contract, found, last, run)
         record = ledger.append(
@@ -167,15 +163,10 @@ class ValidateDatasetOperator(MLOpsOperator):
 
     def _stands(self, last: Record, key: Mapping[str, Any], run: RunFacts, storage: Storage) -> bool:
         """Whether a recorded verdict answers this question; not so when what it stored is there no more."""
-        judged = {"snapshot": last.body["snapshot_id"], "suite": last.body["suite_hash"]}
-        if last.body.get("contract_hash"):
-            judged["contract"] = last.body["contract_hash"]
-        if (engine := last.body.get("engine", _ENGINE)) != _ENGINE:
-            judged["engine"] = engine
         accepted = last.body["accepted_snapshot_id"]
         return (
             last.mode == run.mode == Mode.LIVE
-            and judged == dict(key)
+            and question_of(last.body) == dict(key)
             # Two partitions may have the same rows: none at all, say.
             and last.body["partition_key"] == self.partition_key
             and (accepted is None or storage.exists(snapshot_path(self.dataset, accepted)))
@@ -210,21 +201,6 @@ class ValidateDatasetOperator(MLOpsOperator):
             "report_uri": None,
             "verdict": found.verdict.to_dict(),
         }
-
-    def _facts(self, found: Validation, body: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        aside = found.quarantine or {}
-        facts = (
-            ("Dataset", self.dataset),
-            ("Partition", self.partition_key),
-            ("Rows", found.rows),
-            ("Rows set aside", aside.get("rows")),
-            ("Rows set aside lie in", aside.get("uri")),
-            ("Snapshot", self.snapshot_id),
-            ("Accepted snapshot", body["accepted_snapshot_id"]),
-            ("Suite", self.suite),
-            ("Contract", self.contract),
-        )
-        return [(name, value) for name, value in facts if value is not None]
 
     def _show(
         self, context: Context, storage: Storage, found: Validation, key: Mapping[str, Any], run: RunFacts

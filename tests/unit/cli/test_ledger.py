@@ -48,7 +48,15 @@ def arguments(
 def namespace(**arguments: object) -> Namespace:
     """Return the arguments of any command, with what the parser sets by itself."""
     return Namespace(
-        **{"public_key": None, "signed": False, "mlflow": False, "no_mlflow": True, "json": False, **arguments}
+        **{
+            "public_key": None,
+            "signed": False,
+            "mlflow": False,
+            "no_mlflow": True,
+            "mlflow_conn_id": None,
+            "json": False,
+            **arguments,
+        }
     )
 
 

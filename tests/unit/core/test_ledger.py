@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_of
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
-from airflow_provider_mlops.core.ledger import Ledger, Record, chains
+from airflow_provider_mlops.core.ledger import Ledger, Record
 
 CHAIN = "model/flight_delays"
 

@@ -16,9 +16,10 @@ import pytest
 
 from airflow_provider_mlops.core import ledger, ledger_index
 from airflow_provider_mlops.core.canonical import canonical_json, sha256_bytes
+from airflow_provider_mlops.core.chains import chains
 from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken
 from airflow_provider_mlops.core.late import Late
-from airflow_provider_mlops.core.ledger import Ledger, chains
+from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.ledger_index import parse_block, spans
 from airflow_provider_mlops.core.store import LocalStore
 from airflow_provider_mlops.core.trust import ROTATION, Keys
