@@ -35,7 +35,6 @@ _STYLE = """
 i.fa-check-circle::before{content:"\\2714"}i.fa-times::before{content:"\\2716"}
 i.fa-exclamation-triangle::before{content:"\\26A0"}i{font-style:normal}
 .text-success{color:var(--pass)}.text-danger,.text-warning{color:var(--fail)}.hide-succeeded-validations{display:none}
-td,th{overflow-wrap:anywhere}
 """
 
 

@@ -18,6 +18,8 @@ from airflow_provider_mlops.core.near import did_you_mean
 INT, FLOAT, BOOL, TEXT, TIME, DATE, DECIMAL, OTHER = (
     "integer", "float", "boolean", "text", "time", "date", "decimal", "other"
 )  # fmt: skip
+ROUNDED = "rounded"
+"""Times that this DuckDB reads to the microsecond only: before 2.0, those of nanoseconds with a zone."""
 NUMBERS = (INT, FLOAT, DECIMAL)
 _INT64 = 1 << 63
 _EXACT = Context(prec=60)
@@ -93,7 +95,7 @@ def column(columns: Mapping[str, Column], name: Any, *kinds: str) -> Column:
     if name not in columns:
         listed = ", ".join(list(columns)[:20])
         raise NoColumn(f"There is no column {name!r}; the rows have: {listed}.{did_you_mean(name, columns.keys())}")
-    if kinds and columns[name].kind not in kinds:
+    if columns[name].kind == ROUNDED or (kinds and columns[name].kind not in kinds):
         raise NotCompiled
     return columns[name]
 
@@ -275,4 +277,6 @@ def _column(field: Any, position: int) -> Column:
             name = candidate
     scale = kind.scale if name == DECIMAL else 0
     zoned = name == TIME and kind.tz is not None
+    if zoned and kind.unit == "ns" and int(load("duckdb", duckdb_session.EXTRA).__version__.partition(".")[0]) < 2:
+        name = ROUNDED
     return Column(field.name, position, name, str(kind), scale, zoned)

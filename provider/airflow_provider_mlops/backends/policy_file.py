@@ -123,6 +123,7 @@ def _explain(error: Any) -> str:
         "exclusiveMinimum": "it must be above",
         "exclusiveMaximum": "it must be below",
         "minItems": "the least number of items is",
+        "maxItems": "the greatest number of items is",
         "minLength": "the least length is",
     }
     if error.validator in limits:

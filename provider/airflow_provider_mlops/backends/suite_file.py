@@ -52,7 +52,7 @@ def _read_json(path: Path) -> Any:
         return found
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
     except OSError as err:
         raise BadInput(f"File {path} cannot be read: {err.strerror}.") from err
     except (ValueError, RecursionError) as err:

@@ -35,8 +35,11 @@ def read_yaml(path: Path) -> Any:
             loader = Loader(stream)
             try:
                 node = loader.get_single_node()
-                if _values(node, {}) > MOST_VALUES:
-                    raise BadInput(f"{path} stands for more than {MOST_VALUES:,} values: use fewer aliases.")
+                values = _values(node, {})
+                if values is None:
+                    raise BadInput(f"{path} refers to itself: an alias stands within what it names.")
+                if values > MOST_VALUES:
+                    raise BadInput(f"{path} stands for more than {MOST_VALUES:,} values, aliases counted: shorten it.")
                 return None if node is None else loader.construct_document(node)
             finally:
                 loader.dispose()
@@ -49,11 +52,11 @@ def read_yaml(path: Path) -> Any:
         raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
-def _values(node: Any, known: dict[int, int]) -> int:
-    """Count the values that a part of the file stands for: an alias counts like what it names."""
+def _values(node: Any, known: dict[int, int | None]) -> int | None:
+    """Count the values that a part of the file stands for: an alias counts like what it names; None holds itself."""
     if id(node) not in known:
-        known[id(node)] = 1  # a part that holds itself ends here
+        known[id(node)] = None  # until it is counted
         parts = [] if node is None or isinstance(node.value, str) else node.value
-        items = (item for part in parts for item in (part if isinstance(part, tuple) else (part,)))
-        known[id(node)] += sum(_values(item, known) for item in items)
+        counts = [_values(item, known) for part in parts for item in (part if isinstance(part, tuple) else (part,))]
+        known[id(node)] = None if None in counts else 1 + sum(count or 0 for count in counts)
     return known[id(node)]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from airflow_provider_mlops.core.errors import BadInput
@@ -68,7 +69,8 @@ def json_safe(value: Any, path: str = "$") -> Any:
         return {key: json_safe(item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [json_safe(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise BadInput(f"{path} is a {type(value).__name__}, which JSON cannot hold.")
+    hint = f'; write it as a text: "{value}"' if isinstance(value, date) else ""
+    raise BadInput(f"{path} is a {type(value).__name__}, which JSON cannot hold{hint}.")
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,11 +1,12 @@
 """The suite: expectations with their severity, and how many rows may be set aside; checked before it judges."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import canonical_json, json_safe, sha256_of
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.expectation import is_row_level
+from airflow_provider_mlops.core.expectation import ROW_LEVEL, is_row_level
+from airflow_provider_mlops.core.near import did_you_mean
 
 CRITICAL, WARNING, QUARANTINE = "critical", "warning", "quarantine"
 SEVERITIES = (CRITICAL, WARNING, QUARANTINE)
@@ -30,7 +31,9 @@ def read_suite(data: Any, where: str) -> dict[str, Any]:
     :raises BadInput: naming the suite and the entry that is not right.
     """
     keys = set(data) - _IGNORED_OF_SUITE if isinstance(data, Mapping) else set()
-    if not {"name", "expectations"} <= keys <= _SUITE_KEYS or not isinstance(data["expectations"], list):
+    if unknown := _unknown(keys, _SUITE_KEYS):
+        raise BadInput(f"Suite {where}: {unknown}")
+    if not {"name", "expectations"} <= keys or not isinstance(data["expectations"], list):
         raise BadInput(
             f"Suite {where} must have exactly the keys name and expectations (a list), and may have quarantine and "
             "allow_empty."
@@ -84,19 +87,28 @@ def quarantine_positions(suite: Mapping[str, Any]) -> list[int]:
     return [place for place, item in enumerate(suite["expectations"]) if item["severity"] == QUARANTINE]
 
 
+def _unknown(keys: Iterable[Any], known: Collection[str]) -> str:
+    """Name the first key that is not known, with the one that was meant; empty where all are."""
+    unknown = sorted((key for key in keys if key not in known), key=str)
+    if not unknown:
+        return ""
+    return f"unknown key {unknown[0]!r}; known are: {', '.join(sorted(known))}.{did_you_mean(str(unknown[0]), known)}"
+
+
 def _expectation(item: Any, where: str) -> dict[str, Any]:
+    if isinstance(item, Mapping) and (unknown := _unknown(set(item) - _IGNORED_OF_EXPECTATION, _EXPECTATION_KEYS)):
+        raise BadInput(f"{where}: {unknown}")
     if (
         not isinstance(item, Mapping)
         or not isinstance(item.get("type"), str)
         or not isinstance(item.get("kwargs"), Mapping)
     ):
         raise BadInput(f"{where}: must have a type (text) and kwargs (a mapping).")
-    unknown = sorted(set(item) - _EXPECTATION_KEYS - _IGNORED_OF_EXPECTATION)
-    if unknown:
-        raise BadInput(f"{where}: unknown key {unknown[0]!r}; known are: {', '.join(sorted(_EXPECTATION_KEYS))}.")
     meta = item.get("meta") or {}
+    if not isinstance(meta, Mapping):
+        raise BadInput(f"{where}: meta must be a mapping, not {meta!r}.")
     # Great Expectations knows no `quarantine`: in a suite that it writes, the severity stands under `meta`.
-    severity = meta.get("severity", item.get("severity", CRITICAL)) if isinstance(meta, Mapping) else None
+    severity = meta.get("severity", item.get("severity", CRITICAL))
     if severity not in SEVERITIES:
         raise BadInput(f"{where}: severity {severity!r} must be one of: {', '.join(SEVERITIES)}.")
     kwargs = json_safe(
@@ -113,7 +125,7 @@ def _check_quarantined(kind: str, kwargs: Mapping[str, Any], where: str) -> None
     if not is_row_level(kind):
         raise BadInput(
             f"{where}: {kind} does not name rows that break it, so that none can be set aside; "
-            "give it the severity critical or warning."
+            f"give it the severity critical or warning.{did_you_mean(kind, ROW_LEVEL)}"
         )
     if kwargs.get("mostly", 1) != 1:
         raise BadInput(

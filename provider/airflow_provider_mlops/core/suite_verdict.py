@@ -141,9 +141,13 @@ def _said(item: Judged, expectation: Mapping[str, Any], apart: int) -> tuple[Out
 
 
 def _share_rule(aside: Aside) -> RuleResult:
-    allowed = f"at most {aside.max_share:.4g} may be"
-    amount = f"{aside.rows:,} of {aside.of_rows:,} rows ({aside.share:.4g}) are set aside"
-    reason = f"{amount}, {allowed}" if aside.rows < aside.of_rows else f"{amount}: no row is left"
+    amount = f"{aside.rows:,} of {aside.of_rows:,} rows ({aside.share:.4g})"
+    if aside.allowed:
+        reason = f"{amount} are set aside, at most {aside.max_share:.4g} may be"
+    elif aside.rows < aside.of_rows:
+        reason = f"{amount} would have to be set aside, at most {aside.max_share:.4g} may be: none is"
+    else:
+        reason = f"{amount} would have to be set aside: no row would be left"
     numbers = {"rows": aside.rows, "of_rows": aside.of_rows, "share": aside.share, "max_share": aside.max_share}
     outcome = Outcome.PASS if aside.allowed else Outcome.FAIL
     return RuleResult(rule=MAX_SHARE_RULE, outcome=outcome, reason=reason, numbers=numbers)

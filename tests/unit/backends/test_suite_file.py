@@ -19,14 +19,19 @@ NOT_NULL = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": 
         ("[]", "must have exactly the keys name and expectations"),
         ("name: s", "must have exactly the keys"),
         ("name: s\nexpectations: {}", "must have exactly the keys"),
-        ("name: s\nexpectations: []\nextra: 1", "must have exactly the keys"),
+        ("name: s\nexpectations: []\nextra: 1", "unknown key 'extra'; known are"),
         ("name: ''\nexpectations: [3]", "the name must be a text"),
         ("name: s\nexpectations: []", "an empty suite would pass anything"),
         ("name: s\nexpectations: [3]", "expectation 1: must have a type"),
         ("name: s\nexpectations: [{type: a}]", "expectation 1: must have a type"),
         ("name: s\nexpectations: [{type: a, kwargs: {}, sevrity: warning}]", "unknown key 'sevrity'"),
         ("name: s\nexpectations: [{type: a, kwargs: {}, severity: fatal}]", "severity 'fatal' must be one of"),
-        ("name: s\nexpectations: [{type: a, kwargs: {x: 2013-01-01}}]", "which JSON cannot hold"),
+        (
+            "name: s\nexpectations: [{type: a, kwargs: {x: 2013-01-01}}]",
+            'x is a date, which JSON cannot hold; write it as a text: "2013-01-01"',
+        ),
+        ("name: s\nexpectations: [{type: a, kwargs: &a {x: *a}}]", "refers to itself: an alias stands within"),
+        ("name: s\nexpectations: &a [*a]", "refers to itself"),
         ("a: [", "not valid YAML"),
     ],
 )
@@ -37,6 +42,14 @@ def test_malformed_suites(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadInput, match=words) as caught:
         load_suite(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_suite(tmp_path: Path) -> None:
+    """Editors of Windows write one."""
+    text = '{"name": "s", "expectations": [{"type": "a", "kwargs": {}}]}'
+    for name in ("suite.json", "suite.yaml"):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+        assert load_suite(tmp_path / name)["name"] == "s"
 
 
 def test_missing_suite(tmp_path: Path) -> None:

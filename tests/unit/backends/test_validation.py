@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -283,6 +284,23 @@ def test_nanoseconds_count(tmp_path: Path) -> None:
         kwargs = {"column": column, "max_value": f"2020-01-01T12:00:00{zone}"}
         found = judge(files, suite(*((kind, kwargs) for kind in kinds)), seed="s")
         assert [(item.holds, item.engine) for item in found] == [(False, "duckdb")] * 2
+
+
+def test_nanoseconds_that_duckdb_would_round_are_left_to_great_expectations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 2.0 it reads times with a zone to the microsecond, and two of them would be one."""
+    monkeypatch.setattr(duckdb, "__version__", "1.4.4")
+    late = pa.array([1_577_880_000_000_000_001, 1_577_880_000_000_000_002], pa.timestamp("ns", "UTC"))
+    files = written(tmp_path, pa.table({"z": late, "u": late.cast(pa.timestamp("us", "UTC"), safe=False)}))
+    limit = {"max_value": "2020-01-01T12:00:00+00:00"}
+    between, unique = "expect_column_values_to_be_between", "expect_column_values_to_be_unique"
+    judged = suite((between, {"column": "z", **limit}), (unique, {"column": "z"}), (unique, {"column": "u"}))
+
+    found = judge(files, judged, seed="s")
+
+    assert [item.holds for item in found] == [False, True, False]
+    assert [item.engine for item in found] == ["great_expectations", "great_expectations", "duckdb"]
 
 
 def test_rows_cannot_be_set_aside_by_a_missing_column(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a suite must be before anything is judged by it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ def item(column: str = "x", kind: str = NOT_NULL, **more: Any) -> dict[str, Any]
 
 def suite(*expectations: Any, **more: Any) -> dict[str, Any]:
     """Read a suite."""
+    return suite_with(expectations, more)
+
+
+def suite_with(expectations: Sequence[Any], more: Mapping[Any, Any]) -> dict[str, Any]:
+    """Read a suite with keys of any type."""
     return read_suite({"name": "s", "expectations": list(expectations), **more}, "here")
 
 
@@ -71,10 +77,17 @@ def test_empty_is_refused_unless_it_is_allowed() -> None:
         ([item()], {"allow_empty": 1}, "allow_empty=1 must be true or false"),
         ([item()], {"allow_empty": None}, "allow_empty=None must be true or false"),
         ([item(kwargs={"mostly": float("nan")})], {}, "nan, which JSON cannot hold"),
+        ([item()], {"allow_emtpy": True}, "unknown key 'allow_emtpy'; known are: .* Did you mean allow_empty?"),
+        ([item()], {1: 2, "quarantin": {}}, "unknown key 1; known are: allow_empty, expectations, name, quarantine"),
+        ([item(severty="warning")], {}, "expectation 1: unknown key 'severty'; .* Did you mean severity?"),
+        ([{"expectation_type": NOT_NULL, "kwargs": {}}], {}, "unknown key 'expectation_type'; known are: .*, type"),
+        ([{**item(), 1: 2, "zz": 3}], {}, "unknown key 1"),
+        ([item(meta=[1])], {}, r"meta must be a mapping, not \[1\]"),
+        ([item(kind=f"{NOT_NULL[:-1]}", severity="quarantine")], {}, f"Did you mean {NOT_NULL}?"),
     ],
 )
-def test_what_is_wrong_is_named(expectations: list[Any], more: dict[str, Any], words: str) -> None:
+def test_what_is_wrong_is_named(expectations: list[Any], more: dict[Any, Any], words: str) -> None:
     """Each error names the suite, the entry and the way out, before anything is judged."""
     with pytest.raises(BadInput, match=words) as caught:
-        suite(*expectations, **more)
+        suite_with(expectations, more)
     assert "here" in str(caught.value)

@@ -85,9 +85,9 @@ def test_rows_are_split_by_what_breaks(holds: tuple[Any, ...], positions: list[i
     ("rows", "of_rows", "share", "outcome", "words"),
     [
         (1, 100, 0.01, PASS, "1 of 100 rows (0.01) are set aside, at most 0.01 may be"),
-        (2, 100, 0.01, FAIL, "2 of 100 rows (0.02) are set aside, at most 0.01 may be"),
+        (2, 100, 0.01, FAIL, "2 of 100 rows (0.02) would have to be set aside, at most 0.01 may be: none is"),
         (29, 100, 0.29, PASS, "29 of 100 rows (0.29) are set aside, at most 0.29 may be"),
-        (100, 100, 1.0, FAIL, "no row is left"),
+        (100, 100, 1.0, FAIL, "100 of 100 rows (1) would have to be set aside: no row would be left"),
     ],
 )
 def test_share_that_is_set_aside(rows: int, of_rows: int, share: float, outcome: Outcome, words: str) -> None:
