@@ -214,6 +214,21 @@ def test_page_and_link(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> No
     assert "validation/data_docs.html" in [item.path for item in lab.client.list_artifacts(run_id, "validation")]
 
 
+def test_log_of_a_refusal_leads_to_the_values(
+    make_lab: MakeLab, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What failed, on how many rows, and where those values can be seen, which stand in no log; a retry says it too."""
+    lab = make_lab("accepted")
+    edited(lab, "quarantine.yaml", "max_share: 0.1", "max_share: 0.01")
+    for _ in range(2):
+        with caplog.at_level("INFO"), pytest.raises(AirflowFailException, match="not accepted"):
+            validate(lab)
+        said = caplog.text + capsys.readouterr().out
+        caplog.clear()
+        report = lab.records("validation", CHAIN)[-1].body["report_uri"]
+        assert f"page with values that break it: {report}" in said
+
+
 def test_mlflow_that_is_down_breaks_no_validation(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict stands without its picture."""
     lab = make_lab("accepted")

@@ -264,6 +264,8 @@ class ValidateDatasetOperator(MLOpsOperator):
     def _result(self, record: Record) -> dict[str, Any]:
         verdict = Verdict.from_dict(record.body["verdict"])
         self.log.info("Validation of %s: %s", self.partition_key, verdict.summary())
+        if record.body["report_uri"]:
+            self.log.info("The full result and the page with values that break it: %s", record.body["report_uri"])
         if record.outcome != Outcome.PASS:
             raise Refused(
                 f"Partition {self.partition_key} of dataset {self.dataset!r} is not accepted. {verdict.summary()}"
