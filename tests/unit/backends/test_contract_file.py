@@ -26,7 +26,7 @@ from airflow_provider_mlops.core.errors import BadInput
             "schema: 1\nname: a\nversion: 1\ncolumns: {a: {type: float64}}",
             "column 'a': no manifest names a type 'float64'. Did you mean double?",
         ),
-        ("schema: 1\nname: a\nversion: 1\ncolumns: {a: {type: strng}}", "type 'strng'. Did you mean string?"),
+        ("schema: 1\nname: a\nversion: 1\ncolumns: {a: {type: strings}}", "type 'strings'. Did you mean string?"),
         ("schema: 1\nname: a\nversion: 1\ncolumns: {a: {type: timestamp}}", r"Did you mean timestamp\[us, tz=UTC\]?"),
         (
             "schema: 1\nname: a\nversion: 1\ncolumns: {a: {type: string, categories: [yes, no]}}",
