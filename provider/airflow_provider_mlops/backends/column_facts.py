@@ -12,7 +12,7 @@ from airflow_provider_mlops.backends.canonical_types import is_binary, is_text, 
 from airflow_provider_mlops.backends.content_digest import ColumnDigest, check_names, shown
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.snapshot_manifest import content_id
+from airflow_provider_mlops.core.snapshot_manifest import content_id, is_time
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,13 +85,19 @@ class SnapshotFacts:
 
 
 def _check_time(schema: pa.Schema, name: str | None) -> None:
-    """Refuse a time column of text: its order is not that of times, and nothing can be cut by it."""
+    """Refuse a time column of text or numbers: nothing can be cut by it; one of nothing but nulls has no type yet."""
     kind = None if name is None else schema.field(name).type
-    if kind is not None and logical_type(kind) in ("string", "binary"):
+    if kind is None or (logical := logical_type(kind)) == "null" or is_time(logical):
+        return
+    if logical in ("string", "binary"):
         raise BadInput(
             f"Time column {name!r} is text ({kind}): name its type in the schema of the source, "
             f'schema={{"{name}": "timestamp[us, tz=UTC]"}}, or cast it in the query or the function.'
         )
+    raise BadInput(
+        f"Time column {name!r} is {shown(logical)}, neither a time nor a date, and nothing can be cut by it: cast it "
+        "in the query or the function, or leave out time_column."
+    )
 
 
 class _ColumnFacts:

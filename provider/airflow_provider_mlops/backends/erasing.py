@@ -11,7 +11,7 @@ from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.backends.parquet import SnapshotReader, write_snapshot
 from airflow_provider_mlops.core.erasure import row_text
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.snapshot_manifest import facts_of
+from airflow_provider_mlops.core.snapshot_manifest import facts_of, time_column_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,7 +123,7 @@ def rewrite(
         yield first
         yield from rest
 
-    manifest = write_snapshot(whole(), staged, {**facts_of(old), **facts}, _time_column(old))
+    manifest = write_snapshot(whole(), staged, {**facts_of(old), **facts}, time_column_of(old))
     return str(manifest["snapshot_id"]), rows_left, erased
 
 
@@ -173,11 +173,3 @@ def _text(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, default=_text, sort_keys=True)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _time_column(manifest: Mapping[str, Any]) -> str | None:
-    """Return the column that the time range is of; the first manifests do not name it."""
-    if "time_column" in manifest or not manifest.get("time_range"):
-        return manifest.get("time_column")
-    limits = tuple(manifest["time_range"])
-    return next((c["name"] for c in manifest["columns"] if (c.get("min"), c.get("max")) == limits), None)

@@ -153,6 +153,28 @@ def window_manifest(
     return seal(measured, {"kind": "window", **facts})
 
 
+def is_time(kind: str) -> bool:
+    """Whether a column of a type says when: rows are cut by days and moments, not by numbers or text.
+
+    :param kind: logical type, as manifests name it.
+    """
+    return kind.startswith(("timestamp", "date"))
+
+
+def time_column_of(manifest: Mapping[str, Any]) -> str | None:
+    """Return the column whose range a manifest states, None where it states none.
+
+    :param manifest: manifest of a snapshot; one that does not name the column is asked for the column of that range.
+        Earlier ones may name a column of numbers or text, which is none.
+    """
+    found, named = manifest.get("time_range"), manifest.get("time_column")
+    for column in manifest["columns"]:
+        fits = column["name"] == named if named else bool(found) and [column.get("min"), column.get("max")] == found
+        if fits and is_time(column["type"]):
+            return str(column["name"])
+    return None
+
+
 def is_window(manifest: Mapping[str, Any]) -> bool:
     """Whether a manifest names other snapshots instead of holding rows.
 

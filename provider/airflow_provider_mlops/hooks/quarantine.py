@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput
+from airflow_provider_mlops.core.snapshot_manifest import time_column_of
 from airflow_provider_mlops.core.suite import suite_hash
 from airflow_provider_mlops.core.suite_verdict import Aside, expectation_name
 
@@ -90,18 +91,6 @@ def split_snapshot(
         return Split(aside=rows.aside(), kept=kept, apart=apart)
     finally:
         rows.close()
-
-
-def time_column_of(manifest: Mapping[str, Any]) -> str | None:
-    """Return the column whose range a manifest states, None where it states none.
-
-    :param manifest: manifest of a snapshot; one that does not name the column is asked for the column of that range.
-    """
-    if manifest.get("time_column"):
-        return str(manifest["time_column"])
-    found = manifest.get("time_range")
-    columns = (column for column in manifest["columns"] if found and [column.get("min"), column.get("max")] == found)
-    return next((str(column["name"]) for column in columns), None)
 
 
 @dataclass(slots=True)

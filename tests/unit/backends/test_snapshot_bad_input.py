@@ -376,3 +376,30 @@ def test_time_column_of_text(rows: Path, folder: Path) -> None:
     frames = [pa.table({"t": pa.nulls(2)}), pa.table({"t": ["2020-01-01"]})]
     with pytest.raises(BadInput, match="Time column 't' is text"):
         write_snapshot(frames, folder, {}, "t")
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (pa.array([1_577_836_800]), "int64"),
+        (pa.array([1.5]), "double"),
+        (pa.array([True]), "bool"),
+        (pa.array([1], pa.duration("s")), "duration"),
+        (pa.array([1], pa.time64("us")), "time64"),
+        (pa.array([[1]]), "list<int64>"),
+    ],
+)
+def test_time_column_of_numbers(folder: Path, column: pa.Array, kind: str) -> None:
+    """Seconds since 1970 may be meant, or a year: nothing can be cut by it, so it is refused when taken."""
+    with pytest.raises(
+        BadInput, match=rf"Time column 't' is '{kind}.*neither a time nor a date.* leave out time_column"
+    ):
+        write_snapshot([pa.table({"t": column})], folder, {}, "t")
+
+
+@pytest.mark.parametrize(
+    "column", [pa.array([18_262], pa.date32()), pa.array([0], pa.timestamp("s", "Europe/Berlin")), pa.nulls(1)]
+)
+def test_time_column_of_days(folder: Path, column: pa.Array) -> None:
+    """Dates and times of any unit and zone say when; so may a column that has no value yet."""
+    assert write_snapshot([pa.table({"t": column})], folder, {}, "t")["time_column"] == "t"

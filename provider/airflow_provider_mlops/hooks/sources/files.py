@@ -97,8 +97,16 @@ class _Glob:
             return {}
         except PermissionError as err:
             raise BadInput(f"{self._url} cannot be read: {str(err)[:200]}") from None
-        files = {name: info for name, info in found.items() if info.get("type") == "file"}
+        facts = {name: self._behind(name) if info.get("islink") else info for name, info in found.items()}
+        files = {name: info for name, info in facts.items() if info.get("type") == "file"}
         return {name: (files[name].get("size"), _version(files[name])) for name in sorted(files)}
+
+    def _behind(self, name: str) -> dict[str, Any]:
+        """Return what a link on a disk leads to: the listing of a folder tells of the link itself."""
+        try:
+            return dict(self._fs.info(name))
+        except OSError:
+            raise BadInput(f"{name} is a link that leads nowhere; restore its file, or remove the link.") from None
 
     def file(self, name: str) -> RowFile:
         """Return a file to be parsed."""

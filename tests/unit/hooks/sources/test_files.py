@@ -50,6 +50,27 @@ def test_an_absolute_path_and_a_url(tmp_path: Path) -> None:
         assert read(sources.files(url, "csv"), tmp_path).num_rows == 2
 
 
+def test_links_to_files_are_followed(tmp_path: Path) -> None:
+    """Mounted volumes are full of them: none is passed over, and what counts is the file behind it."""
+    write(tmp_path / "data", a__csv="id\n1\n")
+    write(tmp_path / "elsewhere", b__csv="id\n2\n")
+    (tmp_path / "data" / "b.csv").symlink_to(tmp_path / "elsewhere" / "b.csv")
+    (tmp_path / "data" / "folder.csv").symlink_to(tmp_path / "elsewhere")
+    with opened(sources.files("data/*.csv", "csv"), tmp_path) as reading:
+        assert rows_of(reading)["id"].to_pylist() == [1, 2]
+        os.utime(tmp_path / "elsewhere" / "b.csv", (0, 0))
+        with pytest.raises(TransientError, match=r"data/b\.csv was changed while"):
+            reading.check()
+
+
+def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    """Its rows are missing."""
+    write(tmp_path / "data", a__csv="id\n1\n")
+    (tmp_path / "data" / "b.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(BadInput, match=r"data/b\.csv is a link that leads nowhere"):
+        read(sources.files("data/*.csv", "csv"), tmp_path)
+
+
 @pytest.mark.parametrize("url", ["s3://no_such@bucket/*.csv", "s3://bucket/*.csv"])
 def test_a_misspelt_connection_is_an_error(url: str, tmp_path: Path) -> None:
     """The Amazon provider would take whatever credentials the machine has."""
