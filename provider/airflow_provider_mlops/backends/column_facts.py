@@ -228,8 +228,8 @@ class _Moment:
         return self._count > other._count
 
     def isoformat(self) -> str:
-        """Return the time as ISO 8601, a duration as text; the bare count where the calendar ends."""
-        with contextlib.suppress(ValueError, OverflowError):
+        """Return the time as ISO 8601, a duration as text; the bare count where the calendar or the zone is unknown."""
+        with contextlib.suppress(ValueError, OverflowError, KeyError):
             value = self._scalar.as_py()
             return str(value.isoformat() if hasattr(value, "isoformat") else value)
         return f"{self._count} ({self._scalar.type})"

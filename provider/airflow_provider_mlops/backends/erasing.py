@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,19 @@ if TYPE_CHECKING:
 Chosen = Callable[["pa.RecordBatch"], "pa.BooleanArray"]
 """Says of each row of a batch whether it is to be erased; never null."""
 
+_NOT_OF_PYTHON = (ValueError, OverflowError, KeyError)
+"""A date that its calendar does not have, a name that stands twice in a record, a time zone that nobody knows here."""
+
+_EXACT = 2**53
+"""Up to here a float holds every whole number."""
+
 
 def by_key(column: str, keys: Sequence[str]) -> Chosen:
     """Choose the rows whose column has one of some values.
 
-    :param column: the column: text, whole numbers, decimals, dates or times.
+    :param column: the column: text, whole numbers (also as floats), decimals, dates or times.
     :param keys: the values as text; one that is no value of the column's type chooses nothing.
-    :return: a function of record batches.
+    :return: a function of record batches, which raises `BadInput` where the column cannot be compared exactly.
     """
     wanted: dict[Any, pa.Array] = {}
 
@@ -131,6 +139,8 @@ def _values(column: str, keys: Sequence[str], kind: pa.DataType) -> pa.Array:
     arrow, types = load("pyarrow", "parquet"), load("pyarrow.types", "parquet")
     texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     exact = types.is_integer(kind) or types.is_decimal(kind) or types.is_temporal(kind)
+    if types.is_floating(kind):
+        return arrow.array(sorted(_whole(column, keys)), arrow.float64()).cast(kind, safe=False)
     if not texts and not exact:
         raise BadInput(f"Column {column!r} has the type {kind}; a key column holds text, whole numbers or times.")
     found = []
@@ -142,6 +152,20 @@ def _values(column: str, keys: Sequence[str], kind: pa.DataType) -> pa.Array:
     return arrow.array([value.as_py() for value in found], kind)
 
 
+def _whole(column: str, keys: Sequence[str]) -> set[float]:
+    """Read keys as whole numbers: pandas makes floats of them where some are missing."""
+    found = set()
+    for key in keys:
+        with suppress(ValueError):  # no number can be this key
+            number = float(key)
+            if not re.fullmatch(r"-?[0-9]+", key) or abs(number) > _EXACT:
+                raise BadInput(
+                    f"Column {column!r} holds numbers with a point; only whole numbers are found in it exactly."
+                )
+            found.add(number)
+    return found
+
+
 def _plain(column: pa.Array) -> pa.Array:
     types = load("pyarrow.types", "parquet")
     return column.dictionary_decode() if types.is_dictionary(column.type) else column
@@ -149,18 +173,37 @@ def _plain(column: pa.Array) -> pa.Array:
 
 def _spellings(column: pa.Array) -> set[str]:
     """Write values as scores do, which keep a whole number as a float where its column had nulls."""
-    values = [value for value in _plain(column).to_pylist() if value is not None]
+    values = [value for value in _values_of(_plain(column)) if value is not None]
     floats = {str(float(value)) for value in values if isinstance(value, int) and not isinstance(value, bool)}
     return {str(value) for value in values} | floats
 
 
 def _texts(rows: pa.RecordBatch) -> list[str]:
     names = rows.schema.names
-    columns = [_plain(column).to_pylist() for column in rows.columns]
+    columns = [_values_of(_plain(column)) for column in rows.columns]
     return [
         row_text((name, None if value is None else _text(value)) for name, value in zip(names, row, strict=True))
         for row in zip(*columns, strict=True)
     ]
+
+
+def _values_of(column: pa.Array) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except _NOT_OF_PYTHON:
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    """Return a value as Python has it; a time beyond its calendar as a count of units, names that repeat as pairs."""
+    with suppress(*_NOT_OF_PYTHON):
+        return scalar.as_py()
+    types = load("pyarrow.types", "parquet")
+    if types.is_struct(scalar.type):
+        return [[field.name, _value(scalar[place])] for place, field in enumerate(scalar.type)]
+    if types.is_nested(scalar.type):
+        return [_value(item) for item in scalar.values]
+    return f"{scalar.value} ({scalar.type})"
 
 
 def _text(value: Any) -> str:
