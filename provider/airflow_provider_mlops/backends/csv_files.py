@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BLOCK = 4 << 20
 _CODE = r"^\s*[+-]?0[0-9]"
+_WHOLE = r"^\s*[+-]?[0-9]+\s*$|^[^0-9]*$"
+_BEYOND_INT64 = r"^\s*[+-]?[0-9]{19}"
 OPTIONS = ("delimiter", "quote", "encoding", "null_values")
 
 
@@ -130,8 +132,8 @@ class CsvFiles:
         return found
 
     def _codes(self, open_file: Callable[[], BinaryIO], types: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
-        """Find columns of numbers that are codes: a zero before other digits would be lost (007 is not 7)."""
-        pa, pc = load("pyarrow", "parquet"), load("pyarrow.compute", "parquet")
+        """Find columns of numbers that are codes, of which a number would lose digits."""
+        pa = load("pyarrow", "parquet")
         numbers = {
             name: pa.string()
             for name, kind in types.items()
@@ -143,11 +145,8 @@ class CsvFiles:
             head = next(iter(self._reader(_Quotes(file), {**types, **numbers})), None)
         if head is None:
             return {}
-        return {
-            name: kind
-            for name, kind in numbers.items()
-            if pc.any(pc.match_substring_regex(head.column(head.schema.get_field_index(name)), _CODE)).as_py()
-        }
+        cells = {name: head.column(head.schema.get_field_index(name)) for name in numbers}
+        return {name: kind for name, kind in numbers.items() if _are_codes(cells[name], types[name])}
 
     def _reader(
         self, file: _Quotes, types: Mapping[str, pa.DataType], *, threads: bool = True, header: bool = True
@@ -180,6 +179,11 @@ class CsvFiles:
                     pass
         except pa.ArrowInvalid as err:
             message = str(err)
+        if "straddling object" in message:
+            return (
+                f"{name}: a row is longer than {BLOCK >> 20} MiB, or a quote is opened and never closed; "
+                "give texts as long as that as Parquet or JSON lines."
+            )
         if found := re.search(r"Row #(\d+): ?", message):
             line = f", line {self._line_of(open_file, int(found[1]))}"
             message = message.replace(found[0], "")
@@ -197,6 +201,21 @@ class CsvFiles:
                 if row == 0:
                     return int(lines.line_num)
         return row
+
+
+def _are_codes(cells: pa.Array, inferred: pa.DataType) -> bool:
+    """Whether cells would lose the zeros that they begin with, or the last digits: 007 is not 7.
+
+    Arrow makes floats of whole numbers where one of them is no int64.
+    """
+    pc, types = load("pyarrow.compute", "parquet"), load("pyarrow.types", "parquet")
+
+    def look(like: str) -> Any:
+        return pc.match_substring_regex(cells, like)
+
+    if pc.any(look(_CODE)).as_py():
+        return True
+    return bool(types.is_floating(inferred) and pc.any(look(_BEYOND_INT64)).as_py() and pc.all(look(_WHOLE)).as_py())
 
 
 class _Quotes:

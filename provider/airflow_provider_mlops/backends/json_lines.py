@@ -60,13 +60,14 @@ class JsonLines:
         pa = load("pyarrow", "parquet")
         try:
             if self.schema is None:
-                self.schema = self._inferred(name, parsed(block, None).schema)
+                self.schema = self._inferred(name, parsed(block, None))
             return parsed(block, self.schema)
         except pa.ArrowInvalid as err:
             raise BadInput(self._told(name, block, line, str(err))) from None
 
-    def _inferred(self, name: str, schema: pa.Schema) -> pa.Schema:
+    def _inferred(self, name: str, rows: pa.Table) -> pa.Schema:
         pa, types = load("pyarrow", "parquet"), load("pyarrow.types", "parquet")
+        schema = rows.schema
         check_columns(schema.names, {}, name)
         found = {field.name: pa.string() if types.is_timestamp(field.type) else field.type for field in schema} | dict(
             self._stated
@@ -76,6 +77,11 @@ class JsonLines:
                 raise BadInput(
                     f"{name}: column {column!r} is null throughout its first {BLOCK >> 20} MiB, so that its type is "
                     f'unknown; name it: schema={{"{column}": "float64"}}.'
+                )
+            if column not in self._stated and types.is_floating(kind) and _are_long(rows.column(column)):
+                raise BadInput(
+                    f"{name}: column {column!r} holds whole numbers that no int64 holds; floats would lose their last "
+                    f'digits. Write them as text, or name the type: schema={{"{column}": "uint64"}} or "float64".'
                 )
         return pa.schema(list(found.items()))
 
@@ -102,6 +108,13 @@ class JsonLines:
         except load("pyarrow", "parquet").ArrowInvalid as err:
             return str(err)
         return None
+
+
+def _are_long(column: pa.ChunkedArray) -> bool:
+    """Whether a column was made one of floats because a whole number is no int64."""
+    pc = load("pyarrow.compute", "parquet")
+    whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
+    return bool(whole and pc.any(pc.greater_equal(pc.abs(column), 2.0**63)).as_py())
 
 
 def parsed(block: bytes, schema: pa.Schema | None) -> pa.Table:

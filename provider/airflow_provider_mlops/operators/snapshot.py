@@ -44,7 +44,7 @@ class SnapshotDatasetOperator(MLOpsOperator):
         function, snapshots of another dataset, a DVC-tracked file), or the import path ``package.module:function`` of
         a function that takes a ``Partition`` and yields frames of one schema, in canonical row order. (templated)
     :param partition_key: partition to copy, ``2013-01`` or ``2013-01-31``; default: that of the run. (templated)
-    :param time_column: timestamp column whose range the manifest states.
+    :param time_column: column of times or dates whose range the manifest states; windows are cut by it.
     :param engine: ``auto``; ``spark``: Spark reads the source, files or a function, for the same id.
     :param allow_empty: whether the partition may have no rows: its snapshot is empty then, with the columns of the
         source, or of the last snapshot. Without it a source that gives no row is an error.

@@ -109,6 +109,18 @@ def _unpacked(file: RowFile) -> Callable[[], BinaryIO]:
 
     def opened() -> Any:
         pa = load("pyarrow", "parquet")
-        return pa.CompressedInputStream(pa.PythonFile(file.open(), mode="r"), codec)
+
+        class Unpacked(pa.CompressedInputStream):  # type: ignore[misc,name-defined]  # of a module that is loaded on use
+            """The unpacked bytes; what cannot be unpacked is named."""
+
+            def read(self, *size: Any) -> bytes:
+                try:
+                    return bytes(super().read(*size))
+                except OSError as err:
+                    if err.errno is not None:  # of the disk or the store below
+                        raise
+                    raise BadInput(f"{file.name} is no whole {codec} file: {str(err)[:200]}.") from None
+
+        return Unpacked(pa.PythonFile(file.open(), mode="r"), codec)
 
     return opened

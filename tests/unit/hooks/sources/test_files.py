@@ -1,6 +1,7 @@
 """Files by glob: order, formats, bad lines with file and number, files that change, addresses that climb."""
 
 import gzip
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,22 @@ def test_options_that_are_refused(format: str, options: dict[str, Any], words: s
         read(sources.files("*.csv", format, options=options), tmp_path)
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+@pytest.mark.parametrize("broken", [b"id\n1\n", gzip.compress(b'{"id": 1}\n' * 10_000)[:-20]])
+def test_what_cannot_be_unpacked_is_named(format: str, broken: bytes, tmp_path: Path) -> None:
+    """No compressed file at all, or one that is cut off: trying again would not help."""
+    (tmp_path / f"a.{format}.gz").write_bytes(broken)
+    with pytest.raises(BadInput, match=rf"a\.{format}\.gz is no whole gzip file"):
+        read(sources.files("*.gz", format), tmp_path)
+
+
+def test_a_row_longer_than_a_block_is_an_error(tmp_path: Path) -> None:
+    """What Arrow says of it helps nobody."""
+    write(tmp_path, a__csv=f"text\n{'x' * (9 << 20)}\n")
+    with pytest.raises(BadInput, match=r"a\.csv: a row is longer than 4 MiB, or a quote is .* Parquet or JSON lines"):
+        read(sources.files("*.csv", "csv"), tmp_path)
+
+
 # --- JSON lines --------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +250,24 @@ def test_a_type_that_changes_at_once_is_named_with_its_line(tmp_path: Path) -> N
         BadInput, match=r"a\.jsonl, line 4: .*\(/id\) changed from number to string\. Columns and types"
     ):
         read(sources.files("*.jsonl", "jsonl"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [("[9223372036854775807]", "int64"), ("[1e300, 2.5]", "double"), ("[1.0, null]", "double")]
+)
+def test_numbers_of_json(values: str, kind: str, tmp_path: Path) -> None:
+    """Whole ones are whole, as far as they go."""
+    write(tmp_path, a__jsonl="".join(f'{{"n": {json.dumps(value)}}}\n' for value in json.loads(values)))
+    assert str(read(sources.files("*.jsonl", "jsonl"), tmp_path).schema.field("n").type) == kind
+
+
+def test_digits_of_json_are_not_lost(tmp_path: Path) -> None:
+    """A float would end such a number in zeros: two keys would be one. Its type must be named."""
+    write(tmp_path, a__jsonl='{"id": 12345678901234567890}\n{"id": 12345678901234567891}\n')
+    with pytest.raises(BadInput, match=r"a\.jsonl: column 'id' holds whole numbers that no int64 holds.*\"uint64\""):
+        read(sources.files("*.jsonl", "jsonl"), tmp_path)
+    table = read(sources.files("*.jsonl", "jsonl", schema={"id": "uint64"}), tmp_path)
+    assert table["id"].to_pylist() == [12345678901234567890, 12345678901234567891]
 
 
 # --- Parquet -----------------------------------------------------------------------------------------------------
@@ -310,6 +345,9 @@ def test_a_file_that_vanishes_before_its_turn(tmp_path: Path) -> None:
     ("values", "found"),
     [
         (["007", "12"], ["007", "12"]),
+        (["12345678901234567890", "", "7"], ["12345678901234567890", "", "7"]),
+        (["9223372036854775807", "-5"], [9223372036854775807, -5]),
+        (["12345678901234567890", "0.5"], [12345678901234567890.0, 0.5]),
         (["1", "2", "00"], ["1", "2", "00"]),
         (["-01.5", "2"], ["-01.5", "2"]),
         (['"0123"', ""], ["0123", ""]),
