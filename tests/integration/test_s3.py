@@ -183,6 +183,22 @@ def test_missing_bucket_is_told(s3_lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     assert s3_lab.records("snapshot", "dataset/events") == []
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("s3://no-such-bucket/in/*.csv", "No file matches .* There is no bucket 'no-such-bucket'"),
+        (f"s3://{BUCKET}/in/*.csv", r"No file matches .*; nothing to take for 2020-01\.$"),
+        ("s3://*/in/a.csv", "cannot be read: Cannot traverse all of S3"),
+    ],
+)
+def test_source_in_a_bucket_that_lacks(s3_lab: Lab, bucket: Any, url: str, words: str) -> None:
+    """Whether files are late or the bucket is misspelt is told apart; no bucket is guessed."""
+    from airflow_provider_mlops import sources
+
+    with pytest.raises(AirflowFailException, match=words):
+        s3_lab.run("snapshot", source=sources.files(url, "csv", conn_id="minio"), partition_key="2020-01")
+
+
 @pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
 def test_files_on_s3_are_a_source(s3_lab: Lab, bucket: Any, format: str, tmp_path: Path) -> None:
     """A glob on S3, in the order of names; the same rows from disk are the same snapshot."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.canonical import PREFIX
 from airflow_provider_mlops.core.errors import BadInput
-from airflow_provider_mlops.core.snapshot_manifest import check_identity, is_window, parse_manifest
+from airflow_provider_mlops.core.snapshot_manifest import check_identity, is_time, is_window, parse_manifest
 from airflow_provider_mlops.hooks.gone import Erased, snapshot_there_now
 from airflow_provider_mlops.hooks.storage import Storage
 
@@ -63,9 +63,12 @@ class Cut:
 
         :param batch: rows, with the time column.
         :return: one truth value per row.
+        :raises BadInput: when the column holds neither times nor dates.
         """
         pc = load("pyarrow.compute", "parquet")
         times = batch.column(batch.schema.get_field_index(self.time_column))
+        if not is_time(str(times.type)):
+            raise BadInput(f"Rows can be cut by time only with a time column; {self.time_column!r} is {times.type}.")
         keep = pc.is_valid(times)
         for limit, compare in ((self.since, pc.greater_equal), (self.until, pc.less)):
             if limit is not None:

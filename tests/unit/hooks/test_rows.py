@@ -49,9 +49,9 @@ def test_cut_is_half_open(storage: Storage, tz: str | None) -> None:
 
 
 def test_cut_needs_a_time_column(storage: Storage) -> None:
-    """Without one, or with one that is missing, no row is returned."""
+    """Without one, with one that is missing or one of numbers, no row is returned."""
     kept = keep(storage, days("2020-01-01", 2))
-    for column in (None, "when"):
+    for column in (None, "when", "x"):
         with pytest.raises(BadInput, match="Rows can be cut by time only with a time column"):
             read_rows(storage, "d", [kept], time_column=column, since="2020-01-01")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ def read_files(source: FilesSource, where: Where) -> Iterator[Reading]:
     found = glob.listing()
     if not found:
         at = "" if "://" in source.url or source.url.startswith("/") else f" in {where.bundle}"
-        raise BadInput(f"No file matches {source.url}{at}; nothing to take for {where.partition.key}.")
+        raise BadInput(f"No file matches {source.url}{at}; nothing to take for {where.partition.key}.{glob.hint()}")
     size = sum(int(item[0] or 0) for item in found.values())
     where.log.info("%s: %s files, %.1f MB.", source.url, f"{len(found):,}", size / 1e6)
     stated = [[name, *item] for name, item in found.items()]
@@ -95,18 +95,26 @@ class _Glob:
             found = self._fs.glob(self._pattern, detail=True)
         except FileNotFoundError:
             return {}
-        except PermissionError as err:
+        except (PermissionError, ValueError) as err:
             raise BadInput(f"{self._url} cannot be read: {str(err)[:200]}") from None
         facts = {name: self._behind(name) if info.get("islink") else info for name, info in found.items()}
         files = {name: info for name, info in facts.items() if info.get("type") == "file"}
         return {name: (files[name].get("size"), _version(files[name])) for name in sorted(files)}
 
-    def _behind(self, name: str) -> dict[str, Any]:
+    def _behind(self, name: str) -> Any:
         """Return what a link on a disk leads to: the listing of a folder tells of the link itself."""
         try:
-            return dict(self._fs.info(name))
+            return self._fs.info(name)
         except OSError:
             raise BadInput(f"{name} is a link that leads nowhere; restore its file, or remove the link.") from None
+
+    def hint(self) -> str:
+        """Say that the bucket lacks, where it does and one may ask."""
+        bucket = self._pattern.partition("/")[0]
+        with suppress(OSError):
+            if self._scheme != "file" and not self._fs.exists(bucket):
+                return f" There is no bucket {bucket!r}."
+        return ""
 
     def file(self, name: str) -> RowFile:
         """Return a file to be parsed."""
