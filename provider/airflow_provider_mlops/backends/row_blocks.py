@@ -151,7 +151,13 @@ def _to_table(frame: Any, number: int) -> pa.Table:
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as err:
         raise BadInput(f"Frame {number} of the source cannot be stored: {_reason(err)}") from err
     for place, field in enumerate(table.schema):
-        if frame.dtypes.iloc[place].kind == "O" and len(kinds := _kinds(frame.iloc[:, place], field.type)) > 1:
+        kinds = _kinds(frame.iloc[:, place], field.type) if frame.dtypes.iloc[place].kind == "O" else set()
+        if "set" in kinds:
+            raise BadInput(
+                f"Frame {number} of the source cannot be stored: column {shown(field.name)} holds sets, which have no "
+                "order. Give it sorted lists."
+            )
+        if len(kinds) > 1:
             raise BadInput(
                 f"Frame {number} of the source cannot be stored: column {shown(field.name)} mixes "
                 f"{' and '.join(sorted(kinds))}. Give the column one kind of value."
@@ -160,10 +166,14 @@ def _to_table(frame: Any, number: int) -> pa.Table:
 
 
 def _kinds(values: pd.Series, kind: pa.DataType) -> set[str]:
-    """Name the kinds of values that Arrow takes for one: it would drop an hour, a time zone, or what is no text."""
+    """Name the kinds of values that Arrow takes for one: it would drop an hour, a zone, what is no text, a truth."""
     types = load("pyarrow.types", "parquet")
     if is_binary(kind):
         return {"text" if issubclass(one, str) else "bytes" for one in set(map(type, values.dropna()))}
+    if types.is_floating(kind):
+        return {"truth values" if "bool" in one.__name__ else "numbers" for one in set(map(type, values.dropna()))}
+    if types.is_list(kind):
+        return {"set" if issubclass(one, set | frozenset) else "list" for one in set(map(type, values.dropna()))}
     if not types.is_date(kind) and not types.is_timestamp(kind):
         return set()
     return {
@@ -181,6 +191,9 @@ def _stored(table: pa.Table, number: int) -> pa.Table:
         try:
             kind = stored_type(field.type)
             same = kind.equals(field.type)
+            if same and pa.types.is_dictionary(kind) and any(chunk.dictionary.null_count for chunk in column.chunks):
+                # Parquet knows a null of a row, not one among the values of a dictionary.
+                column = column.cast(kind.value_type).dictionary_encode().cast(kind)  # noqa: PLW2901 - the same rows
             columns.append(column if same else pa.chunked_array([plain_array(c) for c in column.chunks], kind))
         except BadInput as err:
             raise BadInput(f"Column {shown(field.name)}: {err}") from None

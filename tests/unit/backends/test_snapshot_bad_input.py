@@ -80,6 +80,8 @@ def test_column_of_nothing_but_nan(tmp_path: Path) -> None:
             "column 'x' mixes datetime and datetime with time zone",
         ),
         ([pd.DataFrame({"x": [b"a", "a"]})], "column 'x' mixes bytes and text"),
+        ([pd.DataFrame({"x": [1.5, None, True]}, dtype=object)], "column 'x' mixes numbers and truth values"),
+        ([pd.DataFrame({"x": [{"a", "b"}, None]})], "column 'x' holds sets, which have no order"),
         (
             [pd.DataFrame({"x": pd.Series([0.1, None], dtype="float32")}), pd.DataFrame({"x": [0.1, None]})],
             "column 'x' is double there and float before .*digits would be lost",

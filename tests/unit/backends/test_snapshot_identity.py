@@ -112,6 +112,19 @@ def test_pandas_writes_the_same(base: Path) -> None:
     assert {write_snapshot_files([path], fresh(base), {})["snapshot_id"]} == ids
 
 
+def test_null_among_the_values_of_a_dictionary(base: Path) -> None:
+    """Arrow has two ways to say that a row is null; Parquet has one."""
+    indices = pa.array([0, 2, 1, None], pa.int8())
+    column = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b", None]))
+    kept = fresh(base)
+    manifest = write_snapshot([pa.table({"x": column})], kept, {})
+
+    assert manifest["columns"][0]["nulls"] == 2
+    plain = write_snapshot([pa.table({"x": ["a", None, "b", None]})], fresh(base), {})
+    assert manifest["snapshot_id"] == plain["snapshot_id"]
+    assert read_snapshot(kept, manifest["snapshot_id"])["x"].to_pylist() == ["a", None, "b", None]
+
+
 def test_types_that_parquet_changes(base: Path) -> None:
     """What Parquet cannot hold is stored, and hashed, as what it gives back."""
     odd = pa.table(
