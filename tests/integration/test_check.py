@@ -115,7 +115,10 @@ def test_audit_compares(make_lab: MakeLab) -> None:
         ("schema: 1\nname: c\nchecks: [{name: a, kind: duplicates, key: [x]}]\n", "unknown key 'key'"),
         ("schema: 1\nname: c\nchecks: [{name: a, kind: time_order, column: tme}]\n", "Column 'tme' is not among"),
         ("schema: 1\nname: c\nchecks: [{name: a, kind: groups, column: row_id}]\n", "these are no groups"),
-        ("schema: 1\nname: c\nchecks: [{name: a, kind: time_order, column: group}]\n", "cannot be counted"),
+        (
+            "schema: 1\nname: c\nchecks: [{name: a, kind: time_order, column: group}]\n",
+            "Column 'group' holds no times, but values of the type VARCHAR",
+        ),
     ],
 )
 def test_bad_checks(make_lab: MakeLab, text: str, words: str) -> None:

@@ -33,11 +33,11 @@ class RowSet:
         # To Parquet "a" and "A" are two columns; DuckDB, to which they are one name, calls the second "A_1".
         self._names = dict(zip(_names_of(files), rows.columns, strict=True))
         self.columns: tuple[str, ...] = tuple(self._names)
+        self._types = dict(zip(self.columns, map(str, rows.types), strict=True))
         if cut is not None:
             # A view takes no bound values; this one is a whole number.
-            rows = rows.filter(f"epoch_us({self.quoted(cut[0])}) {cut[1]} {int(cut[2])}")
-        present = [self._present(*column) for column in zip(self.columns, rows.types, strict=True)]
-        rows.project(", ".join(present)).create_view(name)
+            rows = rows.filter(f"{self._microseconds(cut[0])} {cut[1]} {int(cut[2])}")
+        rows.project(", ".join(map(self._present, self.columns))).create_view(name)
 
     def rows(self) -> int:
         """Count the rows."""
@@ -74,10 +74,10 @@ class RowSet:
 
         :param column: the time column.
         :param name: name of the rows.
+        :raises BadInput: when it holds no times.
         """
-        quoted = self.quoted(column)
-        time = f"epoch_us({quoted})"
-        first, last, missing = self._ask(f"min({time}), max({time}), count(*) - count({quoted})")[0]
+        time = self._microseconds(column)
+        first, last, missing = self._ask(f"min({time}), max({time}), count(*) - count({self.quoted(column)})")[0]
         return Span(name=name, first=first, last=last, missing=missing)
 
     def groups(self, column: str) -> dict[Any, int]:
@@ -127,9 +127,15 @@ class RowSet:
         doubled = self._names[column].replace('"', '""')
         return f'"{doubled}"'
 
-    def _present(self, column: str, kind: Any) -> str:
-        name = self.quoted(column)
-        return f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" if str(kind) in ("FLOAT", "DOUBLE") else name
+    def _microseconds(self, column: str) -> str:
+        quoted = self.quoted(column)
+        if not self._types[column].startswith(("TIMESTAMP", "DATE")):
+            raise BadInput(f"Column {column!r} holds no times, but values of the type {self._types[column]}.")
+        return f"epoch_us({quoted})"
+
+    def _present(self, column: str) -> str:
+        name, number = self.quoted(column), self._types[column] in ("FLOAT", "DOUBLE")
+        return f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" if number else name
 
     def _ask(self, what: str, rest: str = "") -> list[tuple[Any, ...]]:
         # Names of columns are quoted by `quoted`, everything else is written here.
