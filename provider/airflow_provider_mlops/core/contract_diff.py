@@ -9,6 +9,8 @@ from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
 ADDED_MARK, CHANGED_MARK, BASELINE_MARK = "columns_added", "contract_changed", "no_baseline"
 MAX_NAMED = 10
+MAX_LINES = 50
+"""Lines of a rule that a record holds."""
 _ALIKE_NAME = 0.6
 _ALIKE_RANGE = 0.8
 _FAMILIES = (("int", "number"), ("uint", "number"), ("float", "number"), ("double", "number"), ("decimal", "number"))
@@ -56,12 +58,7 @@ def diff_lines(verdict: Verdict) -> list[str]:
 
     :param verdict: as `compare_contract` returns it.
     """
-    signs = {"removed": "-", "added": "+"}
-    return [
-        f"{signs.get(rule.rule, '~')} {rule.rule}: {line}"
-        for rule in verdict.rules
-        for line in rule.numbers.get("findings", ())
-    ]
+    return _lines(verdict.rules)
 
 
 def contract_rule(verdict: Verdict) -> RuleResult:
@@ -69,18 +66,32 @@ def contract_rule(verdict: Verdict) -> RuleResult:
 
     :param verdict: as `compare_contract` returns it.
     """
-    lines = diff_lines(verdict)
-    shown = "; ".join(lines[:MAX_NAMED]) or "the columns are those of the contract"
+    # What it fails by comes first: what is let through may be long.
+    failed = [rule for rule in verdict.rules if rule.outcome is not Outcome.PASS]
+    lines = _lines([*failed, *(rule for rule in verdict.rules if rule.outcome is Outcome.PASS)])
+    more = ["and more in the record of the contract"] if len(lines) > MAX_NAMED else []
+    shown = "; ".join([*lines[:MAX_NAMED], *more]) or "the columns are those of the contract"
     return RuleResult(rule="contract", outcome=verdict.outcome, reason=f"contract: {shown}")
+
+
+def _lines(rules: Iterable[RuleResult]) -> list[str]:
+    signs = {"removed": "-", "added": "+"}
+    return [f"{signs.get(rule.rule, '~')} {rule.rule}: {line}" for rule in rules for line in _found(rule)]
+
+
+def _found(rule: RuleResult) -> list[str]:
+    undecided = [] if rule.outcome is Outcome.PASS else [rule.reason]
+    return list(rule.numbers.get("findings", undecided))
 
 
 def _rule(name: str, findings: list[str], held: str, *, broken: bool = True, **numbers: Any) -> RuleResult:
     outcome = Outcome.FAIL if findings and broken else Outcome.PASS
     more = f"; and {len(findings) - MAX_NAMED} more" if len(findings) > MAX_NAMED else ""
     reason = ("; ".join(findings[:MAX_NAMED]) + more) if findings else held
-    return RuleResult(
-        rule=name, outcome=outcome, reason=reason, numbers={"findings": findings[: 5 * MAX_NAMED], **numbers}
-    )
+    kept = findings[:MAX_LINES]
+    if len(findings) > MAX_LINES:
+        kept.append(f"and {len(findings) - MAX_LINES:,} more")
+    return RuleResult(rule=name, outcome=outcome, reason=reason, numbers={"findings": kept, **numbers})
 
 
 def _removed(removed: list[ContractColumn], added: list[SeenColumn], last: Mapping[str, SeenColumn]) -> RuleResult:

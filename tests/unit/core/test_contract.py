@@ -134,6 +134,7 @@ def test_categories_that_nobody_read_are_undecided() -> None:
     verdict = compare_contract(contract(), seen(origin=SeenColumn(name="origin", type="string")))
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert contract_rule(verdict).reason == "contract: ~ categories: the values of origin were not read"
 
 
 def test_missing_categories_are_told_and_pass() -> None:
@@ -307,5 +308,18 @@ def test_many_differences_are_bounded() -> None:
     verdict = compare_contract(contract(), seen(**many))
 
     assert "and 990 more" in verdict.rules[1].reason
-    assert len(diff_lines(verdict)) == 50
+    assert diff_lines(verdict)[49:] == ["+ added: x49 (double)", "+ added: and 950 more"]
     assert len(contract_rule(verdict).reason) < 1_000
+
+
+def test_what_it_fails_by_is_told_first() -> None:
+    """However many columns may be added: the one that has another type is the reason."""
+    new = {f"x{place:02d}": SeenColumn(name=f"x{place:02d}", type="double") for place in range(99)}
+    verdict = compare_contract(
+        contract(additive="allowed"), seen(temperature=SeenColumn(name="temperature", type="string"), **new)
+    )
+    reason, lines = contract_rule(verdict).reason, diff_lines(verdict)
+
+    assert reason.startswith("contract: ~ types: temperature: double -> string; + added: x00 (double); ")
+    assert reason.endswith("; and more in the record of the contract")
+    assert lines[50:] == ["+ added: and 49 more", "~ types: temperature: double -> string"]
