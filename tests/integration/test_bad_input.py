@@ -64,10 +64,11 @@ def test_unknown_training_function(make_lab: MakeLab) -> None:
 
 
 @pytest.mark.parametrize("key", ["2020-13", "2020", "January", "2020-02-30", "../2020-01", "2020-01\n"])
-@pytest.mark.parametrize("step", ["snapshot", "train", "claim"])
+@pytest.mark.parametrize("step", ["snapshot", "validate", "train", "claim"])
 def test_malformed_partition_key(make_lab: MakeLab, step: str, key: str) -> None:
     """A key that is neither a month nor a day is named."""
-    refuses(make_lab("empty"), step, "is neither a month", partition_key=key)
+    snapshot = {"snapshot_id": "sha256:0"} if step == "validate" else {}
+    refuses(make_lab("empty"), step, "is neither a month", partition_key=key, **snapshot)
 
 
 def test_run_without_a_partition_key(make_lab: MakeLab) -> None:

@@ -271,10 +271,14 @@ def test_suite_from_code(make_lab: MakeLab) -> None:
 
 @pytest.mark.parametrize(
     ("contract", "words"),
-    [("no.yaml", "BadInput: File 'no.yaml' is not in the Dag bundle"), ("suite.yaml", "BadInput: .*unknown key")],
+    [
+        ("no.yaml", "BadInput: File 'no.yaml' is not in the Dag bundle"),
+        ("suite.yaml", "BadInput: .*unknown key"),
+        ("", "BadInput: A file of the Dag bundle is needed, and the path is empty after rendering"),
+    ],
 )
 def test_bad_contract(make_lab: MakeLab, contract: str, words: str) -> None:
-    """A contract that is missing or no contract judges nothing."""
+    """A contract that is missing, empty after rendering or no contract judges nothing."""
     lab = make_lab("accepted")
     count = len(lab.ledger(CHAIN).records())
     with pytest.raises(AirflowFailException, match=words):
@@ -315,6 +319,8 @@ def test_columns_of_the_last_accepted_partition(make_lab: MakeLab) -> None:
     first = lab.run(
         "quarantine", partition_key="2020-01", snapshot_id=lab.facts["snapshots"]["2020-01"], contract="last"
     )
+    said = lab.records("validation", CHAIN)[-1].body["verdict"]["rules"][-1]["reason"]
+    assert said == "contract: there is no accepted partition before this one: nothing to compare the columns with"
     second = validate(lab, contract="last")
     taken = lab.run("snapshot", partition_key="2020-05", source=f"{__name__}:renamed")
     with pytest.raises(AirflowFailException, match=r"removed: noise \(double\); looks renamed to noise_level"):

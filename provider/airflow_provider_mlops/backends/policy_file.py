@@ -96,8 +96,9 @@ def _check(mapping: Any, path: Path, schema: Mapping[str, Any]) -> None:
     except RecursionError:
         raise BadInput(f"{path} refers to itself.") from None
     if errors:
-        shown = "; ".join(_explain(error) for error in errors[:MAX_ERRORS])
-        more = f"; and {len(errors) - MAX_ERRORS} more" if len(errors) > MAX_ERRORS else ""
+        told = list(dict.fromkeys(map(_explain, errors)))  # a key that lacks is an error each, and told with the others
+        shown = "; ".join(told[:MAX_ERRORS])
+        more = f"; and {len(told) - MAX_ERRORS} more" if len(told) > MAX_ERRORS else ""
         raise BadInput(f"{path}: {shown}{more}.")
 
 

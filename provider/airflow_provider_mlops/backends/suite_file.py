@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_mlops.backends.great_expectations import library
 from airflow_provider_mlops.backends.yaml_file import read_yaml
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.suite import read_suite
@@ -33,12 +34,23 @@ def call_suite(function: Callable[..., Any], name: str) -> dict[str, Any]:
     :return: the suite as `core.suite.read_suite` returns it.
     :raises BadInput: naming the function and the entry that is not right.
     """
-    found = function()
+    found = _called(function)
     if hasattr(found, "to_json_dict"):
         found = found.to_json_dict()
     if not isinstance(found, Mapping):
         raise BadInput(f"Suite {name} returned a {type(found).__name__}; it must return a mapping or a suite of GX.")
     return read_suite(found, name)
+
+
+def _called(function: Callable[..., Any]) -> Any:
+    """Call a function; where a suite of Great Expectations asks for a context, it gets one in memory."""
+    try:
+        return function()
+    except Exception as err:
+        if type(err).__name__ != "DataContextRequiredError":
+            raise
+    library().get_context(mode="ephemeral")
+    return function()
 
 
 def _read_json(path: Path) -> Any:

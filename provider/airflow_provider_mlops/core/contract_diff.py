@@ -70,7 +70,8 @@ def contract_rule(verdict: Verdict) -> RuleResult:
     failed = [rule for rule in verdict.rules if rule.outcome is not Outcome.PASS]
     lines = _lines([*failed, *(rule for rule in verdict.rules if rule.outcome is Outcome.PASS)])
     more = ["and more in the record of the contract"] if len(lines) > MAX_NAMED else []
-    shown = "; ".join([*lines[:MAX_NAMED], *more]) or "the columns are those of the contract"
+    held = verdict.rules[0].reason if BASELINE_MARK in verdict.marks else "the columns are those of the contract"
+    shown = "; ".join([*lines[:MAX_NAMED], *more]) or held
     return RuleResult(rule="contract", outcome=verdict.outcome, reason=f"contract: {shown}")
 
 

@@ -13,6 +13,7 @@ from airflow_provider_mlops.core.evidence import latest_of_run
 from airflow_provider_mlops.core.gone import ids_in
 from airflow_provider_mlops.core.ledger import Ledger
 from airflow_provider_mlops.core.modes import Mode
+from airflow_provider_mlops.core.partition import Partition
 from airflow_provider_mlops.core.record import Record
 from airflow_provider_mlops.core.run import RunFacts
 from airflow_provider_mlops.core.suite import judged_by, suite_hash
@@ -106,6 +107,7 @@ class ValidateDatasetOperator(MLOpsOperator):
 
     def step(self, context: Context, run: RunFacts) -> dict[str, Any]:
         """Validate, or find the verdict of the same snapshot by the same suite, contract and engine."""
+        Partition.parse(self.partition_key)
         if self.mlflow_conn_id:
             MlflowHook(self.mlflow_conn_id).tracking_uri  # noqa: B018 - a misspelt one fails before anything is judged
         suite, storage = self._load_suite(context), Storage(self.storage_root, self.ledger_root)
@@ -113,7 +115,7 @@ class ValidateDatasetOperator(MLOpsOperator):
         # The newest first: it is one of them, and the bodies of old ones need not be read.
         if not any(self.snapshot_id in ids_in(record.body) for record in reversed(ledger.records())):
             raise BadInput(f"The ledger of dataset {self.dataset!r} knows no snapshot {self.snapshot_id!r}.")
-        contract = self._load_contract(context, storage, ledger.records()) if self.contract else None
+        contract = self._load_contract(context, storage, ledger.records()) if self.contract is not None else None
         by_contract = (contract.hash or LAST) if contract is not None else None
         key = question(self.snapshot_id, suite_hash(suite), by_contract, self.engine)
         last = ledger.latest(kind="validation", mode=None, snapshot_id=self.snapshot_id)

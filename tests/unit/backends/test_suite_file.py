@@ -84,6 +84,15 @@ def written_by_gx() -> Any:
     return suite
 
 
+def built_with_gx() -> Any:
+    """Add to a suite, as its documentation does, where nobody has made a context."""
+    import great_expectations as gx
+
+    suite = gx.ExpectationSuite(name="s")
+    suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(column="x"))
+    return suite
+
+
 def test_a_suite_that_gx_writes_is_read(tmp_path: Path) -> None:
     """Its random ids and notes do not change the hash; its small numbers stay numbers; quarantine stands under meta."""
     hashes = []
@@ -98,9 +107,13 @@ def test_a_suite_that_gx_writes_is_read(tmp_path: Path) -> None:
 
 
 def test_a_function_returns_a_suite() -> None:
-    """A mapping, or a suite of Great Expectations; anything else is named."""
+    """A mapping, or a suite of Great Expectations, which needs no context for it; anything else is named."""
+    from great_expectations.data_context.data_context.context_factory import project_manager
+
     assert call_suite(lambda: {"name": "s", "expectations": [NOT_NULL]}, "m:f")["expectations"][0]["severity"]
     assert call_suite(written_by_gx, "m:f")["name"] == "s"
+    project_manager.set_project(None)
+    assert len(call_suite(built_with_gx, "m:f")["expectations"]) == 1
     with pytest.raises(BadInput, match=r"Suite m:f returned a list"):
         call_suite(list, "m:f")
     with pytest.raises(BadInput, match=r"Suite m:f must have exactly"):
