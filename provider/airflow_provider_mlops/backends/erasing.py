@@ -139,11 +139,15 @@ def _values(column: str, keys: Sequence[str], kind: pa.DataType) -> pa.Array:
     arrow, types = load("pyarrow", "parquet"), load("pyarrow.types", "parquet")
     texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     exact = types.is_integer(kind) or types.is_decimal(kind) or types.is_temporal(kind)
-    if types.is_floating(kind):
-        return arrow.array(sorted(_whole(column, keys)), arrow.float64()).cast(kind, safe=False)
+    if types.is_float32(kind) or types.is_float64(kind):
+        wide = arrow.array(sorted(_whole(column, keys)), arrow.float64())
+        narrow = wide.cast(kind, safe=False)
+        return narrow.filter(load("pyarrow.compute", "parquet").equal(narrow.cast(arrow.float64()), wide))
     if not texts and not exact:
         raise BadInput(f"Column {column!r} has the type {kind}; a key column holds text, whole numbers or times.")
-    found = []
+    with suppress(arrow.ArrowInvalid, arrow.ArrowNotImplementedError):
+        return arrow.array(keys, arrow.string()).cast(kind)
+    found = []  # some key is no value of this column: one by one
     for key in keys:
         try:
             found.append(arrow.array([key], arrow.string()).cast(kind)[0])

@@ -53,6 +53,14 @@ def test_other_types_are_no_keys(tmp_path: Path, values: list[Any]) -> None:
         count_rows(reader, ["key"], by_key("key", ["1"]))
 
 
+def test_a_whole_number_that_the_column_cannot_hold_matches_nothing(tmp_path: Path) -> None:
+    """It is not rounded to the number of somebody else."""
+    reader = stored(tmp_path / "s", pa.table({"key": pa.array([2.0**24, 7.0], pa.float32())}))
+
+    assert count_rows(reader, ["key"], by_key("key", [str(2**24 + 1)]))[0] == 0
+    assert count_rows(reader, ["key"], by_key("key", [str(2**24 + 1), "7"]))[0] == 1
+
+
 @pytest.mark.parametrize("key", ["1.5", str(2**53 + 2), "inf", "nan"])
 def test_numbers_with_a_point_are_no_keys(tmp_path: Path, key: str) -> None:
     """They are not compared for being equal; whole ones are, which pandas makes floats of beside missing ones."""
