@@ -350,7 +350,7 @@ def test_changed_evidence_stops_it(lab: Lab, capsys: pytest.CaptureFixture[str])
         (["--dataset", "event"], "Did you mean events?"),
         (["--dataset", "../../etc"], "No dataset '../../etc'"),
         (["--key-column", "rowid"], "No snapshot of dataset 'events' has a column 'rowid'"),
-        (["--key-column", "signal"], "a key column holds text"),
+        (["--key-column", "signal", "--key", "1.5"], "only whole numbers are found in it"),
         (["--key-column", " "], "key column must be a text"),
         (["--key", ""], "There is no key"),
         (["--keys-file", "/no/where"], "cannot be read"),

@@ -40,6 +40,8 @@ def by_key(column: str, keys: Sequence[str]) -> Chosen:
     def chosen(batch: pa.RecordBatch) -> pa.BooleanArray:
         pc = load("pyarrow.compute", "parquet")
         values = _plain(batch.column(batch.schema.names.index(column)))
+        if load("pyarrow.types", "parquet").is_null(values.type):  # without a value it is about nobody
+            return pc.is_valid(values)
         if values.type not in wanted:
             wanted[values.type] = _values(column, keys, values.type)
         return pc.fill_null(pc.is_in(values, value_set=wanted[values.type]), False)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ SCHEMA = 1
 MOST_KEYS = 1_000_000
 MOST_REASON = 300
 SALT_BYTES = 32
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Subject:
             raise BadInput(f"{len(self.keys):,} keys are too many; erase at most {MOST_KEYS:,} at a time.")
         if not all(map(_is_text, self.keys)):
             raise BadInput("A key holds bytes that are no UTF-8 text.")
+
+    @property
+    def spellings(self) -> frozenset[str]:
+        """The keys as prediction logs may spell them: a whole number as a float, where its column had nulls."""
+        return frozenset(self.keys).union(str(float(key)) for key in self.keys if _WHOLE.fullmatch(key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,9 +180,9 @@ def _of_pruned(
     from airflow_provider_mlops.backends.erasing import by_key
 
     if manifest["row_id_column"] == subject.column:
-        return by_key("row_id", sorted(ids))
+        return by_key("row_id", sorted(ids | subject.spellings))
     if manifest.get("entity_column") == subject.column and manifest["kind"] != LABELS:
-        return by_key("entity", subject.keys)
+        return by_key("entity", sorted(subject.spellings))
     raise Refused(
         f"The snapshot of {storage.uri(path)} was pruned, so nobody can tell whose predictions these are; nothing was "
         f"erased. Remove it, or erase by {manifest['row_id_column']!r}."

@@ -100,6 +100,14 @@ def test_what_is_no_value_of_the_column_matches_nothing(tmp_path: Path, key: str
     assert count_rows(reader, ["key"], by_key("key", [key]))[0] == 0
 
 
+@pytest.mark.parametrize("column", [pa.nulls(2), pa.array([None, float("nan")])])
+def test_a_partition_where_nobody_is_named(tmp_path: Path, column: pa.Array) -> None:
+    """A key column without a value has no type, or that of floats where pandas wrote it."""
+    reader = stored(tmp_path / "s", pa.table({"key": column, "n": [1, 2]}))
+
+    assert count_rows(reader, ["key"], by_key("key", ["a", "7"]))[0] == 0
+
+
 def test_the_rest_stays_in_order(tmp_path: Path) -> None:
     """With the facts of the old manifest; the id is that of the rest; the erased rows are told by every value."""
     table = pa.table({"key": ["a", "b", "a", "c"], "n": [1, None, 3, 4]})

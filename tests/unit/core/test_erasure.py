@@ -105,6 +105,14 @@ def test_a_subject_has_a_column_and_keys(column: str, keys: tuple[str, ...], sai
         Subject(column, keys)
 
 
+def test_a_whole_number_has_two_spellings() -> None:
+    """Logs keep it as the text of a float where its column had nulls; other keys are what they are."""
+    assert Subject("id", ("7", "-30", "0", "007", "a", "1.5", "7" * 17)).spellings == {
+        *("7", "7.0", "-30", "-30.0", "0", "0.0"),
+        *("007", "a", "1.5", "7" * 17),
+    }
+
+
 def test_keys_and_rows_are_not_shown() -> None:
     """Neither in a log nor in a traceback."""
     assert "4711" not in repr(SUBJECT) + repr(OLD)
