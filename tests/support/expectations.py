@@ -1,6 +1,8 @@
 """Rows and expectations on which every engine must find the same as Great Expectations on pandas."""
 
 import datetime as dt
+import json
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -257,3 +259,11 @@ def _table() -> Iterator[Case]:
         yield "expect_table_columns_to_match_ordered_list", {"column_list": several}
         for exact in (True, False):
             yield "expect_table_columns_to_match_set", {"column_set": several, "exact_match": exact}
+
+
+def cases_by_type() -> dict[str, list[Case]]:
+    """The cases of each type, each once."""
+    found: dict[str, dict[str, Case]] = defaultdict(dict)
+    for kind, kwargs in same_cases():
+        found[kind][json.dumps(kwargs)] = (kind, kwargs)
+    return {kind: list(cases.values()) for kind, cases in found.items()}

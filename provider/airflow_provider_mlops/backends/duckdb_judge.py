@@ -1,4 +1,7 @@
-"""Judging a suite in SQL: one scan of the Parquet files for all expectations, and few questions of their own."""
+"""Judging a suite in SQL: one scan of the Parquet files for all expectations, and few questions of their own.
+
+Expectations about the rows that meet a condition take a scan of their own, one for each condition.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from airflow_provider_mlops.backends import duckdb_aggregates, duckdb_groups, duckdb_order, duckdb_rows, duckdb_schema
 from airflow_provider_mlops.backends.duckdb_columns import Column, NoColumn, NotCompiled
+from airflow_provider_mlops.backends.duckdb_condition import condition, unconditional
 from airflow_provider_mlops.backends.duckdb_plan import Finding, Plan, Scan, mostly_of, row_plan
 from airflow_provider_mlops.backends.optional import load
 from airflow_provider_mlops.core.expectation import DUCKDB, MAX_SHOWN, Judged, shown
@@ -31,11 +35,31 @@ def plan(columns: Mapping[str, Column], expectation: Mapping[str, Any]) -> Plan:
     :raises NoColumn: when it names a column that the rows do not have.
     """
     kind, kwargs = expectation["type"], expectation["kwargs"]
-    if kind in duckdb_rows.RULES:
-        return row_plan(duckdb_rows.RULES[kind](columns, kwargs), mostly_of(kwargs))
-    if kind in _PLANS:
-        return _PLANS[kind](columns, kwargs)
+    try:
+        if kind in duckdb_rows.RULES:
+            return row_plan(duckdb_rows.RULES[kind](columns, kwargs), mostly_of(kwargs))
+        if kind in _PLANS:
+            return _PLANS[kind](columns, kwargs)
+    except OverflowError as err:  # a whole number that no float comes near
+        raise NotCompiled from err
     raise NotCompiled
+
+
+def plan_where(columns: Mapping[str, Column], expectation: Mapping[str, Any]) -> tuple[str | None, Plan]:
+    """Plan one expectation about the rows that meet its condition.
+
+    :param columns: the columns of the rows, by name.
+    :param expectation: its ``type`` and ``kwargs``.
+    :return: the condition as SQL, None for all rows; and the plan for the rows that meet it.
+    :raises NotCompiled: as `plan` does; also when it is about the columns, and has a condition of rows.
+    :raises NoColumn: when it names a column that the rows do not have.
+    """
+    where = condition(columns, expectation["kwargs"])
+    if where is None:
+        return None, plan(columns, expectation)
+    if expectation["type"] in duckdb_schema.PLANS:
+        raise NotCompiled
+    return where, plan(columns, unconditional(expectation))
 
 
 def judge_compiled(scan: Scan, suite: Mapping[str, Any]) -> dict[int, Judged]:
@@ -45,20 +69,22 @@ def judge_compiled(scan: Scan, suite: Mapping[str, Any]) -> dict[int, Judged]:
     :param suite: as `core.suite.read_suite` returns it.
     :return: what was found, by the expectation's position.
     """
-    plans: dict[int, Plan] = {}
+    plans: dict[str | None, dict[int, Plan]] = {}
     found: dict[int, Judged] = {}
     for position, item in enumerate(suite["expectations"]):
         try:
-            plans[position] = plan(scan.columns, item)
+            where, one = plan_where(scan.columns, item)
+            plans.setdefault(where, {})[position] = one
         except NoColumn as err:
             found[position] = judged(position, item, None, error=str(err))
         except NotCompiled:
             continue
-    _measure(scan, plans)
-    for position, one in plans.items():
-        finding = _finished(scan, one)
-        if finding is not None:
-            found[position] = judged(position, suite["expectations"][position], finding)
+    for where, some in plans.items():
+        met = Scan(scan.session, scan.columns, where) if where else scan
+        _measure(met, some)
+        for position, one in some.items():
+            if (finding := _finished(met, one)) is not None:
+                found[position] = judged(position, suite["expectations"][position], finding)
     return found
 
 
@@ -87,7 +113,7 @@ def _finished(scan: Scan, one: Plan) -> Finding | None:
         return None
     try:
         return one.finish(scan)
-    except NotCompiled:
+    except (NotCompiled, OverflowError):
         return None
     except load("duckdb", "great-expectations").Error:
         return None

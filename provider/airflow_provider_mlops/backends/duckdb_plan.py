@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_mlops.backends.duckdb_columns import Column, NotCompiled
@@ -37,11 +37,13 @@ class Scan:
 
     :param session: the database.
     :param columns: the columns, by name.
+    :param condition: SQL of a truth value that all of them meet; None for all rows of the files.
     :param figures: aggregate to its value: what the one scan found.
     """
 
     session: Session
     columns: Mapping[str, Column]
+    condition: str | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     _asked: dict[str, Any] = field(default_factory=dict)
 
@@ -60,7 +62,8 @@ class Scan:
         """
         read = ", ".join(f"{item.read} AS {item.value}" for item in self.columns.values())
         source = self.session.source(len(self.columns), [link] if link else None)
-        return f"(SELECT {read}, rn FROM {source})"
+        every = f"(SELECT {read}, rn FROM {source})"
+        return f"(SELECT * FROM {every} WHERE {self.condition})" if self.condition else every
 
     def __getitem__(self, figure: str) -> Any:
         """Return the value of an aggregate."""
@@ -106,6 +109,15 @@ class RowRule:
     considered: str
     breaks: str
     counts_missing: bool = True
+
+    def where(self, condition: str) -> RowRule:
+        """Return the rule for the rows that meet a condition; the others break nothing.
+
+        :param condition: SQL of a truth value, never null.
+        :return: the rule.
+        """
+        considered, breaks = (f"({condition}) AND ({part})" for part in (self.considered, self.breaks))
+        return replace(self, considered=considered, breaks=breaks)
 
 
 @dataclass(frozen=True, slots=True)

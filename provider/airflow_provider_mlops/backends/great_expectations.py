@@ -83,7 +83,7 @@ def broken_rows(frame: pd.DataFrame, suite: Mapping[str, Any], position: int) ->
 
 
 def _judged(position: int, expectation: Mapping[str, Any], item: Mapping[str, Any]) -> Judged:
-    raised = (item.get("exception_info") or {}).get("raised_exception") or _nested_exception(item)
+    raised = _exception(item)
     result = dict(item.get("result") or {})
     partial = result.get("partial_unexpected_list") or ()
     return Judged(
@@ -91,7 +91,7 @@ def _judged(position: int, expectation: Mapping[str, Any], item: Mapping[str, An
         type=expectation["type"],
         kwargs=expectation["kwargs"],
         holds=None if raised else bool(item.get("success")),
-        error=str(raised)[:MAX_SHOWN_TEXT] if raised else None,
+        error=raised[:MAX_SHOWN_TEXT] if raised else None,
         numbers={name: shown(result[name]) for name in NUMBERS if name in result},
         partial_unexpected=[shown(value) for value in partial[:MAX_SHOWN]],
         engine=GREAT_EXPECTATIONS,
@@ -140,14 +140,15 @@ def _expectation(gx: Any, item: Mapping[str, Any], index: int) -> Any:
         )
     try:
         return kind(**item["kwargs"], meta={**item.get("meta", {}), "position": index})
-    except (TypeError, ValueError) as err:
+    except (TypeError, ValueError, OverflowError) as err:
         said = " ".join(str(err).split())[:300]  # of several lines
         raise BadInput(f"Expectation {item['type']!r} refuses its kwargs: {said}") from err
 
 
-def _nested_exception(item: Mapping[str, Any]) -> str | None:
-    """GX files exceptions per metric below exception_info; any of them means that nothing was judged."""
-    for value in (item.get("exception_info") or {}).values():
-        if isinstance(value, Mapping) and value.get("raised_exception"):
-            return str(value.get("exception_message"))[:200]
+def _exception(item: Mapping[str, Any]) -> str | None:
+    """Return what was raised: GX files it under exception_info, or per metric below; any means nothing was judged."""
+    info = item.get("exception_info") or {}
+    for found in (info, *info.values()):
+        if isinstance(found, Mapping) and found.get("raised_exception"):
+            return str(found.get("exception_message") or "Great Expectations raised an exception without a message.")
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlops.backends import great_expectations as gx
 from airflow_provider_mlops.backends import validation_rows
 from airflow_provider_mlops.backends.duckdb_columns import NoColumn, NotCompiled, columns_of
-from airflow_provider_mlops.backends.duckdb_judge import judge_compiled, plan
+from airflow_provider_mlops.backends.duckdb_judge import judge_compiled, plan_where
 from airflow_provider_mlops.backends.duckdb_plan import Plan, Scan
 from airflow_provider_mlops.backends.duckdb_session import session
 from airflow_provider_mlops.backends.duckdb_split import broken_rows
@@ -20,6 +20,7 @@ from airflow_provider_mlops.backends.spark_judge import judge_on_spark
 from airflow_provider_mlops.backends.validation_whole import Whole, judge_by_parts, judge_sample
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.expectation import ROW_BY_ROW, Judged, is_row_level
+from airflow_provider_mlops.core.row_condition import meets_alone
 from airflow_provider_mlops.core.suite_empty import column_positions
 
 if TYPE_CHECKING:
@@ -135,18 +136,19 @@ def _planned(scan: Scan, suite: Mapping[str, Any], positions: Sequence[int]) -> 
     plans, rest = {}, []
     for position in positions:
         item = suite["expectations"][position]
-        where = f"Suite {suite['name']!r}, expectation {position + 1} ({item['type']})"
+        named = f"Suite {suite['name']!r}, expectation {position + 1} ({item['type']})"
         try:
-            plans[position] = plan(scan.columns, item)
-            if (rule := plans[position].rule) is None:
+            where, one = plan_where(scan.columns, item)
+            if one.rule is None:
                 raise NotCompiled
-            scan.session.rows(f"SELECT {rule.breaks} FROM {scan.rows} LIMIT 1")
+            plans[position] = one if where is None else replace(one, rule=one.rule.where(where))
+            scan.session.rows(f"SELECT {one.rule.breaks} FROM {scan.rows} LIMIT 1")
         except NoColumn as err:
-            raise BadInput(f"{where} could not be judged: {err}") from err
+            raise BadInput(f"{named} could not be judged: {err}") from err
         except (NotCompiled, load("duckdb", "great-expectations").Error) as err:
             plans.pop(position, None)
             if not _row_by_row(item):
-                raise BadInput(f"{where}: the rows that break it cannot be told with these arguments.") from err
+                raise BadInput(f"{named}: the rows that break it cannot be told with these arguments.") from err
             rest.append(position)
     return plans, rest
 
@@ -162,7 +164,7 @@ def _parted(part: pa.Table, found: Mapping[int, Sequence[int]]) -> tuple[pa.Tabl
 
 def _row_by_row(expectation: Mapping[str, Any]) -> bool:
     """Whether each row is judged alone, so that parts of the rows may be judged one after the other."""
-    return expectation["type"] in ROW_BY_ROW and expectation["kwargs"].get("row_condition") is None
+    return expectation["type"] in ROW_BY_ROW and meets_alone(expectation["kwargs"])
 
 
 def _check_twice(suite: Mapping[str, Any]) -> None:

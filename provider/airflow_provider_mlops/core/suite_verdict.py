@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_mlops.core.expectation import Judged
+from airflow_provider_mlops.core.row_condition import CONDITION, condition_text
 from airflow_provider_mlops.core.suite import QUARANTINE, WARNING, quarantine_positions
 from airflow_provider_mlops.core.verdict import Outcome, RuleResult, Verdict
 
@@ -160,9 +161,11 @@ def _subject(kwargs: Mapping[str, Any]) -> str:
 
 
 def _demand(kind: str, kwargs: Mapping[str, Any]) -> str:
-    hidden = ("column", "column_list", "column_A", "column_B")
+    hidden = ("column", "column_list", "column_A", "column_B", *CONDITION)
     shown = {key: value for key, value in kwargs.items() if key not in hidden}
-    return f"{kind} {json.dumps(shown, default=str, ensure_ascii=False)[:_MAX_ARGUMENTS]}" if shown else kind
+    demand = f"{kind} {json.dumps(shown, default=str, ensure_ascii=False)[:_MAX_ARGUMENTS]}" if shown else kind
+    condition = kwargs.get("row_condition")
+    return demand if condition is None else f"{demand} where {condition_text(condition)[:_MAX_ARGUMENTS]}"
 
 
 def _extent(numbers: Mapping[str, Any]) -> str:

@@ -66,6 +66,14 @@ def test_what_cannot_be_judged_fails(expectation: dict[str, Any], severity: str)
     assert "could not be judged" in verdict.rules[0].reason
 
 
+def test_why_it_could_not_be_judged_is_said() -> None:
+    """In the words of what was raised, be it for one figure of the expectation or for all of it."""
+    ranges = {"quantiles": [0.5], "value_ranges": [[0, 10**400]]}
+    quantiles = {"column": "x", "quantile_ranges": ranges}
+    verdict = judge({"type": "expect_column_quantile_values_to_be_between", "kwargs": quantiles})
+    assert "could not be judged: int too large" in verdict.rules[0].reason
+
+
 def test_all_null_column_does_not_pass_for_good() -> None:
     """A column without a value breaks the expectation that it has some."""
     verdict = judge(
@@ -98,6 +106,8 @@ def test_wrong_kwargs() -> None:
     """Arguments that it refuses are told."""
     with pytest.raises(BadInput, match="Expectation 'expect_column_values_to_be_unique' refuses its kwargs"):
         judge({"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "x"}})
+    with pytest.raises(BadInput, match="'expect_column_values_to_be_between' refuses its kwargs: int too large"):
+        judge(between(0, 10**400))
 
 
 def test_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

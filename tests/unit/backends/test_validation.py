@@ -171,6 +171,12 @@ def test_what_great_expectations_refuses(tmp_path: Path, refused: tuple[str, dic
         judge(written(tmp_path, TABLE), suite(BETWEEN, refused), seed="s")
 
 
+def test_numbers_that_no_float_comes_near(tmp_path: Path) -> None:
+    """A text of 400 digits is a whole number in JSON and YAML; no value equals it."""
+    wanted = ("expect_column_values_to_be_in_set", {"column": "x", "value_set": [10**400, 2.0]})
+    assert [item.holds for item in judge(written(tmp_path, TABLE), suite(wanted), seed="s")] == [False]
+
+
 HOSTILE = "x\"; DROP TABLE t; --'é\n" + "y" * 300
 
 
