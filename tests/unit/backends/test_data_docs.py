@@ -15,6 +15,13 @@ from airflow_provider_mlops.core.suite_verdict import judge_suite
 
 HOSTILE = "<script>alert(1)</script><img src=//evil.example/x onerror=1>$v__1 ${x} & \"q\" 'a' <!-- \u202e \ue000"
 LONG = "b" * 100_000
+AND = {
+    "type": "and",
+    "conditions": [
+        {"type": "comparison", "column": {"name": "t"}, "operator": "IN", "parameter": ["a", HOSTILE]},
+        {"type": "nullity", "column": {"name": "<b>ö</b>"}, "is_null": False},
+    ],
+}
 
 
 class Tags(HTMLParser):
@@ -46,6 +53,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("expect_column_values_to_match_regex", {"column": "t", "regex": r"(?<!\s)<b>$"}),
         ("expect_column_values_to_be_in_set", {"column": "<b>ö</b>", "value_set": ["a"]}),
         ("expect_column_values_to_not_be_null", {"column": "gone"}),
+        ("expect_column_values_to_not_be_null", {"column": "x", "row_condition": AND}),
         ("expect_column_distinct_values_to_be_in_set", {"column": "t", "value_set": ["a"]}),
         ("expect_table_columns_to_match_set", {"column_set": ["a", HOSTILE]}),
         ("expect_table_row_count_to_be_between", {"min_value": 1, "max_value": 5}),
