@@ -30,7 +30,8 @@ _LEVELS = {"h4": "h3", "h5": "h3", "h6": "h3"}  # below the page's own headings,
 _DROPPED_WITH_CONTENT = frozenset({"script", "style", "head", "title", "template", "svg", "iframe", "object", "button"})
 _CLASS = re.compile(r"[\w\- ]*")
 _STYLE = """
-.ge-section{border-top:1px solid var(--line);padding:.4em 0;margin-top:1em}h3{font-size:1em;margin:.2em 0}
+.ge-section{border-top:1px solid var(--line);padding:.4em 0;margin-top:1em}
+h3{font-size:1em;margin:.2em 0;overflow-wrap:anywhere}
 .badge{border:1px solid var(--soft);border-radius:.6em;padding:0 .5em;font-size:.85em}
 i.fa-check-circle::before{content:"\\2714"}i.fa-times::before{content:"\\2716"}
 i.fa-exclamation-triangle::before{content:"\\26A0"}i{font-style:normal}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -27,16 +28,25 @@ NUMBERS = (
     "observed_value",
 )
 """Figures of a result that are kept."""
+_LOUD = "great_expectations.data_context.types.base"
+"""A module of it that sets its own level."""
 
 
 def library() -> ModuleType:
     """Import Great Expectations, which then tells nobody that it is used.
 
+    Its notes on each import and context say nothing of the rows, and Airflow's commands write logs where their JSON
+    goes: below a warning it is silent, unless Airflow's option ``namespace_levels`` asks for more.
+
     :return: the module.
     :raises MissingBackend: when it is not installed.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when a context is made
-    return load("great_expectations", "great-expectations")
+    if (log := logging.getLogger("great_expectations")).level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
+    found = load("great_expectations", "great-expectations")
+    logging.getLogger(_LOUD).setLevel(logging.NOTSET)
+    return found
 
 
 def judge_frame(frame: pd.DataFrame, suite: Mapping[str, Any]) -> list[Judged]:
@@ -142,7 +152,8 @@ def _expectation(gx: Any, item: Mapping[str, Any], index: int) -> Any:
         return kind(**item["kwargs"], meta={**item.get("meta", {}), "position": index})
     except (TypeError, ValueError, OverflowError) as err:
         said = " ".join(str(err).split())[:300]  # of several lines
-        raise BadInput(f"Expectation {item['type']!r} refuses its kwargs: {said}") from err
+        given = str(dict(item["kwargs"]))[:MAX_SHOWN_TEXT]
+        raise BadInput(f"Expectation {item['type']!r} refuses its kwargs {given}: {said}") from err
 
 
 def _exception(item: Mapping[str, Any]) -> str | None:

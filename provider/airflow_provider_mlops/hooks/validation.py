@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlops.core.canonical import PREFIX, canonical_json, json_safe, sha256_of
 from airflow_provider_mlops.core.contract_diff import contract_rule
-from airflow_provider_mlops.core.expectation import Judged
+from airflow_provider_mlops.core.expectation import MAX_SHOWN_TEXT, Judged
 from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH, is_window
 from airflow_provider_mlops.core.suite_empty import EMPTY_MARK, empty_rule
 from airflow_provider_mlops.core.suite_report import gx_shaped
@@ -158,7 +158,7 @@ def store_report(
     if found.first:
         report["before_quarantine"] = json_safe(gx_shaped(found.first, suite, {})["results"])
     partition = dict(facts).get("Partition")
-    title = f"{dataset}{f', {partition}' if partition else ''}, by suite {suite['name']}"
+    title = f"{dataset}{f', {partition}' if partition else ''}, by suite {suite['name'][:MAX_SHOWN_TEXT]}"
     with storage.staging() as folder:
         (folder / RESULT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         write_data_docs(folder / PAGE, report, found.verdict, facts, title)

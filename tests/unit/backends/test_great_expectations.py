@@ -1,5 +1,6 @@
 """Suites and their verdicts, with the real Great Expectations."""
 
+import logging
 import os
 from typing import Any
 
@@ -104,10 +105,24 @@ def test_unknown_expectation() -> None:
 
 def test_wrong_kwargs() -> None:
     """Arguments that it refuses are told."""
-    with pytest.raises(BadInput, match="Expectation 'expect_column_values_to_be_unique' refuses its kwargs"):
+    with pytest.raises(BadInput, match=r"refuses its kwargs \{'colum': 'x'\}: "):
         judge({"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "x"}})
     with pytest.raises(BadInput, match="'expect_column_values_to_be_between' refuses its kwargs: int too large"):
         judge(between(0, 10**400))
+
+
+@pytest.mark.parametrize("asked", [logging.NOTSET, logging.DEBUG])
+def test_its_notes_are_no_lines_of_ours(asked: int) -> None:
+    """Airflow's commands write logs where their JSON goes; who asks Airflow for these notes gets them."""
+    log = logging.getLogger("great_expectations")
+    before = log.level
+    try:
+        log.setLevel(asked)
+        library().get_context(mode="ephemeral")
+        noted = logging.getLogger("great_expectations.data_context.types.base").isEnabledFor(logging.INFO)
+    finally:
+        log.setLevel(before)
+    assert noted is (asked == logging.DEBUG)
 
 
 def test_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
