@@ -25,6 +25,8 @@ _KEPT_TAGS = frozenset(
     | {*("table", "thead", "tbody", "tr", "th", "td", "strong", "em", "b", "i", "code", "pre")}
 )
 _EXAMPLES = 5
+_LISTED = 100
+"""Arguments of a list, such as allowed values or columns, that a page shows."""
 _VOID_TAGS = frozenset({"br", "hr"})
 _LEVELS = {"h4": "h3", "h5": "h3", "h6": "h3"}  # below the page's own headings, without a gap
 _DROPPED_WITH_CONTENT = frozenset({"script", "style", "head", "title", "template", "svg", "iframe", "object", "button"})
@@ -128,14 +130,15 @@ def _gx_result(item: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Cut texts, and disguise what a page could take for markup."""
+    """Cut texts and lists, and disguise what a page could take for markup."""
     if isinstance(value, str):
         cut = value if len(value) <= MAX_SHOWN_TEXT else f"{value[:MAX_SHOWN_TEXT]}..."
         return "".join(sign if sign.isprintable() else " " for sign in cut).translate(_DISGUISE)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        more = [f"and {len(value) - _LISTED:,} more"] if len(value) > _LISTED else []
+        return [*map(_plain, value[:_LISTED]), *more]
     return value
 
 
