@@ -67,11 +67,12 @@ class Rewritten:
 def read_keys(lines: Iterable[str]) -> tuple[str, ...]:
     """Read keys, one a line.
 
-    :param lines: the lines; their ends and empty ones do not count, other space does.
+    :param lines: the lines; their ends, empty ones and the mark that editors put before text do not count, other space
+        does.
     :return: the different keys, in order.
     :raises BadInput: when a line holds what is no text.
     """
-    found = dict.fromkeys(line.rstrip("\r\n") for line in lines)
+    found = dict.fromkeys(line.removeprefix("\ufeff").rstrip("\r\n") for line in lines)
     keys = tuple(key for key in found if key)
     if any("\0" in key for key in keys):
         raise BadInput("The keys hold a NUL character: give a text file with one key a line.")

@@ -86,6 +86,7 @@ def test_a_changed_tombstone_is_found(change: dict[str, Any]) -> None:
 def test_keys_are_lines() -> None:
     """Each once, in order; ends of lines and empty lines do not count, other space does."""
     assert read_keys(["b\r\n", "a\n", "\n", "b", " a "]) == ("b", "a", " a ")
+    assert read_keys(["\ufeffb\r\n", "a"]) == ("b", "a")  # as editors of Windows begin a file
     with pytest.raises(BadInput, match="NUL"):
         read_keys(["a\0b"])
 
