@@ -229,6 +229,7 @@ def test_a_source_that_writes_is_refused(driver: str, server: PostgresServer, tm
         ("SELECT 'x' AS a ORDER BY a", {"schema": {"a": "int64"}}, "Column 'a'.* invalid value 'x'"),
         ("SELECT timestamptz 'infinity' AS a ORDER BY a", {}, "Column 'a'.* invalid value 'infinity'"),
         ("SELECT id / 0 AS a FROM flights ORDER BY id", {}, "division by zero"),
+        ("SELECT repeat('x', 9 << 20) AS a ORDER BY 1", {}, "a row that is longer than 4 MiB as text. Leave out"),
         (
             "SELECT CAST(:secret AS int) AS a ORDER BY a",
             {"parameters": {"secret": "hunter22"}},

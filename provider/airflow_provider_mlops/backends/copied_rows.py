@@ -92,6 +92,11 @@ def copied_tables(file: Readable, types: Mapping[str, pa.DataType]) -> Iterator[
         for batch in reader:
             yield _with_bytes(pa.Table.from_batches([batch]), types)
     except pa.ArrowInvalid as err:
+        if "straddling object" in str(err):
+            raise BadInput(
+                f"The query gives a row that is longer than {BLOCK >> 20} MiB as text. Leave out the column that is "
+                "as long as that, cut it in the query, or read it in a source function."
+            ) from None
         raise BadInput(
             f"{name_column(str(err), list(types))[:300]}. Cast it in the query, or name its type in schema."
         ) from None
