@@ -42,13 +42,14 @@ def read_suite(data: Any, where: str) -> dict[str, Any]:
         raise BadInput(f"Suite {where}: the name must be a text, not {data['name']!r}.")
     if not data["expectations"]:
         raise BadInput(f"Suite {where} holds no expectation; an empty suite would pass anything.")
-    suite: dict[str, Any] = {
-        "name": data["name"],
-        "expectations": [
+    try:
+        expectations = [
             _expectation(item, f"Suite {where}, expectation {number}")
             for number, item in enumerate(data["expectations"], start=1)
-        ],
-    }
+        ]
+    except RecursionError:
+        raise BadInput(f"Suite {where} nests lists and mappings too deeply, or refers to itself.") from None
+    suite: dict[str, Any] = {"name": data["name"], "expectations": expectations}
     _refuse_twins(suite["expectations"], where)
     if quarantine_positions(suite):
         suite["quarantine"] = _quarantine(data.get("quarantine"), where)

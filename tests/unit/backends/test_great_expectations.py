@@ -107,7 +107,7 @@ def test_wrong_kwargs() -> None:
     """Arguments that it refuses are told."""
     with pytest.raises(BadInput, match=r"refuses its kwargs \{'colum': 'x'\}: "):
         judge({"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "x"}})
-    with pytest.raises(BadInput, match="'expect_column_values_to_be_between' refuses its kwargs .*: int too large"):
+    with pytest.raises(BadInput, match=r"'expect_column_values_to_be_between' refuses its kwargs .*: int too large"):
         judge(between(0, 10**400))
 
 

@@ -17,6 +17,14 @@ def item(column: str = "x", kind: str = NOT_NULL, **more: Any) -> dict[str, Any]
     return {"type": kind, "kwargs": kwargs, **more}
 
 
+def nested(depth: int) -> list[Any]:
+    """Make a list of a list of a list."""
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 def suite(*expectations: Any, **more: Any) -> dict[str, Any]:
     """Read a suite."""
     return suite_with(expectations, more)
@@ -82,6 +90,7 @@ def test_empty_is_refused_unless_it_is_allowed() -> None:
         ([item(severty="warning")], {}, "expectation 1: unknown key 'severty'; .* Did you mean severity?"),
         ([{"expectation_type": NOT_NULL, "kwargs": {}}], {}, "unknown key 'expectation_type'; known are: .*, type"),
         ([{**item(), 1: 2, "zz": 3}], {}, "unknown key 1"),
+        ([item(kwargs={"x": nested(2_000)})], {}, "nests lists and mappings too deeply, or refers to itself"),
         ([item(meta=[1])], {}, r"meta must be a mapping, not \[1\]"),
         ([item(kind=f"{NOT_NULL[:-1]}", severity="quarantine")], {}, f"Did you mean {NOT_NULL}?"),
     ],
