@@ -82,6 +82,17 @@ def test_implausible_flights_are_set_aside(tmp_path: Path) -> None:
     assert found.quarantine["rows"] == 5
 
 
+def test_a_carrier_whose_aircraft_are_lost_is_told(tmp_path: Path) -> None:
+    """Only the carriers that report them are asked, so that one that stops shows."""
+    rows = month("2013-01")
+    rows.loc[rows["carrier"] == "US", "seats"] = None
+    found = judged(rows, tmp_path)
+
+    assert (found.verdict.outcome, found.verdict.marks) == (Outcome.PASS, ("warnings",))
+    (told,) = [rule.reason for rule in found.verdict.rules if rule.reason.startswith("warning")]
+    assert 'where carrier not in ["AA", "MQ"] does not hold' in told
+
+
 def twice(frame: pd.DataFrame) -> pd.DataFrame:
     """Repeat a row."""
     return pd.concat([frame, frame.head(1)])
