@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _GLOB = re.compile(r"[*?\[]")
 # What file systems call the version of a file; the first that is there counts.
 _VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "updated", "mtime")
+_NOWHERE = "a link that leads nowhere"
 _NAMES_KEPT = 100
 _DEFAULT = "aws_default"
 """By this name alone it is meant that the Amazon provider takes boto's own credentials where no connection is."""
@@ -40,6 +41,9 @@ def read_files(source: FilesSource, where: Where) -> Iterator[Reading]:
     if not found:
         at = "" if "://" in source.url or source.url.startswith("/") else f" in {where.bundle}"
         raise BadInput(f"No file matches {source.url}{at}; nothing to take for {where.partition.key}.{glob.hint()}")
+    for name, (_, version) in found.items():
+        if version.endswith(_NOWHERE):
+            raise BadInput(f"{name} is a link that leads nowhere; restore its file, or remove the link.")
     size = sum(int(item[0] or 0) for item in found.values())
     where.log.info("%s: %s files, %.1f MB.", source.url, f"{len(found):,}", size / 1e6)
     stated = [[name, *item] for name, item in found.items()]
@@ -106,7 +110,7 @@ class _Glob:
         try:
             return self._fs.info(name)
         except OSError:
-            raise BadInput(f"{name} is a link that leads nowhere; restore its file, or remove the link.") from None
+            return {"type": "file", "size": 0, _VERSIONS[0]: _NOWHERE}
 
     def hint(self) -> str:
         """Say that the bucket lacks, where it does and one may ask."""

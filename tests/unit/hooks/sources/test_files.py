@@ -70,6 +70,11 @@ def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data" / "b.csv").symlink_to(tmp_path / "gone.csv")
     with pytest.raises(BadInput, match=r"data/b\.csv is a link that leads nowhere"):
         read(sources.files("data/*.csv", "csv"), tmp_path)
+    write(tmp_path, gone__csv="id\n2\n")
+    with opened(sources.files("data/*.csv", "csv"), tmp_path) as reading:
+        (tmp_path / "gone.csv").unlink()
+        with pytest.raises(TransientError, match=r"data/b\.csv was changed while"):  # as every file that goes meanwhile
+            reading.check()
 
 
 @pytest.mark.parametrize("url", ["s3://no_such@bucket/*.csv", "s3://bucket/*.csv"])
