@@ -77,11 +77,13 @@ class SnapshotReader:
         :raises EvidenceBroken: naming the file that is missing, extra or changed, or the column that differs.
         :raises BadInput: when a column is missing.
         """
-        wanted = self.columns if columns is None else list(columns)
-        if missing := [name for name in wanted if name not in self.columns]:
+        there = self.columns
+        wanted = there if columns is None else list(columns)
+        known = set(there)
+        if missing := [name for name in wanted if name not in known]:
             raise BadInput(f"Snapshot {self.snapshot_id} has no column {shown(missing[0])}.")
         # Schema 1 has one digest over all columns: proving it takes them all.
-        read = self.columns if content and self.manifest["schema"] == 1 else wanted
+        read = there if content and self.manifest["schema"] == 1 else wanted
         proof: ContentDigest | None = None
         schema: pa.Schema | None = None
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="digest") as pool:
