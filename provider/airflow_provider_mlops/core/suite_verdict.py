@@ -131,8 +131,10 @@ def _said(item: Judged, expectation: Mapping[str, Any], apart: int) -> tuple[Out
     if item.error:
         return Outcome.FAIL, f"{subject}: {item.type} could not be judged: {item.error}"
     if item.holds is None:
-        seen = f"{item.sample_rows:,} sampled rows" if item.sample_rows is not None else "the rows that were seen"
-        return Outcome.INCONCLUSIVE, f"{subject}: {demand} cannot be decided by {seen}{_extent(item.numbers)}"
+        sampled = item.sample_rows is not None
+        seen = f"{item.sample_rows:,} sampled rows" if sampled else "the rows that were seen"
+        way_out = '; engine="spark" looks at all' if sampled else ""
+        return Outcome.INCONCLUSIVE, f"{subject}: {demand} cannot be decided by {seen}{_extent(item.numbers)}{way_out}"
     if not item.holds:
         return Outcome.FAIL, f"{subject}: {demand} does not hold{_extent(item.numbers)}"
     if apart:

@@ -70,6 +70,7 @@ def test_a_sample_is_marked_and_counted() -> None:
 
     assert verdict.marks == ("sampled",)
     assert "cannot be decided by 1,000 sampled rows" in verdict.rules[0].reason
+    assert verdict.rules[0].reason.endswith('; engine="spark" looks at all')
 
 
 @pytest.mark.parametrize(
