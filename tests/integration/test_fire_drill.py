@@ -56,6 +56,15 @@ def test_a_drill_is_the_same_at_every_try(lab: Lab) -> None:
     assert len(lab.records("fire_drill")) == 1
 
 
+def test_a_drill_of_a_model_whose_time_is_a_number(make_lab: MakeLab) -> None:
+    """A training may name such a column; the snapshot of the drill's rows names no time then."""
+    lab = make_lab("accepted")
+    (lab.root / "drill.yaml").write_text(POLICY)
+    lab.promote("2020-02", time_column="noise")
+
+    assert run(lab, shifts=["nulls"])["drills"][0]["rang"]  # type: ignore[index]
+
+
 def test_deaf_alarms_fail_the_drill(lab: Lab) -> None:
     """A policy that needs more rows than there are never rings, and the drill says so."""
     (lab.root / "drill.yaml").write_text(POLICY.replace("min_rows: 100", "min_rows: 100000"))

@@ -165,8 +165,11 @@ class DrillRun:
 
         key = self.question.partition_key
         facts = {"dataset": self.question.dataset, "partition_keys": [key], "source": "fire drill"}
+        time = (plan.manifest or {}).get("time_column")
+        if time in rows and rows[time].dtype.kind in "biuf":
+            time = None  # a training may go by numbers, a snapshot names times alone
         with scratch.staging() as folder:
-            found = write_snapshot([rows], folder, facts, (plan.manifest or {}).get("time_column"))["snapshot_id"]
+            found = write_snapshot([rows], folder, facts, time)["snapshot_id"]
             scratch.publish(folder, snapshot_path(self.question.dataset, found))
         return replace(plan, keys=[key], snapshots=[{"partition_key": key, "snapshot_id": found}])
 
