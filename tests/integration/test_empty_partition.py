@@ -104,6 +104,17 @@ def test_a_contract_with_categories_holds_for_no_row(make_lab: MakeLab) -> None:
     assert found["verdict"]["outcome"] == "PASS"
 
 
+def test_a_partition_after_one_without_rows(make_lab: MakeLab) -> None:
+    """That no value was missing among no rows binds nobody, and a contract of columns alone has no units to keep."""
+    lab = make_lab("accepted")
+    allow(lab)
+    for key, contract in (("2020-04", "last"), ("2020-05", "last"), ("2020-06", "contract.yaml")):
+        rows = f"{SYNTHETIC}:{'nothing' if key == '2020-04' else 'read_partition'}"
+        taken = lab.run("snapshot", partition_key=key, source=rows, allow_empty=True)
+        found = lab.run("validate", partition_key=key, snapshot_id=taken["snapshot_id"], contract=contract)
+        assert found["verdict"]["outcome"] == "PASS"
+
+
 def test_two_empty_partitions_are_one_snapshot_with_two_records(make_lab: MakeLab) -> None:
     """The id is that of the columns; each partition has a record and a verdict of its own, found again."""
     lab = make_lab("accepted")

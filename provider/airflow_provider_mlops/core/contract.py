@@ -136,12 +136,16 @@ def seen_columns(
     return found
 
 
-def contract_of(name: str, columns: Iterable[SeenColumn]) -> Contract:
+def contract_of(name: str, columns: Iterable[SeenColumn], *, rows: int) -> Contract:
     """Make the contract that an accepted snapshot stands for: its columns, their types, and where it has no null.
 
     :param name: name of the dataset.
     :param columns: columns of the snapshot.
+    :param rows: number of its rows; where there is none, that no value is missing says nothing.
     :return: a contract that refuses further columns.
     """
-    made = {item.name: ContractColumn(name=item.name, type=item.type, nullable=item.nulls > 0) for item in columns}
+    made = {
+        item.name: ContractColumn(name=item.name, type=item.type, nullable=item.nulls > 0 or rows == 0)
+        for item in columns
+    }
     return Contract(name=name, version=1, additive=REFUSED, columns=made)

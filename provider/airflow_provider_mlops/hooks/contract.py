@@ -80,9 +80,9 @@ def contract_in_force(
     earlier = {key: found for key, found in accepted_snapshots(records).items() if key < partition_key}
     last = _manifest(storage, dataset, earlier[max(earlier)]) if earlier else None
     before = [r for r in records if (r.kind, r.mode, r.outcome) == ("contract", "live", Outcome.PASS)]
-    stated = [r.body["contract"] for r in before if r.body.get("contract")]
+    stated = [r.body["contract"] for r in before if r.body.get("contract") and r.body.get("contract_file") != LAST]
     if asked is None:
-        derived = contract_of(dataset, seen_columns(last).values()) if last else None
+        derived = contract_of(dataset, seen_columns(last).values(), rows=last["rows"]) if last else None
         return ContractInForce(contract=derived, before=None, last=last, stated=False)
     return ContractInForce(contract=asked, before=Contract.from_mapping(stated[-1]) if stated else None, last=last)
 

@@ -158,7 +158,7 @@ def test_a_unit_changes_only_with_the_version() -> None:
 
 
 def test_contract_of_an_accepted_snapshot() -> None:
-    """Its columns and types; a column without null must stay so."""
+    """Its columns and types; a column without null must stay so, where there was a row at all."""
     manifest = {
         "columns": [
             {"name": "id", "type": "string", "nulls": 0},
@@ -166,9 +166,10 @@ def test_contract_of_an_accepted_snapshot() -> None:
         ]
     }
     columns = seen_columns(manifest)
-    made = contract_of("flights", columns.values())
+    made = contract_of("flights", columns.values(), rows=5)
 
     assert (made.columns["id"].nullable, made.columns["x"].nullable) == (False, True)
+    assert all(column.nullable for column in contract_of("flights", columns.values(), rows=0).columns.values())
     assert compare_contract(made, columns).outcome is Outcome.PASS
     assert (columns["x"].low, columns["x"].high) == (1.0, 2.0)
 
