@@ -225,6 +225,12 @@ def test_arguments_of_the_steps(make_lab: MakeLab, step: str, arguments: dict[st
             "name: x\nexpectations: [{type: expect_column_mean_to_be_between, kwargs: {colum: a}}]\n",
             "refuses its kwargs",
         ),
+        (
+            "validate",
+            "suite.yaml",
+            "name: x\nexpectations: [{type: expect_column_values_to_not_be_null, kwargs: {column: [a]}}]\n",
+            "refuses its kwargs",
+        ),
         ("validate", "suite.yaml", "name: [\n", "is not valid YAML"),
     ],
 )

@@ -153,11 +153,13 @@ def _columns(whole: Whole, suite: Mapping[str, Any], positions: Sequence[int]) -
     found: dict[str, None] = {}
     for position in positions:
         kwargs = suite["expectations"][position]["kwargs"]
+        listed = kwargs.get("column_list", [])
         named = [
             *(kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs),
-            *kwargs.get("column_list", ()),
+            *(listed if isinstance(listed, list) else [listed]),
         ]
-        if kwargs.get("row_condition") is not None or not named:
+        unclear = any(not isinstance(name, str) for name in named)  # Great Expectations says what is wrong
+        if kwargs.get("row_condition") is not None or not named or unclear:
             return None
         found |= dict.fromkeys(named)
     return [name for name in whole.names if name in found] or None

@@ -1,6 +1,7 @@
 """The suite: expectations with their severity, and how many rows may be set aside; checked before it judges."""
 
 from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from airflow_provider_mlops.core.canonical import canonical_json, json_safe, sha256_of
@@ -11,6 +12,7 @@ from airflow_provider_mlops.core.near import did_you_mean
 CRITICAL, WARNING, QUARANTINE = "critical", "warning", "quarantine"
 SEVERITIES = (CRITICAL, WARNING, QUARANTINE)
 DEFAULT_MAX_SHARE = 0.01
+_MISSPELT = 0.95
 
 # `id`, `meta`, `notes` and `rendered_content` are what Great Expectations writes beside what it judges by.
 _SUITE_KEYS = frozenset({"name", "expectations", "quarantine", "allow_empty"})
@@ -126,13 +128,19 @@ def _check_quarantined(kind: str, kwargs: Mapping[str, Any], where: str) -> None
     if not is_row_level(kind):
         raise BadInput(
             f"{where}: {kind} does not name rows that break it, so that none can be set aside; "
-            f"give it the severity critical or warning.{did_you_mean(kind, ROW_LEVEL)}"
+            f"give it the severity critical or warning.{_misspelt(kind)}"
         )
     if kwargs.get("mostly", 1) != 1:
         raise BadInput(
             f"{where}: mostly={kwargs['mostly']} says how many rows may break it and stay, quarantine sets them aside; "
             "say how many may be set aside under quarantine: {max_share: ...}."
         )
+
+
+def _misspelt(kind: str) -> str:
+    """Name the expectation about rows that differs by a letter or two: their long names are all alike."""
+    near = get_close_matches(kind, ROW_LEVEL, n=1, cutoff=_MISSPELT)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _quarantine(section: Any, where: str) -> dict[str, float]:
