@@ -6,6 +6,7 @@ What Great Expectations judges otherwise on Spark than on pandas is counted in S
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,15 @@ from typing import Any
 
 from airflow_provider_mlops.backends import great_expectations as gx
 from airflow_provider_mlops.backends.duckdb_columns import BOOL, Column, NoColumn, NotCompiled, columns_of, literal
+from airflow_provider_mlops.backends.duckdb_condition import unconditional
 from airflow_provider_mlops.backends.duckdb_judge import judged, plan
 from airflow_provider_mlops.backends.duckdb_plan import Plan
 from airflow_provider_mlops.backends.duckdb_rows import RECORD_RULES
 from airflow_provider_mlops.backends.duckdb_schema import PLANS
 from airflow_provider_mlops.backends.optional import load
+from airflow_provider_mlops.backends.spark_condition import rows_that_meet
 from airflow_provider_mlops.backends.spark_ranks import values_at
-from airflow_provider_mlops.backends.spark_session import EXTRA, read_files, spark_session
+from airflow_provider_mlops.backends.spark_session import EXTRA, read_files, spark_session, spark_sql
 from airflow_provider_mlops.backends.spark_types import TYPES, judge_type
 from airflow_provider_mlops.core.expectation import SPARK, Judged
 
@@ -48,15 +51,53 @@ def judge_on_spark(files: Sequence[Path], suite: Mapping[str, Any]) -> list[Judg
     :raises BadInput: when Great Expectations does not know an expectation or refuses its arguments.
     """
     frame = read_files(spark_session(), files).cache()
+    columns = columns_of(files)
+    found: dict[int, Judged] = {}
     try:
-        columns = columns_of(files)
-        found = _counted(frame, columns, suite)
-        for position, item in enumerate(suite["expectations"]):
-            if position not in found:
-                one = judge_type(frame, files, item) if item["type"] in TYPES else _by_gx(frame, columns, suite, item)
-                found[position] = replace(one, position=position, kwargs=item["kwargs"], engine=SPARK)
+        for places in _by_condition(suite):
+            some = [suite["expectations"][place] for place in places]
+            try:
+                rows, asked = _met(frame, columns, some)
+            except NoColumn as err:
+                judgements = [judged(0, item, None, error=str(err)) for item in some]
+            else:
+                judgements = _judged_rows(rows, files, columns, {**suite, "expectations": asked})
+            for place, item, one in zip(places, some, judgements, strict=True):
+                found[place] = replace(one, position=place, kwargs=item["kwargs"], engine=SPARK)
     finally:
         frame.unpersist()
+    return [found[position] for position in sorted(found)]
+
+
+def _by_condition(suite: Mapping[str, Any]) -> list[list[int]]:
+    """Return the places of the expectations about the same rows."""
+    places: dict[str, list[int]] = {}
+    for place, item in enumerate(suite["expectations"]):
+        wanted = None if item["type"] in PLANS else item["kwargs"].get("row_condition")
+        places.setdefault(json.dumps(wanted, sort_keys=True, default=str), []).append(place)
+    return list(places.values())
+
+
+def _met(
+    frame: Any, columns: Mapping[str, Column], some: Sequence[Mapping[str, Any]]
+) -> tuple[Any, Sequence[Mapping[str, Any]]]:
+    """Return the rows that some expectations of one condition are about, and what is asked of these."""
+    if some[0]["type"] in PLANS or some[0]["kwargs"].get("row_condition") is None:
+        return frame, some
+    try:
+        return rows_that_meet(frame, columns, some[0]["kwargs"]), [unconditional(item) for item in some]
+    except NotCompiled:
+        return frame, some
+
+
+def _judged_rows(
+    frame: Any, files: Sequence[Path], columns: Mapping[str, Column], suite: Mapping[str, Any]
+) -> list[Judged]:
+    found = _counted(frame, columns, suite)
+    for position, item in enumerate(suite["expectations"]):
+        if position not in found:
+            by_type = item["type"] in TYPES
+            found[position] = judge_type(frame, files, item) if by_type else _by_gx(frame, columns, suite, item)
     return [found[position] for position in sorted(found)]
 
 
@@ -110,7 +151,7 @@ class _SparkScan:
         return self.figures[figure]
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self.session.sql(statement).collect()]
+        return [tuple(row) for row in self.session.sql(spark_sql(statement)).collect()]
 
     def ranked(self, one: Column, n: int, ranks: Sequence[int]) -> list[Any]:
         return values_at(self.session.table(self.rows).selectExpr(f"{one.value} AS v"), n, ranks)
@@ -126,7 +167,7 @@ def _counted(frame: Any, columns: Mapping[str, Column], suite: Mapping[str, Any]
         try:
             plans[position] = plan(_in_micros(columns) if item["type"] in _FIGURES else columns, item)
         except NoColumn as err:
-            found[position] = replace(judged(position, item, None, error=str(err)), engine=SPARK)
+            found[position] = judged(position, item, None, error=str(err))
         except NotCompiled:
             continue
     view = f"mlops_rows_{uuid.uuid4().hex}"
@@ -140,7 +181,7 @@ def _counted(frame: Any, columns: Mapping[str, Column], suite: Mapping[str, Any]
                 continue
             with suppress(NotCompiled):
                 finding = one.finish(scan)
-                found[position] = replace(judged(position, suite["expectations"][position], finding), engine=SPARK)
+                found[position] = judged(position, suite["expectations"][position], finding)
     finally:
         frame.sparkSession.catalog.dropTempView(view)
     return found
@@ -157,7 +198,7 @@ def _measure(scan: _SparkScan, rows: Any, figures: Sequence[str]) -> None:
 
 
 def _row(rows: Any, figures: Sequence[str]) -> tuple[Any, ...]:
-    found = rows.selectExpr(*figures)
+    found = rows.selectExpr(*map(spark_sql, figures))
     # Spark gives times with a zone as those of this machine, without one.
     return tuple(
         value.astimezone(dt.UTC) if field.dataType.typeName() == "timestamp" and value is not None else value

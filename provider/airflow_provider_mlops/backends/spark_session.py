@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from airflow_provider_mlops.backends.optional import load
 
 EXTRA = "spark"
+_TEXT = re.compile(r"'((?:[^']|'')*)'")
 _CONFIG = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -63,6 +65,21 @@ def quoted(name: str) -> str:
     :param name: the name.
     """
     return f"`{name.replace('`', '``')}`"
+
+
+def spark_sql(statement: str) -> str:
+    """Return SQL of DuckDB with its texts as Spark reads them: to Spark a backslash in a text begins an escape.
+
+    :param statement: SQL in which every quotation mark of a text is doubled.
+    :return: SQL in which such texts, and those with a backslash, stand as the bytes that they are.
+    """
+    return _TEXT.sub(lambda found: _bytes(found[1]), statement)
+
+
+def _bytes(content: str) -> str:
+    if "\\" not in content and "'" not in content:
+        return f"'{content}'"
+    return f"CAST(X'{content.replace(chr(39) * 2, chr(39)).encode().hex()}' AS STRING)"
 
 
 def spark_path(file: Any) -> str:

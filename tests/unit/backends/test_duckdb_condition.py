@@ -1,6 +1,5 @@
 """Row conditions: DuckDB judges the rows that Great Expectations judges on pandas, and sets the same ones aside."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ from airflow_provider_mlops.backends.great_expectations import broken_rows
 from airflow_provider_mlops.backends.validation import REASONS, judge, split_rows
 from airflow_provider_mlops.core.errors import BadInput
 from airflow_provider_mlops.core.expectation import ROW_LEVEL
-from tests.support.expectations import Case, cases_by_type, rows
+from tests.support.conditions import CONDITIONS, SOME, about, compared, conditions, joined, missing
+from tests.support.expectations import cases_by_type, rows
 from tests.support.verdicts import CACHED_WRONGLY, assert_same, in_duckdb, in_pandas, suite_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This pattern is interpreted:UserWarning")  # of pandas: groups
 
-Condition = dict[str, Any]
 BROKEN_IN_PANDAS = "expect_column_pair_values_to_be_in_set"
 """Great Expectations on pandas takes other rows, or none, for those that meet its condition."""
 CASES = {
@@ -29,52 +28,6 @@ CASES = {
     for kind, cases in cases_by_type().items()
     if kind != BROKEN_IN_PANDAS and kind not in PLANS and not kind.startswith("expect_table_column")
 }
-
-
-def compared(column: str, operator: str, parameter: Any) -> Condition:
-    """A column held against a value."""
-    return {"type": "comparison", "column": {"name": column}, "operator": operator, "parameter": parameter}
-
-
-def missing(column: str, *, is_null: bool) -> Condition:
-    """A column that has a value, or has none."""
-    return {"type": "nullity", "column": {"name": column}, "is_null": is_null}
-
-
-def joined(word: str, *conditions: Condition) -> Condition:
-    """Several conditions."""
-    return {"type": word, "conditions": list(conditions)}
-
-
-SOME = joined("or", compared("i", "<", 9), joined("and", compared("t", "==", "ab"), missing("n", is_null=False)))
-CONDITIONS = (SOME, compared("n", "!=", 2), compared("i", ">", 1000))
-"""Met by some rows, also by such without a value, and by none."""
-NUMBERS = {"i": [3, 3.5, -1, 100], "n": [2, 2.5, 0], "f": [0.5, 1, -1], "small": [2], "same": [7], "e": [1.0]}
-TEXTS = {"t": ["ab", "", "Zürich", "o'clock", "a b\n"], "code": ["A0", "B1"], "blank": ["a"]}
-
-
-def conditions() -> Iterator[Condition]:
-    """Every operator, on columns of every kind that is compiled."""
-    for column, values in NUMBERS.items():
-        for operator in ("==", "!=", "<", "<=", ">", ">="):
-            yield from (compared(column, operator, value) for value in values)
-    for column, texts in TEXTS.items():
-        for operator in ("==", "!="):
-            yield from (compared(column, operator, text) for text in texts)
-    for column, listed in {**NUMBERS, **TEXTS}.items():
-        for operator in ("IN", "NOT_IN"):
-            yield from (compared(column, operator, values) for values in (listed, []))
-    for column in ("b", "bn"):
-        for operator in ("==", "!="):
-            yield from (compared(column, operator, value) for value in (True, False))
-    for column in rows().column_names:
-        yield from (missing(column, is_null=is_null) for is_null in (True, False))
-    yield from CONDITIONS
-
-
-def about(cases: list[Case], *met: Condition) -> list[Case]:
-    """The cases, about the rows that meet each of some conditions."""
-    return [(kind, {**kwargs, "row_condition": one}) for kind, kwargs in cases for one in met]
 
 
 def written(folder: Path, table: pa.Table) -> Path:

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_mlops.backends.validation import judge
+from tests.support.conditions import SOME, about, compared, missing
 from tests.support.expectations import MOST_USED, rows, same_cases
+from tests.support.verdicts import suite_of
 
 pytestmark = pytest.mark.usefixtures("local_spark")
 COUNTS = ("element_count", "missing_count", "unexpected_count")
@@ -121,3 +123,67 @@ def test_times_of_nanoseconds_with_and_without_a_zone(tmp_path: Path) -> None:
     }
     for engine in ("auto", "spark"):
         assert [item.holds for item in judge([tmp_path / "t.parquet"], suite, seed="s", engine=engine)] == [True, True]
+
+
+def test_the_same_rows_meet_a_condition(files: list[Path]) -> None:
+    """A row without a value meets ``!=`` and ``NOT_IN``, and an empty set is one, as on the other engines."""
+    met = [
+        compared("n", "!=", 2),
+        compared("n", "<", 2.5),
+        compared("t", "NOT_IN", ["ab", "o'clock"]),
+        compared("t", "NOT_IN", []),
+        compared("t", "IN", []),
+        compared("bn", "!=", True),
+        missing("f", is_null=True),
+        SOME,
+    ]
+    suite = suite_of(about([("expect_column_values_to_be_null", {"column": "i"})], *met))
+    ours, theirs = judge(files, suite, seed="s"), judge(files, suite, seed="s", engine="spark")
+
+    for one, other in zip(ours, theirs, strict=True):
+        assert (other.holds, other.error, other.kwargs) == (one.holds, None, one.kwargs)
+        assert other.numbers["element_count"] == one.numbers["element_count"], one.kwargs
+
+
+def test_expectations_about_the_rows_that_meet_a_condition(files: list[Path]) -> None:
+    """Counted in SQL, judged by Great Expectations, and by a column that there is not."""
+    suite = suite_of(
+        [
+            *about([case for case in CASES[::2] if "type" not in case[0]], SOME),
+            *about(CASES[:1], missing("nowhere", is_null=True)),
+            *CASES[:1],
+        ]
+    )
+    ours, theirs = judge(files, suite, seed="s"), judge(files, suite, seed="s", engine="spark")
+
+    assert [(item.type, item.holds, bool(item.error), item.kwargs) for item in theirs] == [
+        (item.type, item.holds, bool(item.error), item.kwargs) for item in ours
+    ]
+    assert {item.engine for item in theirs} == {"spark"}
+    assert "There is no column 'nowhere'" in str(theirs[-2].error)
+
+
+HOSTILE = ("o'clock", "c\\n", "\\' OR true --", "\\", "'", "ä\\u00e4", "%_`\n")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_texts_of_a_suite_are_never_statements(text: str, tmp_path: Path) -> None:
+    """Quotes and backslashes, which begin an escape to Spark, are those of the text, and end none."""
+    pq.write_table(pa.table({"a": [text, "x"], "b": ["u", "v"]}), tmp_path / "rows.parquet")
+    pairs = {"column_A": "a", "column_B": "b", "value_pairs_set": [[text, "u"]]}
+    values = {"column": "a", "value_set": [text, "x"]}
+    suite = suite_of(
+        [
+            ("expect_column_pair_values_to_be_in_set", pairs),
+            ("expect_column_pair_values_to_be_in_set", {**pairs, "value_pairs_set": [[text, "u"], ["x", "v"]]}),
+            ("expect_column_values_to_be_in_set", values),
+            *about(
+                [("expect_column_values_to_be_null", {"column": "b"})],
+                compared("a", "==", text),
+            ),
+        ]
+    )
+    for engine in ("auto", "spark"):
+        found = judge([tmp_path / "rows.parquet"], suite, seed="s", engine=engine)
+        assert [item.holds for item in found] == [False, True, True, False], engine
+        assert [item.numbers["unexpected_count"] for item in found] == [1, 0, 0, 1], engine
