@@ -195,6 +195,29 @@ def test_overtaken_by_another_task(lab: Lab, task_processes: TaskProcesses, monk
     assert len(lab.census()["logs"]) == len(lab.records("predictions")) == 1
 
 
+def test_another_task_is_first_with_a_part(
+    lab: Lab, task_processes: TaskProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are what stands, with latencies of its own: they go on into the log, not those that were not kept."""
+    arguments = {"partition_key": KEY, **PARTS}
+    write = BatchScoring._write
+
+    def slower(self: BatchScoring, *words: Any) -> Any:
+        files = write(self, *words)
+        monkeypatch.setattr(BatchScoring, "_write", write)
+        task_processes.run(lab, "score", arguments, Kill(1, after=True))
+        return files
+
+    monkeypatch.setattr(BatchScoring, "_write", slower)
+    lab.run("score", **arguments)
+    frame = logged(lab)
+
+    assert frame["row_id"].tolist() == rows_of(KEY)["row_id"].tolist()
+    assert len(lab.census()["logs"]) == len(lab.records("predictions")) == 1
+    again = lab.run("score", partition_key=KEY, run_type="backfill", batch_rows=100)
+    assert again["rows"] == 800
+
+
 def test_features_by_value(lab: Lab) -> None:
     """The log holds the features themselves, and whom a row is about, when it is asked to."""
     lab.run("score", partition_key=KEY, features="value", entity_column="group")

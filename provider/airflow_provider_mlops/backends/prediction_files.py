@@ -166,6 +166,13 @@ class RowsDigest:
             content.update(numpy.asarray(pc.fill_null(plain, 0), dtype=kind).tobytes())
             shape.update(numpy.asarray(pc.is_null(column), dtype="u1").tobytes())
 
+    def copy(self) -> RowsDigest:
+        """Return the hash of the rows so far, to go on from."""
+        twin = RowsDigest(())
+        twin._columns = {name: (content.copy(), shape.copy()) for name, (content, shape) in self._columns.items()}
+        twin.rows = self.rows
+        return twin
+
     def result(self) -> str:
         """Return ``sha256:`` and 64 hexadecimal digits."""
         found = {name: [one.hexdigest() for one in both] for name, both in self._columns.items()}

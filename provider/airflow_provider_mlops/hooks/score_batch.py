@@ -10,15 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlops.core.errors import BadInput, EvidenceBroken, TransientError
+from airflow_provider_mlops.core.errors import EvidenceBroken, TransientError
 from airflow_provider_mlops.core.latency import latency_of
 from airflow_provider_mlops.core.prediction_log import PREDICTIONS, VALUE, log_path, part_path, prediction_ids
 from airflow_provider_mlops.core.score_plan import ScorePlan
-from airflow_provider_mlops.core.snapshot_manifest import is_window
+from airflow_provider_mlops.core.snapshot_manifest import OWN_HASH
 from airflow_provider_mlops.hooks.gone import snapshot_there_now
 from airflow_provider_mlops.hooks.refused_scoring import ScoringRefused
 from airflow_provider_mlops.hooks.removal import remove
-from airflow_provider_mlops.hooks.snapshot_set import published_manifest, snapshot_path
+from airflow_provider_mlops.hooks.snapshot_set import snapshot_path
 from airflow_provider_mlops.hooks.storage import Storage
 
 if TYPE_CHECKING:
@@ -28,42 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_mlops.backends.batch_scoring import RowScorer
     from airflow_provider_mlops.backends.parquet import SnapshotReader
 
-_SHOWN = 24
-
 OpenModel = Callable[["pd.DataFrame"], Any]
 """Loads the estimator, and checks the first rows against its signature."""
-
-
-def rows_to_score(storage: Storage, dataset: str, snapshot_id: str) -> str | None:
-    """Return the snapshot whose rows are scored: one that holds rows itself.
-
-    The rows of a window are logged under their own partitions: windows overlap, so that a log of a window would hold a
-    prediction that stands in another log already, and labels, windows of monitoring and erasures would count it twice.
-
-    :param storage: where snapshots lie.
-    :param dataset: name of the dataset.
-    :param snapshot_id: the snapshot.
-    :return: its id, or that of what is left of it after an erasure; None where no row is left.
-    :raises BadInput: when it is a window, naming what to score in its place.
-    :raises EvidenceBroken: when it was pruned, or its manifest is missing or was changed.
-    """
-    if (found := snapshot_there_now(storage, dataset, snapshot_id)) is None:
-        return None
-    manifest = published_manifest(storage, dataset, found)
-    if not is_window(manifest):
-        return found
-    members: dict[str, list[str]] = {}
-    for item in manifest["members"]:
-        members.setdefault(item["dataset"], []).append(item["partition_key"])
-    named = [
-        f"ScoreBatchOperator.partial(dataset={name!r}, ...).expand(partition_key={keys[:_SHOWN]})"
-        for name, keys in members.items()
-    ]
-    more = sum(len(keys[_SHOWN:]) for keys in members.values())
-    raise BadInput(
-        f"Snapshot {found} of dataset {dataset!r} is a window: its rows belong to other partitions, where their "
-        f"predictions are logged. Score those: {'; '.join(named)}{f', and {more} more partitions' if more else ''}."
-    )
 
 
 class BatchScoring:
@@ -165,10 +131,13 @@ class BatchScoring:
 
     def _part(self, number: int, chunks: Iterator[pa.RecordBatch], schema: pa.Schema) -> list[dict[str, Any]]:
         """Score a part and publish it, or take over the one that an earlier try has finished."""
+        from airflow_provider_mlops.backends.batch_scoring import texts
+        from airflow_provider_mlops.backends.prediction_files import read_log
+
         path = part_path(self.plan.model_name, self.plan.partition_key, self._id, number)
         if self.store and self.storage.exists(path):
-            return self._take_over(path, chunks)
-        kinds, timed = self._kinds.copy(), len(self._batches)
+            return self._take_over(path, (one for chunk in chunks for one in texts(chunk.column(self.plan.row_id))))
+        digest, kinds, timed = self._digest.copy(), self._kinds.copy(), len(self._batches)
         with self.storage.staging() as folder:
             files = self._write(folder, number, chunks, schema)
             facts = {
@@ -177,12 +146,17 @@ class BatchScoring:
                 "errors": dict(self._kinds - kinds),
                 "batches": [list(one) for one in self._batches[timed:]],
             }
-            self._publish(folder, path, facts, files)
-        return files
+            sealed = self._publish(folder, path, facts, files)
+            if sealed is None or self.storage.read_marker(path)[OWN_HASH] == sealed:
+                return files
+            # Another task was first, with latencies of its own: what it has published goes on, as if it had been found.
+            self._digest, self._kinds = digest, kinds
+            del self._batches[timed:]
+            own = read_log(folder, sealed, ["row_id"])
+            return self._take_over(path, (one for batch in own for one in batch.column(0).to_pylist()))
 
-    def _take_over(self, path: str, chunks: Iterator[pa.RecordBatch]) -> list[dict[str, Any]]:
+    def _take_over(self, path: str, row_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Use a finished part, once its bytes are proved and its rows are those of the snapshot."""
-        from airflow_provider_mlops.backends.batch_scoring import texts
         from airflow_provider_mlops.backends.prediction_files import read_log
 
         manifest = self.storage.read_marker(path)
@@ -191,7 +165,7 @@ class BatchScoring:
             for batch in read_log(folder, manifest["manifest_sha256"], self.plan.hashed):
                 self._digest.update(batch)
                 there += batch.column(0).to_pylist()
-        if there != [one for chunk in chunks for one in texts(chunk.column(self.plan.row_id))]:
+        if there != list(row_ids):
             raise EvidenceBroken(f"{self.storage.uri(path)} holds other rows than the snapshot; remove it.")
         self.log.info("%s rows were scored by an earlier try.", f"{len(there):,}")
         self._count(manifest["errors"], manifest["batches"])
@@ -256,17 +230,23 @@ class BatchScoring:
             "latency": latency_of(self._batches),
         }
 
-    def _publish(self, folder: Path, target: str, facts: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> None:
-        """Publish a folder, unless rows of the snapshot were erased while it was scored: those must not come back."""
+    def _publish(
+        self, folder: Path, target: str, facts: Mapping[str, Any], files: Sequence[Mapping[str, Any]]
+    ) -> str | None:
+        """Publish a folder, unless rows of the snapshot were erased while it was scored: those must not come back.
+
+        :return: hash of the folder's manifest, which is what stands there unless another task was first.
+        """
         from airflow_provider_mlops.backends.prediction_files import write_log_manifest
 
         if not self.store:
-            return
+            return None
         now = self.plan.snapshot_id
         if now is not None and snapshot_there_now(self.storage, self.plan.dataset, now) != now:
             raise TransientError(f"Rows were erased from snapshot {now} while it was scored; the next try scores anew.")
-        write_log_manifest(folder, facts, files)
+        sealed = write_log_manifest(folder, facts, files)[OWN_HASH]
         self.storage.publish(folder, target)
+        return str(sealed)
 
     def _assemble(self, files: Sequence[Mapping[str, Any]], target: str) -> None:
         """Put the parts together; of two tasks at once the other one may have done so and removed them."""

@@ -179,7 +179,7 @@ class ScoreBatchOperator(MLOpsOperator):
         )
 
     def _plan(self, records: Sequence[Record], partition: str, recorded: Record | None) -> tuple[ScorePlan, Record]:
-        from airflow_provider_mlops.hooks.score_batch import rows_to_score
+        from airflow_provider_mlops.hooks.rows_to_score import rows_to_score
 
         storage = Storage(self.storage_root, self.ledger_root)
         if recorded is not None:
