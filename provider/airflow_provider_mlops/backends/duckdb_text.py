@@ -30,7 +30,11 @@ def search(value: str, pattern: Any) -> str:
     :return: SQL of a truth value.
     :raises NotCompiled: when RE2 has no expression that finds the same.
     """
-    return f"regexp_matches({value}, {text(re2(pattern))})"
+    written = text(re2(pattern))
+    if _found_at_start(pattern):
+        # What cannot fail DuckDB asks once for each text of a dictionary; `regexp_matches` can.
+        return f"regexp_extract({value}, {written}) <> ''"
+    return f"regexp_matches({value}, {written})"
 
 
 def like(value: str, pattern: Any) -> str:
@@ -66,6 +70,13 @@ def re2(pattern: Any) -> str:
     if parsed.state.flags & ~_FLAGS:
         raise NotCompiled
     return _sequence(list(parsed), dotall=bool(parsed.state.flags & re.DOTALL.value), last=True)
+
+
+def _found_at_start(pattern: str) -> bool:
+    """Whether what is found begins where the text does, so that it is cheap to cut out, and is never empty."""
+    parsed = parser.parse(pattern)
+    start = (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING)
+    return bool(parsed) and parsed[0][0] is codes.AT and parsed[0][1] in start and parsed.getwidth()[0] > 0
 
 
 def _sequence(items: Sequence[Any], *, dotall: bool, last: bool) -> str:
